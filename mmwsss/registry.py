@@ -1,0 +1,58 @@
+"""Registries of mmwsss: one child for every registry node of MMSegmentation.
+
+A plain name is looked up in mmwsss, then mmseg, then mmengine; a sibling is reached by its prefix
+(``mmpretrain.MobileNetV2``). With mmengine's nodes as parents mmseg's own sub-configs would fail.
+"""
+
+from mmengine.registry import Registry
+from mmseg import registry as mmseg_registry
+
+# Where the modules that register themselves live. Importing such a package also imports mmseg's
+# counterpart, because a registry does not import the locations of its parents.
+_LOCATIONS = {
+    'HOOKS': 'mmwsss.engine',
+    'LOOPS': 'mmwsss.engine',
+    'DATASETS': 'mmwsss.datasets',
+    'TRANSFORMS': 'mmwsss.datasets',
+    'MODELS': 'mmwsss.models',
+    'MODEL_WRAPPERS': 'mmwsss.models',
+    'WEIGHT_INITIALIZERS': 'mmwsss.models',
+    'OPTIMIZERS': 'mmwsss.engine',
+    'OPTIM_WRAPPERS': 'mmwsss.engine',
+    'OPTIM_WRAPPER_CONSTRUCTORS': 'mmwsss.engine',
+    'PARAM_SCHEDULERS': 'mmwsss.engine',
+    'METRICS': 'mmwsss.evaluation',
+    'EVALUATOR': 'mmwsss.evaluation',
+    'TASK_UTILS': 'mmwsss.pseudo_labels',
+    'VISUALIZERS': 'mmwsss.visualization',
+    'VISBACKENDS': 'mmwsss.visualization',
+}
+
+
+def _child(node: str) -> Registry:
+    parent = getattr(mmseg_registry, node)
+    locations = [_LOCATIONS[node]] if node in _LOCATIONS else []
+    return Registry(parent.name, parent=parent, scope='mmwsss', locations=locations)
+
+
+RUNNERS = _child('RUNNERS')
+RUNNER_CONSTRUCTORS = _child('RUNNER_CONSTRUCTORS')
+LOOPS = _child('LOOPS')
+HOOKS = _child('HOOKS')
+DATASETS = _child('DATASETS')
+DATA_SAMPLERS = _child('DATA_SAMPLERS')
+TRANSFORMS = _child('TRANSFORMS')
+MODELS = _child('MODELS')
+MODEL_WRAPPERS = _child('MODEL_WRAPPERS')
+WEIGHT_INITIALIZERS = _child('WEIGHT_INITIALIZERS')
+OPTIMIZERS = _child('OPTIMIZERS')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS')
+OPTIM_WRAPPER_CONSTRUCTORS = _child('OPTIM_WRAPPER_CONSTRUCTORS')
+PARAM_SCHEDULERS = _child('PARAM_SCHEDULERS')
+METRICS = _child('METRICS')
+EVALUATOR = _child('EVALUATOR')
+TASK_UTILS = _child('TASK_UTILS')
+VISUALIZERS = _child('VISUALIZERS')
+VISBACKENDS = _child('VISBACKENDS')
+LOG_PROCESSORS = _child('LOG_PROCESSORS')
+INFERENCERS = _child('INFERENCERS')

@@ -1,0 +1,22 @@
+"""Data structures shared by all stages."""
+
+from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
+from mmwsss.structures.labels import (
+    BACKGROUND,
+    IGNORE_INDEX,
+    multi_hot,
+    seg_map_from_scores,
+    to_class_index,
+    to_seg_label,
+)
+
+__all__ = [
+    'BACKGROUND',
+    'IGNORE_INDEX',
+    'CAMOutputs',
+    'Pooled',
+    'multi_hot',
+    'seg_map_from_scores',
+    'to_class_index',
+    'to_seg_label',
+]

@@ -1,0 +1,48 @@
+"""The one place where class indices and label-map values are converted.
+
+Foreground classes are counted 0..K-1. In a label map 0 is background, ``c + 1`` is class ``c`` and
+255 is ignored.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BACKGROUND = 0
+IGNORE_INDEX = 255
+
+_Labels = TypeVar('_Labels', int, Tensor, np.ndarray)
+
+
+def to_seg_label(class_index: _Labels) -> _Labels:
+    """Turn class indices 0..K-1 into label-map values 1..K."""
+    return class_index + 1
+
+
+def to_class_index(seg_label: _Labels) -> _Labels:
+    """Turn label-map values 1..K into class indices 0..K-1 (background becomes -1)."""
+    return seg_label - 1
+
+
+def multi_hot(classes: Tensor, num_classes: int) -> Tensor:
+    """Turn indices of present classes (n,) into a multi-hot score (K,) of 0 and 1."""
+    score = torch.zeros(num_classes, device=classes.device)
+    score[classes] = 1.0
+    return score
+
+
+def seg_map_from_scores(scores: Tensor, classes: Tensor) -> Tensor:
+    """Label every pixel with the best of background and the present classes.
+
+    Args:
+        scores: Background first, then one row a present class, (1+n, H, W).
+        classes: Class index of each row after the first, (n,).
+
+    Returns:
+        Label map, uint8 (H, W). Ties go to the earlier row, so background wins them.
+    """
+    background = torch.tensor([BACKGROUND], device=scores.device)
+    row_labels = torch.cat([background, to_seg_label(classes.to(scores.device))])  # (1+n,)
+    return row_labels[scores.argmax(dim=0)].to(torch.uint8)

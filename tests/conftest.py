@@ -1,0 +1,37 @@
+import os
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+import mmwsss  # noqa: F401  (applies the package compatibility)
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def mmwsss_scope():
+    """Every test builds with plain names, as a config with default_scope='mmwsss' does."""
+    with DefaultScope.overwrite_default_scope('mmwsss'):
+        yield
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def oracle():
+    """Load a numeric reference file from tests/data by its name."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        with np.load(Path(__file__).parent / 'data' / f'{name}.npz', allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+
+    return load
