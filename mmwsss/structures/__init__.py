@@ -1,6 +1,7 @@
 """Data structures shared by all stages."""
 
 from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
+from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.labels import (
     BACKGROUND,
     IGNORE_INDEX,
@@ -15,6 +16,7 @@ __all__ = [
     'IGNORE_INDEX',
     'CAMOutputs',
     'Pooled',
+    'UserInputError',
     'multi_hot',
     'seg_map_from_scores',
     'to_class_index',
