@@ -1,0 +1,41 @@
+"""Class activation maps as pure functions of tensors.
+
+Legend: n classes, h x w feature grid, H x W pixels.
+"""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+Rectify = Literal['before_resize', 'after_resize']
+
+
+def activation_maps(
+    score_map: Tensor,
+    size: tuple[int, int],
+    *,
+    align_corners: bool = False,
+    rectify: Rectify = 'before_resize',
+) -> Tensor:
+    """Positive class evidence at image size: ReLU and bilinear resize, in the given order.
+
+    Args:
+        score_map: Class scores of every position, (n, h, w).
+        size: Height and width (H, W) of the result.
+        align_corners: Corner convention of the resize.
+        rectify: Whether negative evidence is cut before it is resized (PSA) or after (BANA, whose
+            maps are scores of resized features).
+
+    Returns:
+        Maps >= 0, (n, H, W).
+    """
+    if rectify == 'before_resize':
+        score_map = score_map.relu()
+    maps = F.interpolate(score_map[None], size, mode='bilinear', align_corners=align_corners)[0]
+    return maps.relu() if rectify == 'after_resize' else maps
+
+
+def max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:
+    """Divide every map by its maximum, ``cam / (max(cam) + eps)``: (n, H, W) -> (n, H, W)."""
+    return cams / (cams.amax(dim=(-2, -1), keepdim=True) + eps)

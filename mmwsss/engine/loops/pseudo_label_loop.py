@@ -1,0 +1,225 @@
+"""Test loop that writes pseudo labels for a whole split."""
+
+import os
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import mmengine
+import numpy as np
+import torch
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+from mmseg.structures import SegDataSample
+
+from mmwsss.datasets.images import load_rgb
+from mmwsss.engine.loops.label_files import (
+    file_hash,
+    fingerprint,
+    is_valid_label,
+    write_json,
+    write_label,
+)
+from mmwsss.engine.loops.progress import Progress
+from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
+
+_PACKAGES = ('torch', 'numpy', 'pydensecrf2')
+
+
+@dataclass
+class _Task:
+    """An image whose labels wait for a job in the process pool."""
+
+    img_id: str
+    steps: Generator
+    future: Future | None = None
+
+
+@LOOPS.register_module()
+class PseudoLabelLoop(BaseLoop):
+    """Predict CAMs, refine them and write one palette PNG an image and label name.
+
+    The files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
+    them. A label that is there, complete and made by the same settings is skipped, so that a run
+    that was killed goes on where it stopped and ends with the same files. CPU-bound refiners run in
+    a process pool while the network goes on with the next images; several ranks share the images.
+
+    Args:
+        runner: The runner.
+        dataloader: Config of the data loader (batch size 1), over the images to label.
+        generator: Config of the :class:`PseudoLabelGenerator`.
+        out_dir: Folder to write to; ``<work_dir>/labels`` by default.
+        num_workers: Processes for CPU-bound refiners; 0 runs them in this process.
+        evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: dict,
+        generator: dict,
+        *,
+        out_dir: str | None = None,
+        num_workers: int = 2,
+        evaluator: object = None,
+    ) -> None:
+        dataset = DATASETS.build(dataloader['dataset'])
+        self.palette = dataset.metainfo['palette']
+        self.generator = TASK_UTILS.build(generator)
+        self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels'))
+        self.num_workers = num_workers
+        self.stamp = fingerprint(_settings(runner, dataloader, generator))
+        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        self.ids = [info['img_id'] for info in infos]
+        self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
+        self.todo = self._unfinished()
+        if 0 < len(self.todo) < len(self.ids):
+            dataset.get_subset_(self.todo)
+        super().__init__(runner, {**dataloader, 'dataset': dataset})
+
+    def _paths(self, img_id: str) -> dict[str, Path]:
+        return {name: self.out_dir / name / f'{img_id}.png' for name in self.generator.names}
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Folder of every label name."""
+        return {name: str(self.out_dir / name) for name in self.generator.names}
+
+    def _unfinished(self) -> list[int]:
+        """Find the images without valid labels; all ranks get the answer of the first."""
+        todo = [
+            [
+                i
+                for i, img_id in enumerate(self.ids)
+                if not all(is_valid_label(p, self.stamp) for p in self._paths(img_id).values())
+            ]
+            if is_main_process()
+            else None
+        ]
+        broadcast_object_list(todo)
+        return todo[0]
+
+    def run(self) -> dict:
+        """Write all labels that are missing."""
+        self.runner.call_hook('before_test')
+        self.runner.call_hook('before_test_epoch')
+        self.runner.model.eval()
+        _base_model(self.runner.model).keep = frozenset(
+            {'feats', 'class_weights'} & set(self.generator.requires)
+        )
+        skipped = len(self.ids) - len(self.todo)
+        if skipped:
+            self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
+        if self.todo:
+            self._write_manifest(complete=False)
+            self._run_unfinished()
+        barrier()
+        self._write_manifest(complete=True)
+        metrics = self._evaluate()
+        self.runner.call_hook('after_test_epoch', metrics=metrics)
+        self.runner.call_hook('after_test')
+        return metrics
+
+    def _run_unfinished(self) -> None:
+        pending: list[_Task] = []
+        limit = 2 * max(self.num_workers, 1)
+        total = len(self.dataloader)
+        with (
+            RefinePool(self.num_workers) as pool,
+            Progress('pseudo labels', total, self.runner.logger) as progress,
+        ):
+            for idx, data_batch in enumerate(self.dataloader):
+                for sample in self._predict(idx, data_batch):
+                    steps = self.generator.steps(sample, load_rgb(sample.img_path))
+                    self._advance(_Task(sample.img_id, steps), None, pool, pending)
+                self._collect(pool, pending, limit)
+                progress.update(idx + 1)
+            self._collect(pool, pending, 0)
+
+    @torch.no_grad()
+    def _predict(self, idx: int, data_batch: dict) -> list[SegDataSample]:
+        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
+        samples = self.runner.model.test_step(data_batch)
+        self.runner.call_hook(
+            'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=samples
+        )
+        return samples
+
+    def _collect(self, pool: RefinePool, pending: list[_Task], limit: int) -> None:
+        """Go on with images whose job is done, until at most `limit` are waiting."""
+        while pending:
+            blocking = len(pending) > limit
+            timeout = None if blocking else 0
+            futures = [task.future for task in pending]
+            done, _ = wait(futures, timeout=timeout, return_when=FIRST_COMPLETED)
+            if not done:
+                return
+            ready = [task for task in pending if task.future in done]
+            pending[:] = [task for task in pending if task.future not in done]
+            for task in ready:
+                self._advance(task, task.future.result(), pool, pending)
+
+    def _advance(
+        self, task: _Task, result: np.ndarray | None, pool: RefinePool, pending: list[_Task]
+    ) -> None:
+        """Run an image's steps up to its next job in the pool, or write its labels."""
+        try:
+            with torch.no_grad():
+                job = task.steps.send(result)
+        except StopIteration as finished:
+            paths = self._paths(task.img_id)
+            for name, label in finished.value.items():
+                write_label(paths[name], label, self.palette, self.stamp)
+            return
+        task.future = pool.submit(job)
+        pending.append(task)
+
+    def _write_manifest(self, *, complete: bool) -> None:
+        if not is_main_process():
+            return
+        load_from = self.runner.cfg.get('load_from')
+        write_json(
+            self.out_dir / 'manifest.json',
+            dict(
+                fingerprint=self.stamp,
+                complete=complete,
+                labels=list(self.generator.names),
+                split=str(self.runner.cfg.test_dataloader.dataset.get('ann_file', '')),
+                count=len(self.ids),
+                checkpoint=str(load_from) if load_from else None,
+                checkpoint_hash=file_hash(load_from) if load_from else None,
+                versions=_versions(),
+            ),
+        )
+
+
+def _settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
+    """Collect what decides the content of a label."""
+    load_from = runner.cfg.get('load_from')
+    return dict(
+        model=runner.cfg.model,
+        dataset=dataloader['dataset'],
+        generator=generator,
+        checkpoint=file_hash(load_from) if load_from else None,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {'mmwsss': version('mmwsss'), 'mmengine': mmengine.__version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = 'not installed'
+    return found
+
+
+def _base_model(model: torch.nn.Module) -> torch.nn.Module:
+    """Unwrap a data-parallel or test-time-augmentation wrapper."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model

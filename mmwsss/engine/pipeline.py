@@ -1,0 +1,227 @@
+"""Run several stages, each with its own config, from weak labels to a segmentation model."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import barrier, broadcast_object_list, init_dist, is_main_process
+
+from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
+from mmwsss.engine.stage import StageResult, run_stage
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.structures import UserInputError
+
+_DONE = 'stage.json'
+
+
+@dataclass
+class Stage:
+    """One stage of a pipeline.
+
+    Attributes:
+        name: Short name, used on the command line, in the work folder and in the table.
+        config: The stage's config.
+        takes: Config key -> ``'<stage>.<output>'`` of an earlier stage.
+        task: ``'train'`` or ``'test'``; by default ``'train'`` when the config has a training loop.
+        tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
+    """
+
+    name: str
+    config: Config
+    takes: dict[str, str] = field(default_factory=dict)
+    task: str = ''
+    tta: bool = False
+
+    def __post_init__(self) -> None:
+        """Choose the task."""
+        self.task = self.task or ('train' if self.config.get('train_cfg') else 'test')
+
+
+def is_pipeline(config: Config) -> bool:
+    """Say whether a config lists stages."""
+    return 'stages' in config
+
+
+def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
+    """Read the configs of all stages.
+
+    Args:
+        config: Config with ``stages``; the stages' paths are relative to its file.
+        options: Overrides ``'<stage>.<key>' -> value``.
+
+    Raises:
+        UserInputError: If a config is missing, a name is used twice, or an override or ``takes``
+            names a stage that does not exist or comes later.
+    """
+    folder = Path(config.filename).parent
+    stages: list[Stage] = []
+    for entry in config.stages:
+        path = folder / entry['config']
+        if not path.is_file():
+            raise UserInputError(
+                f"{config.filename}: stage '{entry['name']}' names config {path}, which does not "
+                'exist. Paths are relative to the pipeline config.'
+            )
+        known = [stage.name for stage in stages]
+        if entry['name'] in known:
+            raise UserInputError(f"{config.filename}: two stages are named '{entry['name']}'.")
+        for key, source in entry.get('takes', {}).items():
+            if source.split('.')[0] not in known:
+                raise UserInputError(
+                    f"{config.filename}: stage '{entry['name']}' takes {key} from '{source}', but "
+                    f'the stages before it are {known}.'
+                )
+        keys = {k: entry[k] for k in ('takes', 'task', 'tta') if k in entry}
+        stages.append(Stage(entry['name'], Config.fromfile(path), **keys))
+    _override(stages, options or {})
+    return stages
+
+
+def _override(stages: list[Stage], options: dict) -> None:
+    by_name = {stage.name: stage for stage in stages}
+    for key, value in options.items():
+        name, _, rest = key.partition('.')
+        if name not in by_name or not rest:
+            raise UserInputError(
+                f"--cfg-options {key}: a pipeline's overrides start with a stage's name, one of "
+                f'{list(by_name)}, e.g. {next(iter(by_name))}.{key}=...'
+            )
+        by_name[name].config.merge_from_dict({rest: value})
+
+
+def run_pipeline(
+    stages: list[Stage],
+    work_dir: Path,
+    *,
+    only: list[str] | None = None,
+    resume: bool = False,
+    launcher: str = 'none',
+) -> dict[str, StageResult]:
+    """Run the stages in order and skip those that are finished with the same settings.
+
+    Args:
+        stages: The stages, see :func:`load_stages`.
+        work_dir: Every stage works in ``<work_dir>/<name>``.
+        only: Names of the stages to run; the others must be finished if something is taken from
+            them.
+        resume: Let an unfinished training stage go on from its last checkpoint.
+        launcher: How this process was started: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+
+    Returns:
+        The results of all finished stages by name.
+
+    Raises:
+        UserInputError: If `only` names an unknown stage, or something that a stage takes, reads or
+            loads does not exist.
+    """
+    unknown = set(only or ()) - {stage.name for stage in stages}
+    if unknown:
+        raise UserInputError(
+            f'--stages {sorted(unknown)}: the stages are {[stage.name for stage in stages]}.'
+        )
+    if launcher != 'none':
+        init_dist(launcher)
+    for stage in stages:
+        if not only or stage.name in only:
+            check_stage(stage.name, stage.config, taken=set(stage.takes))
+    results: dict[str, StageResult] = {}
+    for stage in stages:
+        selected = not only or stage.name in only
+        result = _run_or_skip(stage, results, work_dir, selected, resume, launcher)
+        if result is not None:
+            results[stage.name] = result
+    return results
+
+
+def _run_or_skip(
+    stage: Stage,
+    results: dict[str, StageResult],
+    work_dir: Path,
+    selected: bool,
+    resume: bool,
+    launcher: str,
+) -> StageResult | None:
+    stage_dir = work_dir / stage.name
+    if not selected:
+        return _from_first_rank(_read_done(stage_dir, None))
+    _take(stage, results)
+    stamp = _stage_fingerprint(stage)
+    done = _from_first_rank(_read_done(stage_dir, stamp))
+    if done is not None:
+        _say(f"stage '{stage.name}' is finished: {stage_dir / _DONE}")
+        return done
+    _say(f"stage '{stage.name}' starts in {stage_dir}")
+    start = time.monotonic()
+    result = run_stage(
+        stage.config,
+        stage_dir,
+        task=stage.task,
+        tta=stage.tta,
+        resume=resume,
+        launcher=launcher,
+    )
+    result.seconds = round(time.monotonic() - start, 1)
+    if is_main_process():
+        write_json(stage_dir / _DONE, dict(fingerprint=stamp, **result.to_dict()))
+    barrier()
+    return result
+
+
+def _take(stage: Stage, results: dict[str, StageResult]) -> None:
+    """Put the outputs of earlier stages into the config."""
+    for key, source in stage.takes.items():
+        name, _, output = source.partition('.')
+        if name not in results:
+            raise UserInputError(
+                f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' is not "
+                f'finished. Run it first, or leave --stages out.'
+            )
+        outputs = results[name].outputs
+        if output not in outputs:
+            raise UserInputError(
+                f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' gives "
+                f'{sorted(outputs)}.'
+            )
+        if not Path(outputs[output]).exists():
+            raise UserInputError(
+                f"stage '{stage.name}' takes {key} from '{source}', but {outputs[output]} is gone. "
+                f"Delete {name}/{_DONE} in the work folder to run stage '{name}' again."
+            )
+        stage.config.merge_from_dict({key: outputs[output]})
+
+
+def _stage_fingerprint(stage: Stage) -> str:
+    """Hash the settings and the checkpoint a stage starts from."""
+    load_from = stage.config.get('load_from')
+    return fingerprint(
+        dict(
+            config=ConfigDict(stage.config._cfg_dict).to_dict(),
+            task=stage.task,
+            tta=stage.tta,
+            checkpoint=file_hash(load_from) if load_from else None,
+        )
+    )
+
+
+def _read_done(stage_dir: Path, stamp: str | None) -> StageResult | None:
+    path = stage_dir / _DONE
+    if not is_main_process() or not path.is_file():
+        return None
+    content = json.loads(path.read_text())
+    if stamp is not None and content['fingerprint'] != stamp:
+        _say(f'{path} was made with other settings; the stage runs again')
+        return None
+    return StageResult.from_dict(content)
+
+
+def _from_first_rank(value: StageResult | None) -> StageResult | None:
+    values = [value]
+    broadcast_object_list(values)
+    return values[0]
+
+
+def _say(line: str) -> None:
+    if is_main_process():
+        print(f'[pipeline] {line}', flush=True)

@@ -1,0 +1,43 @@
+"""One table at the end of a pipeline, for people and as JSON."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmwsss.engine.loops.label_files import write_json
+from mmwsss.engine.stage import StageResult
+
+
+def write_report(results: dict[str, StageResult], path: Path, *, title: str) -> None:
+    """Print a table of all stages and write it as JSON.
+
+    Args:
+        results: Results of the finished stages in order.
+        path: The JSON file.
+        title: Heading of the table.
+    """
+    write_json(path, {name: result.to_dict() for name, result in results.items()})
+    table = Table(title=title)
+    for column in ('stage', 'result', 'mIoU', 'time'):
+        table.add_column(column, justify='right' if column in ('mIoU', 'time') else 'left')
+    for name, result in results.items():
+        seconds = f'{result.seconds // 60:.0f}:{result.seconds % 60:02.0f}'
+        rows = _miou_rows(result.metrics) or [('', '')]
+        for i, (label, miou) in enumerate(rows):
+            table.add_row(*((name if i == 0 else ''), label, miou, (seconds if i == 0 else '')))
+    table.add_section()
+    total = sum(result.seconds for result in results.values())
+    table.add_row('total', '', '', f'{total // 60:.0f}:{total % 60:02.0f}')
+    Console().print(table)
+    print(f'written to {path}')
+
+
+def _miou_rows(metrics: dict[str, float]) -> list[tuple[str, str]]:
+    """Pick the mIoU of seeds, labels or predictions out of a stage's metrics."""
+    rows = []
+    for key, value in metrics.items():
+        prefix, _, metric = key.rpartition('/')
+        if metric == 'mIoU':
+            rows.append((prefix or 'prediction', f'{value:.2f}'))
+    return rows

@@ -1,0 +1,106 @@
+"""Run one stage: a training, a test, or the making of pseudo labels."""
+
+import gc
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
+from mmwsss.structures import UserInputError
+
+
+@dataclass
+class StageResult:
+    """What a stage leaves behind.
+
+    Attributes:
+        outputs: Output name -> path: ``checkpoint`` of a training, one folder a label name of a
+            label stage.
+        metrics: Metric name -> value in the metric's own unit (mIoU in percent).
+        seconds: Wall time.
+    """
+
+    outputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict:
+        """Give the fields as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict) -> 'StageResult':
+        """Read what :meth:`to_dict` gave; other keys are ignored."""
+        return cls(content['outputs'], content['metrics'], content['seconds'])
+
+
+def run_stage(
+    config: Config,
+    work_dir: Path,
+    *,
+    task: str,
+    tta: bool = False,
+    resume: bool = False,
+    launcher: str = 'none',
+) -> StageResult:
+    """Run one stage through mmengine's runner.
+
+    Args:
+        config: The stage's config.
+        work_dir: Folder of its logs, checkpoints and labels.
+        task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
+        tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
+        resume: Go on from the last checkpoint in `work_dir`, if there is one.
+        launcher: How this process was started.
+    """
+    config = Config(config._cfg_dict.copy(), filename=config.filename)
+    config.work_dir = str(work_dir)
+    config.launcher = launcher
+    # Runners of one process share named singletons (log, message hub): every stage has its name.
+    config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
+    config.resume = bool(resume and task == 'train' and find_latest_checkpoint(str(work_dir)))
+    if tta:
+        use_test_time_augmentation(config)
+    runner = _build_runner(config)
+    result = _train(runner) if task == 'train' else _test(runner)
+    del runner
+    gc.collect()  # ends the data loaders' workers before the next stage starts its own
+    return result
+
+
+def use_test_time_augmentation(config: Config) -> None:
+    """Replace model and test pipeline by the config's ``tta_model`` and ``tta_pipeline``."""
+    for key in ('tta_model', 'tta_pipeline'):
+        if key not in config:
+            raise UserInputError(f'{config.filename}: a test with tta needs `{key}`.')
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.tta_model.module = config.model
+    config.model = config.tta_model
+
+
+def _build_runner(config: Config) -> Runner:
+    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+
+
+def _train(runner: Runner) -> StageResult:
+    runner.train()
+    checkpoint = [find_latest_checkpoint(runner.work_dir) if is_main_process() else None]
+    broadcast_object_list(checkpoint)
+    scalars = runner.message_hub.log_scalars
+    metrics = {
+        key.removeprefix('val/'): float(buffer.current())
+        for key, buffer in scalars.items()
+        if key.startswith('val/') and 'time' not in key
+    }
+    return StageResult({'checkpoint': str(checkpoint[0])}, metrics)
+
+
+def _test(runner: Runner) -> StageResult:
+    metrics = {key: float(value) for key, value in runner.test().items()}
+    loop = runner.test_loop
+    outputs = loop.outputs if isinstance(loop, PseudoLabelLoop) else {}
+    return StageResult(outputs, metrics)

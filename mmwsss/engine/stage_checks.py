@@ -1,0 +1,58 @@
+"""What must be there before a stage starts, so that hours are not spent on a typo."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmwsss.structures import UserInputError
+
+_REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
+
+
+def check_stage(name: str, config: Config, *, taken: set[str] = frozenset()) -> None:
+    """Check that checkpoints, data roots and list files of a stage exist.
+
+    Args:
+        name: Name of the stage, for the message.
+        config: Its config.
+        taken: Config keys that an earlier stage will fill.
+
+    Raises:
+        UserInputError: Naming the stage, the config key and the path.
+    """
+    for key, path in _paths(config._cfg_dict):
+        if key in taken or path.startswith(_REMOTE) or Path(path).exists():
+            continue
+        raise UserInputError(
+            f"stage '{name}': {key} = {path} does not exist. Set MMWSSS_DATA (the folder that "
+            'holds the data set) and MMWSSS_WEIGHTS (pretrained weights), or override the key '
+            'with --cfg-options.'
+        )
+
+
+def _paths(config: dict) -> Iterator[tuple[str, str]]:
+    """List config keys that name input files or folders, with their values."""
+    if config.get('load_from'):
+        yield 'load_from', config['load_from']
+    for key, node in _walk(config.get('model') or {}, 'model'):
+        if node.get('type') == 'Pretrained':
+            yield f'{key}.checkpoint', node['checkpoint']
+    loops = {'train_dataloader': 'train_cfg', 'val_dataloader': 'val_cfg'}
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        dataset = (config.get(loader) or {}).get('dataset')
+        if dataset and config.get(loops.get(loader, loader)) and dataset.get('data_root'):
+            yield f'{loader}.dataset.data_root', dataset['data_root']
+            if dataset.get('ann_file'):
+                key = f'{loader}.dataset.ann_file'
+                yield key, str(Path(dataset['data_root'], dataset['ann_file']))
+
+
+def _walk(node: object, key: str) -> Iterator[tuple[str, dict]]:
+    if isinstance(node, dict):
+        yield key, node
+        for name, child in node.items():
+            yield from _walk(child, f'{key}.{name}')
+    elif isinstance(node, list | tuple):
+        for i, child in enumerate(node):
+            yield from _walk(child, f'{key}.{i}')

@@ -1,0 +1,155 @@
+"""Classifier from weak labels whose class scores, position by position, are the CAMs."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.cams.functional import Rectify, activation_maps
+from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs
+
+
+@MODELS.register_module()
+class CAMClassifier(BaseModel):
+    """Backbone, optional neck, CAM head and objectives.
+
+    Args:
+        backbone: Config of the backbone; it returns a tuple of feature maps.
+        head: Config of the head, see :class:`CAMHead`.
+        objectives: Configs of the training objectives; their losses are summed.
+        neck: Config of a module from tuple to tuple of feature maps.
+        data_preprocessor: Config of the data preprocessor.
+        align_corners: Corner convention when maps are resized to the image.
+        rectify: Whether the maps lose their negative part before or after that resize.
+        flip: Add the maps of the mirrored image, run in the same batch.
+        use_image_label: Give maps of the present classes alone when the sample has a weak label;
+            otherwise of all classes.
+        init_cfg: Weight initialisation.
+
+    Raises:
+        ValueError: If an objective requires a part that neither pooling nor context provides.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        objectives: list[dict],
+        *,
+        neck: dict | None = None,
+        data_preprocessor: dict | None = None,
+        align_corners: bool = False,
+        rectify: Rectify = 'before_resize',
+        flip: bool = False,
+        use_image_label: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck) if neck else None
+        self.head = MODELS.build(head)
+        self.objectives = torch.nn.ModuleList(MODELS.build(cfg) for cfg in objectives)
+        self.align_corners = align_corners
+        self.rectify = rectify
+        self.flip = flip
+        self.use_image_label = use_image_label
+        # Fields of a prediction that a generator of pseudo labels asks for beyond the CAMs.
+        self.keep: frozenset[str] = frozenset()
+        self._check_requirements()
+
+    def _check_requirements(self) -> None:
+        for objective in self.objectives:
+            missing = set(objective.requires) - set(self.head.provides)
+            if missing:
+                raise ValueError(
+                    f'{type(objective).__name__} requires {sorted(missing)}, but the head provides '
+                    f'{sorted(self.head.provides) or "nothing beyond scores and logits"}. Choose a '
+                    'pooling or context whose `provides` names it (docs/methods.md lists them).'
+                )
+
+    def encode(self, images: Tensor, data_samples: list | None = None) -> CAMOutputs:
+        """Run backbone, neck and head on normalised images (B, 3, H, W)."""
+        feats = self.backbone(images)
+        if self.neck is not None:
+            feats = self.neck(feats)
+        return self.head(feats, data_samples)
+
+    def forward(
+        self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
+    ) -> dict[str, Tensor] | list[SegDataSample] | CAMOutputs:
+        """Dispatch to :meth:`loss`, :meth:`predict` or :meth:`encode`, as mmengine's runner asks."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        return self.encode(inputs, data_samples)
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """Sum the objectives' losses on one batch."""
+        outputs = self.encode(inputs, data_samples)
+        losses: dict[str, Tensor] = {}
+        for objective in self.objectives:
+            losses.update(
+                objective(outputs, data_samples, lambda images: self.encode(images, data_samples))
+            )
+        return losses
+
+    def predict(self, inputs: Tensor, data_samples: list[SegDataSample]) -> list[SegDataSample]:
+        """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what is in ``keep``.
+
+        Images of a batch share one size. Annotations come back in pixels of the original image.
+        """
+        batch = torch.cat([inputs, inputs.flip(-1)]) if self.flip else inputs
+        outputs = self.encode(batch)
+        scores = self.head.pooling.image_scores(outputs.score_map)
+        maps = self.head.foreground(outputs.score_map)  # (B or 2B, K, h, w)
+        num_images = len(data_samples)
+        for i, sample in enumerate(data_samples):
+            sample.pred_score = scores[i]
+            sample.cam_label = self._cam_label(sample)
+            views = [maps[i]] + ([maps[num_images + i].flip(-1)] if self.flip else [])
+            sample.cams = sum(self._cams(view, sample) for view in views)
+            if 'feats' in self.keep:
+                sample.feats = _unflip(outputs.feats[i], sample)
+            if 'class_weights' in self.keep:
+                sample.class_weights = self.head.class_weights
+            annotations_to_original(sample)
+        return data_samples
+
+    def _cam_label(self, sample: SegDataSample) -> Tensor:
+        if self.use_image_label and 'gt_label' in sample:
+            return sample.gt_label
+        return torch.arange(self.head.num_classes, device=sample.pred_score.device)
+
+    def _cams(self, score_map: Tensor, sample: SegDataSample) -> Tensor:
+        present = _unflip(score_map[sample.cam_label], sample)
+        return activation_maps(
+            present, sample.ori_shape, align_corners=self.align_corners, rectify=self.rectify
+        )
+
+
+def _unflip(maps: Tensor, sample: SegDataSample) -> Tensor:
+    """Mirror maps (..., h, w) back when the view was flipped horizontally."""
+    return maps.flip(-1) if sample.get('flip', False) else maps
+
+
+def annotations_to_original(sample: SegDataSample) -> None:
+    """Bring boxes and background mask of a view back to pixels of the original image, in place."""
+    height, width = sample.ori_shape
+    if 'gt_instances' in sample:
+        boxes = sample.gt_instances.bboxes
+        if sample.get('flip', False):
+            view_width = sample.img_shape[1]
+            boxes = torch.stack(
+                [view_width - boxes[:, 2], boxes[:, 1], view_width - boxes[:, 0], boxes[:, 3]], 1
+            )
+        scale_w, scale_h = sample.get('scale_factor', (1.0, 1.0))
+        sample.gt_instances.bboxes = boxes / boxes.new_tensor([scale_w, scale_h] * 2)
+    if 'background_mask' in sample:
+        mask = _unflip(sample.background_mask.data, sample)
+        if mask.shape[-2:] != (height, width):
+            mask = F.interpolate(mask[None].float(), (height, width))[0].to(mask.dtype)
+        sample.background_mask = PixelData(data=mask)

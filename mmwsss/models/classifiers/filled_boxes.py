@@ -1,0 +1,58 @@
+"""Boxes themselves as class activation maps: the baseline that needs no network."""
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.models.classifiers.cam_classifier import annotations_to_original
+from mmwsss.registry import MODELS
+
+
+def filled_boxes(boxes: Tensor, labels: Tensor, classes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Give every pixel to the smallest box that covers it.
+
+    Args:
+        boxes: Boxes xyxy in pixels, (m, 4).
+        labels: Class index of each box, (m,).
+        classes: Class index of each map, (n,).
+        size: Height and width (H, W).
+
+    Returns:
+        One map of 0 and 1 a class, (n, H, W).
+    """
+    height, width = size
+    if len(boxes) == 0:
+        return boxes.new_zeros((len(classes), height, width))
+    rows = torch.arange(height, device=boxes.device)[None, :, None]
+    columns = torch.arange(width, device=boxes.device)[None, None, :]
+    x1, y1, x2, y2 = (side[:, None, None] for side in boxes.round().unbind(dim=1))
+    inside = (columns >= x1) & (columns < x2) & (rows >= y1) & (rows < y2)  # (m, H, W)
+    area = ((x2 - x1) * (y2 - y1)).expand_as(inside)
+    smallest = area.masked_fill(~inside, torch.inf).argmin(dim=0)  # (H, W)
+    winner = labels[smallest]
+    return ((winner == classes[:, None, None]) & inside.any(dim=0)).to(boxes.dtype)
+
+
+@MODELS.register_module()
+class FilledBoxes(BaseModel):
+    """Class activation maps that are 1 inside the boxes of a class and 0 elsewhere.
+
+    Where boxes overlap the smallest one wins. A model in form only, so that the same loop, refiners
+    and evaluation serve the baseline "filled boxes" of every box-supervised paper.
+    """
+
+    def forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample], mode: str = 'predict'
+    ) -> list[SegDataSample]:
+        """Fill each sample with ``cams`` and ``cam_label``; there is nothing to train."""
+        if mode != 'predict':
+            raise ValueError(f"FilledBoxes has only mode 'predict', got {mode!r}.")
+        for sample in data_samples:
+            annotations_to_original(sample)
+            boxes = sample.gt_instances
+            sample.cam_label = sample.gt_label
+            sample.cams = filled_boxes(
+                boxes.bboxes, boxes.labels, sample.gt_label, sample.ori_shape
+            )
+        return data_samples

@@ -1,0 +1,78 @@
+"""Head that scores every position with a linear classifier and pools the scores."""
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs
+
+
+@MODELS.register_module()
+class CAMHead(BaseModule):
+    """Optional context, 1x1 classifier whose output is the class activation map, pooling.
+
+    The classifier has no bias, so that a pooled score is the score of the pooled feature:
+    ``sum_p a_p (W f_p) = W (sum_p a_p f_p)``. A pooling therefore pools the few score channels
+    instead of the many feature channels.
+
+    Args:
+        in_channels: Channels C of the features.
+        num_classes: Number K of foreground classes.
+        pooling: Config of the pooling; if it says ``with_background`` the classifier has a
+            background channel first, 1+K in all.
+        context: Config of a module that enriches the features before they are classified.
+        dropout: Probability of dropping a whole feature channel before the classifier.
+        in_index: Which of the feature maps to use.
+        init_cfg: Weight initialisation; N(0, 0.01) by default.
+
+    Shape:
+        feats (B, C, h, w); score_map (B, K or 1+K, h, w); logits (R, K or 1+K).
+
+    Source:
+        Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 1-2.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        pooling: dict,
+        context: dict | None = None,
+        dropout: float = 0.0,
+        in_index: int = -1,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
+        self.num_classes = num_classes
+        self.in_index = in_index
+        self.pooling = MODELS.build(pooling)
+        self.context = MODELS.build(context) if context else None
+        self.dropout = nn.Dropout2d(dropout)
+        num_scores = num_classes + int(self.pooling.with_background)
+        self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Names of the parts that pooling and context put into the outputs."""
+        return self.pooling.provides + getattr(self.context, 'provides', ())
+
+    @property
+    def class_weights(self) -> Tensor:
+        """Weights of the classifier, (K or 1+K, C)."""
+        return self.classifier.weight.flatten(1)
+
+    def forward(self, feats: tuple[Tensor, ...], data_samples: list | None = None) -> CAMOutputs:
+        """Score all positions and pool; without data samples the whole image is pooled."""
+        x = feats[self.in_index]
+        parts = {}
+        if self.context is not None:
+            x, parts = self.context(x)
+        score_map = self.classifier(self.dropout(x))
+        pooled = self.pooling(x, score_map, data_samples)
+        parts = {**parts, **pooled.parts}
+        return CAMOutputs(x, score_map, pooled.logits, pooled.targets, parts)
+
+    def foreground(self, score_map: Tensor) -> Tensor:
+        """Drop the background channel, if there is one: (B, K, h, w)."""
+        return score_map[:, int(self.pooling.with_background) :]

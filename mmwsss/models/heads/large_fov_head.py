@@ -1,0 +1,51 @@
+"""DeepLab-V1's head: the backbone does all but the classification."""
+
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import Tensor
+
+from mmwsss.registry import MODELS
+
+
+@MODELS.register_module()
+class LargeFOVHead(BaseDecodeHead):
+    """Classify the features of a backbone with a large field of view (VGG16, fc6 dilation 12).
+
+    Dropout belongs to the backbone (after fc6 and fc7), so there is none here.
+
+    Args:
+        in_channels: Channels of the features.
+        num_classes: Classes, background included.
+        in_index: Which of the backbone's outputs is classified.
+        loss_decode: Loss config; mmseg's cross entropy averages over ignored pixels too unless
+            ``avg_non_ignore=True``.
+        align_corners: How logits are resized to the image.
+
+    Shape:
+        inputs: tuple of features (B, C, h, w); returns logits (B, num_classes, h, w).
+
+    Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
+    Connected CRFs", ICLR 2015, section 5 (DeepLab-LargeFOV).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        num_classes: int,
+        in_index: int = -1,
+        loss_decode: dict | None = None,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            channels=in_channels,
+            num_classes=num_classes,
+            in_index=in_index,
+            dropout_ratio=0,
+            loss_decode=loss_decode or {'type': 'CrossEntropyLoss', 'avg_non_ignore': True},
+            align_corners=align_corners,
+        )
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Score every position."""
+        return self.cls_seg(self._transform_inputs(inputs))

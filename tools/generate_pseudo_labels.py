@@ -1,0 +1,52 @@
+"""Write the pseudo labels of a split with a trained classifier.
+
+python tools/generate_pseudo_labels.py configs/bana/LABELS.py work_dirs/.../iter_8000.pth \
+    --out-dir data/labels
+
+The folder holds one sub-folder of palette PNGs a label name and manifest.json. Images that are
+labelled already, with the same settings, are skipped.
+"""
+
+import argparse
+
+from mmwsss.apis.command_line import (
+    add_common_arguments,
+    load_config,
+    parse_arguments,
+    run_tool,
+    work_dir_of,
+)
+from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.structures import UserInputError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint of the classifier')
+    parser.add_argument('--out-dir', help='folder of the labels; <work dir>/labels by default')
+    args = parse_arguments(parser)
+    config = load_config(args.config)
+    config.merge_from_dict(args.cfg_options)
+    if config.get('test_cfg', {}).get('type') != 'PseudoLabelLoop':
+        raise UserInputError(
+            f"{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. Take a config "
+            'whose name ends in _labels.'
+        )
+    if args.checkpoint:
+        config.load_from = args.checkpoint
+    if args.out_dir:
+        config.test_cfg.out_dir = args.out_dir
+    check_stage('labels', config)
+    result = run_stage(config, work_dir_of(args), task='test', launcher=args.launcher)
+    for name, folder in result.outputs.items():
+        print(f'{name}: {folder}')
+    for name, value in result.metrics.items():
+        print(f'{name}: {value:.2f}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,39 @@
+"""Evaluate a checkpoint of a single stage.
+
+python tools/test.py configs/bana/SEGMENTOR.py work_dirs/bana_voc/segmentor/iter_23805.pth --tta
+"""
+
+import argparse
+
+from mmwsss.apis.command_line import (
+    add_common_arguments,
+    load_config,
+    parse_arguments,
+    run_tool,
+    work_dir_of,
+)
+from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage_checks import check_stage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', help='checkpoint to evaluate')
+    parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
+    args = parse_arguments(parser)
+    config = load_config(args.config)
+    config.merge_from_dict(args.cfg_options)
+    config.load_from = args.checkpoint
+    check_stage('test', config)
+    result = run_stage(
+        config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher
+    )
+    for name, value in result.metrics.items():
+        print(f'{name}: {value:.2f}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

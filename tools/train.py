@@ -1,0 +1,71 @@
+"""Run a pipeline, or train a single stage.
+
+python tools/train.py configs/bana_voc.py
+python tools/train.py configs/bana_voc.py --stages labels,segmentor --resume
+python tools/train.py configs/bana/bana_vgg16_voc12-321x321.py --work-dir work_dirs/classifier
+"""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from mmwsss.apis.command_line import (
+    add_common_arguments,
+    load_config,
+    parse_arguments,
+    run_tool,
+    work_dir_of,
+)
+from mmwsss.engine.pipeline import is_pipeline, load_stages, run_pipeline
+from mmwsss.engine.report import write_report
+from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.structures import UserInputError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_common_arguments(parser)
+    parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
+    parser.add_argument('--amp', action='store_true', help='train with mixed precision')
+    parser.add_argument('--stages', help='comma-separated names of the stages to run')
+    args = parse_arguments(parser)
+
+    config = load_config(args.config)
+    work_dir = work_dir_of(args)
+    run = _run_pipeline if is_pipeline(config) else _run_single
+    results = run(config, args, work_dir)
+    if is_main_process():
+        write_report(results, work_dir / 'results.json', title=Path(args.config).stem)
+
+
+def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> dict:
+    stages = load_stages(config, args.cfg_options)
+    for stage in stages:
+        _use_amp(stage.config, args.amp)
+    only = args.stages.split(',') if args.stages else None
+    return run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
+
+
+def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> dict:
+    if args.stages:
+        raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
+    config.merge_from_dict(args.cfg_options)
+    _use_amp(config, args.amp)
+    task = 'train' if config.get('train_cfg') else 'test'
+    check_stage(task, config)
+    options = dict(task=task, resume=args.resume, launcher=args.launcher)
+    return {task: run_stage(config, work_dir, **options)}
+
+
+def _use_amp(config: Config, amp: bool) -> None:
+    if amp and config.get('optim_wrapper'):
+        config.optim_wrapper.type = 'AmpOptimWrapper'
+
+
+if __name__ == '__main__':
+    run_tool(main)
