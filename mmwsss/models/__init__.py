@@ -1,0 +1,25 @@
+"""Networks, their parts and losses."""
+
+import mmseg.models  # noqa: F401  (a registry does not import the locations of its parent)
+
+from mmwsss.models import (
+    backbones,
+    classifiers,
+    heads,
+    losses,
+    necks,
+    objectives,
+    poolings,
+    segmentors,
+)
+
+__all__ = [
+    'backbones',
+    'classifiers',
+    'heads',
+    'losses',
+    'necks',
+    'objectives',
+    'poolings',
+    'segmentors',
+]

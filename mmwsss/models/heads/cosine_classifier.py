@@ -10,7 +10,8 @@ _EPS = 1e-12
 def cosine_logits(feats: Tensor, weight: Tensor, *, temperature: float) -> Tensor:
     r"""Scaled cosine between every feature and every class weight.
 
-    .. math:: z_k = t \cdot \langle norm(f), norm(w_k) \rangle, \quad norm(v) = v / \max(|v|, 10^{-12})
+    .. math::
+        z_k = t \langle norm(f), norm(w_k) \rangle, \quad norm(v) = v / \max(|v|, 10^{-12})
 
     Args:
         feats: Features, (B, C, h, w).
