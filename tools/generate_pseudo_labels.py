@@ -33,14 +33,14 @@ def main() -> None:
     config.merge_from_dict(args.cfg_options)
     if config.get('test_cfg', {}).get('type') != 'PseudoLabelLoop':
         raise UserInputError(
-            f"{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. Take a config "
+            f'{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. Take a config '
             'whose name ends in _labels.'
         )
     if args.checkpoint:
         config.load_from = args.checkpoint
     if args.out_dir:
         config.test_cfg.out_dir = args.out_dir
-    check_stage('labels', config)
+    check_stage('labels', config, task='test')
     result = run_stage(config, work_dir_of(args), task='test', launcher=args.launcher)
     for name, folder in result.outputs.items():
         print(f'{name}: {folder}')

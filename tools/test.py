@@ -27,10 +27,8 @@ def main() -> None:
     config = load_config(args.config)
     config.merge_from_dict(args.cfg_options)
     config.load_from = args.checkpoint
-    check_stage('test', config)
-    result = run_stage(
-        config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher
-    )
+    check_stage('test', config, task='test')
+    result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
     for name, value in result.metrics.items():
         print(f'{name}: {value:.2f}')
 

@@ -57,7 +57,7 @@ def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> dic
     config.merge_from_dict(args.cfg_options)
     _use_amp(config, args.amp)
     task = 'train' if config.get('train_cfg') else 'test'
-    check_stage(task, config)
+    check_stage(task, config, task=task)
     options = dict(task=task, resume=args.resume, launcher=args.launcher)
     return {task: run_stage(config, work_dir, **options)}
 

@@ -122,10 +122,10 @@ def run_pipeline(
             f'--stages {sorted(unknown)}: the stages are {[stage.name for stage in stages]}.'
         )
     if launcher != 'none':
-        init_dist(launcher)
+        init_dist(launcher, **stages[0].config.env_cfg.dist_cfg)
     for stage in stages:
         if not only or stage.name in only:
-            check_stage(stage.name, stage.config, taken=set(stage.takes))
+            check_stage(stage.name, stage.config, task=stage.task, taken=frozenset(stage.takes))
     results: dict[str, StageResult] = {}
     for stage in stages:
         selected = not only or stage.name in only

@@ -8,20 +8,24 @@ from mmengine.config import Config
 from mmwsss.structures import UserInputError
 
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
+_LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
 
 
-def check_stage(name: str, config: Config, *, taken: set[str] = frozenset()) -> None:
+def check_stage(
+    name: str, config: Config, *, task: str, taken: frozenset[str] = frozenset()
+) -> None:
     """Check that checkpoints, data roots and list files of a stage exist.
 
     Args:
         name: Name of the stage, for the message.
         config: Its config.
+        task: ``'train'`` or ``'test'``.
         taken: Config keys that an earlier stage will fill.
 
     Raises:
         UserInputError: Naming the stage, the config key and the path.
     """
-    for key, path in _paths(config._cfg_dict):
+    for key, path in _paths(config._cfg_dict, task):
         if key in taken or path.startswith(_REMOTE) or Path(path).exists():
             continue
         raise UserInputError(
@@ -31,21 +35,21 @@ def check_stage(name: str, config: Config, *, taken: set[str] = frozenset()) -> 
         )
 
 
-def _paths(config: dict) -> Iterator[tuple[str, str]]:
+def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
     """List config keys that name input files or folders, with their values."""
     if config.get('load_from'):
         yield 'load_from', config['load_from']
-    for key, node in _walk(config.get('model') or {}, 'model'):
-        if node.get('type') == 'Pretrained':
-            yield f'{key}.checkpoint', node['checkpoint']
-    loops = {'train_dataloader': 'train_cfg', 'val_dataloader': 'val_cfg'}
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        dataset = (config.get(loader) or {}).get('dataset')
-        if dataset and config.get(loops.get(loader, loader)) and dataset.get('data_root'):
-            yield f'{loader}.dataset.data_root', dataset['data_root']
+    if task == 'train':
+        for key, node in _walk(config.get('model') or {}, 'model'):
+            if node.get('type') == 'Pretrained':
+                yield f'{key}.checkpoint', node['checkpoint']
+    for loader in _LOADERS[task]:
+        dataset = (config.get(loader) or {}).get('dataset') or {}
+        root = dataset.get('data_root')
+        if root:
+            yield f'{loader}.dataset.data_root', root
             if dataset.get('ann_file'):
-                key = f'{loader}.dataset.ann_file'
-                yield key, str(Path(dataset['data_root'], dataset['ann_file']))
+                yield f'{loader}.dataset.ann_file', str(Path(root, dataset['ann_file']))
 
 
 def _walk(node: object, key: str) -> Iterator[tuple[str, dict]]:

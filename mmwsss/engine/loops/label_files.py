@@ -70,8 +70,8 @@ def is_valid_label(path: Path, stamp: str) -> bool:
     """Say whether a complete palette PNG with this fingerprint lies at the path."""
     try:
         with Image.open(path) as image:
-            valid = image.mode == 'P' and image.text.get(_CHUNK) == stamp
+            valid = image.mode == 'P' and image.info.get(_CHUNK) == stamp
             image.verify()  # checks the chunks' checksums to the end without decoding
-    except (OSError, SyntaxError, AttributeError):
+    except (OSError, SyntaxError):
         return False
     return valid

@@ -1,0 +1,44 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmwsss.cams import MultiScaleCAM, activation_maps, max_normalize
+
+
+def test_cutting_negative_scores_before_the_resize_keeps_more_than_after():
+    score_map = torch.tensor([[[-1.0, 1.0]]])
+    before = activation_maps(score_map, (1, 3), align_corners=True, rectify='before_resize')
+    after = activation_maps(score_map, (1, 3), align_corners=True, rectify='after_resize')
+    assert_close(before, torch.tensor([[[0.0, 0.5, 1.0]]]))
+    assert_close(after, torch.tensor([[[0.0, 0.0, 1.0]]]))
+
+
+def test_max_normalize_divides_each_class_by_its_own_maximum():
+    cams = torch.tensor([[[1.0, 2.0]], [[0.0, 8.0]]])
+    assert_close(max_normalize(cams, eps=0.0), torch.tensor([[[0.5, 1.0]], [[0.0, 1.0]]]))
+
+
+def test_a_class_without_any_activation_stays_zero():
+    assert max_normalize(torch.zeros(1, 2, 2)).tolist() == [[[0, 0], [0, 0]]]
+
+
+def test_views_are_summed_and_normalised(sample_with_cams):
+    views = (
+        sample_with_cams(torch.tensor([[[1.0, 0.0]]])),
+        sample_with_cams(torch.tensor([[[1.0, 1.0]]])),
+    )
+    merged = MultiScaleCAM._merge(views)
+    assert_close(merged.cams, torch.tensor([[[2.0, 1.0]]]) / (2.0 + 1e-5))
+
+
+@pytest.fixture
+def sample_with_cams():
+    from mmseg.structures import SegDataSample
+
+    def make(cams):
+        sample = SegDataSample()
+        sample.cams = cams
+        sample.pred_score = torch.ones(len(cams))
+        return sample
+
+    return make

@@ -1,0 +1,140 @@
+import pytest
+import torch
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+from torch import nn
+from torch.testing import assert_close
+
+from mmwsss.models.classifiers.cam_classifier import annotations_to_original
+from mmwsss.models.classifiers.filled_boxes import filled_boxes
+from mmwsss.registry import MODELS
+
+
+@MODELS.register_module(force=True)
+class TwoConvBackbone(BaseModule):
+    """Stride-2 features of a test image."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+
+    def forward(self, images):
+        return (self.conv(images).relu(),)
+
+
+@MODELS.register_module(force=True)
+class ObjectiveThatNeedsAThreshold(nn.Module):
+    requires = ('threshold_map',)
+
+
+def classifier_config(**changes):
+    return dict(
+        type='CAMClassifier',
+        backbone=dict(type='TwoConvBackbone'),
+        head=dict(
+            type='CAMHead',
+            in_channels=8,
+            num_classes=3,
+            pooling=dict(type='GlobalAveragePooling'),
+        ),
+        objectives=[dict(type='MultiLabelSoftMargin')],
+        **changes,
+    )
+
+
+def tagged_sample(classes, *, size=(8, 8), **meta):
+    sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size, **meta))
+    sample.gt_label = torch.tensor(classes)
+    sample.gt_score = torch.zeros(3).index_fill(0, sample.gt_label, 1.0)
+    return sample
+
+
+def test_loss_is_the_multi_label_soft_margin_of_the_mean_scores():
+    torch.manual_seed(0)
+    model = MODELS.build(classifier_config())
+    images = torch.randn(2, 3, 8, 8)
+    samples = [tagged_sample([0]), tagged_sample([1, 2])]
+    losses = model(images, samples, mode='loss')
+    logits = model.head.classifier(model.backbone(images)[0]).mean(dim=(2, 3))
+    targets = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
+    expected = nn.functional.multilabel_soft_margin_loss(logits, targets)
+    (loss,) = losses.values()
+    assert_close(loss, expected)
+
+
+def test_prediction_has_one_map_a_present_class_at_the_original_size():
+    model = MODELS.build(classifier_config()).eval()
+    sample = tagged_sample([0, 2], size=(11, 7))
+    (predicted,) = model(torch.randn(1, 3, 8, 8), [sample], mode='predict')
+    assert predicted.cams.shape == (2, 11, 7)
+    assert predicted.cam_label.tolist() == [0, 2]
+    assert predicted.pred_score.shape == (3,)
+    assert predicted.cams.min() >= 0
+
+
+def test_without_the_image_label_all_classes_have_a_map():
+    model = MODELS.build(classifier_config(use_image_label=False)).eval()
+    (predicted,) = model(torch.randn(1, 3, 8, 8), [tagged_sample([1])], mode='predict')
+    assert predicted.cam_label.tolist() == [0, 1, 2]
+
+
+def test_flip_makes_the_maps_of_a_mirrored_image_mirrored():
+    torch.manual_seed(0)
+    model = MODELS.build(classifier_config(flip=True)).eval()
+    image = torch.randn(1, 3, 8, 8)
+    (one,) = model(image, [tagged_sample([0, 1])], mode='predict')
+    (two,) = model(image.flip(-1), [tagged_sample([0, 1])], mode='predict')
+    assert_close(one.cams, two.cams.flip(-1))
+
+
+def test_a_flipped_view_gives_maps_of_the_unflipped_image():
+    torch.manual_seed(0)
+    model = MODELS.build(classifier_config()).eval()
+    image = torch.randn(1, 3, 8, 8)
+    (plain,) = model(image, [tagged_sample([0])], mode='predict')
+    (flipped,) = model(image, [tagged_sample([0], flip=True)], mode='predict')
+    assert_close(flipped.cams, plain.cams.flip(-1))
+
+
+def test_features_are_kept_only_when_asked_for():
+    model = MODELS.build(classifier_config()).eval()
+    (plain,) = model(torch.randn(1, 3, 8, 8), [tagged_sample([0])], mode='predict')
+    assert 'feats' not in plain
+    model.keep = frozenset({'feats', 'class_weights'})
+    (kept,) = model(torch.randn(1, 3, 8, 8), [tagged_sample([0])], mode='predict')
+    assert kept.feats.shape == (8, 4, 4)
+    assert kept.class_weights.shape == (3, 8)
+
+
+def test_a_missing_part_is_an_error_at_construction():
+    config = classifier_config()
+    config['objectives'] = [dict(type='ObjectiveThatNeedsAThreshold')]
+    with pytest.raises(ValueError, match=r"requires \['threshold_map'\]"):
+        MODELS.build(config)
+
+
+def test_annotations_return_to_the_original_image():
+    sample = SegDataSample(
+        metainfo=dict(ori_shape=(4, 10), img_shape=(8, 20), scale_factor=(2.0, 2.0), flip=True)
+    )
+    sample.gt_instances = InstanceData(bboxes=torch.tensor([[2.0, 4.0, 6.0, 8.0]]))
+    mask = torch.zeros(1, 8, 20, dtype=torch.uint8)
+    mask[..., :4] = 1
+    sample.background_mask = PixelData(data=mask)
+    annotations_to_original(sample)
+    assert sample.gt_instances.bboxes.tolist() == [[7.0, 2.0, 9.0, 4.0]]
+    assert sample.background_mask.data.shape == (1, 4, 10)
+    assert sample.background_mask.data[0, 0].tolist() == [0] * 8 + [1] * 2
+
+
+def test_filled_boxes_give_an_overlap_to_the_smaller_box():
+    boxes = torch.tensor([[0.0, 0.0, 4.0, 2.0], [1.0, 0.0, 2.0, 1.0]])
+    maps = filled_boxes(boxes, torch.tensor([5, 3]), torch.tensor([3, 5]), (2, 5))
+    assert maps[0].tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert maps[1].tolist() == [[1, 0, 1, 1, 0], [1, 1, 1, 1, 0]]
+
+
+def test_no_box_fills_nothing():
+    empty = torch.zeros(0, dtype=torch.long)
+    assert filled_boxes(torch.zeros(0, 4), empty, empty, (2, 3)).shape == (0, 2, 3)
