@@ -1,0 +1,6 @@
+"""Objectives: losses over what a CAM head scored."""
+
+from mmwsss.models.objectives.multi_label_soft_margin import MultiLabelSoftMargin
+from mmwsss.models.objectives.region_cross_entropy import RegionCrossEntropy
+
+__all__ = ['MultiLabelSoftMargin', 'RegionCrossEntropy']

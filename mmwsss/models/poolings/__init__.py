@@ -1,0 +1,6 @@
+"""Poolings: what of a score map is scored against the weak labels."""
+
+from mmwsss.models.poolings.background_aware_pooling import BackgroundAwarePooling
+from mmwsss.models.poolings.global_average_pooling import GlobalAveragePooling
+
+__all__ = ['BackgroundAwarePooling', 'GlobalAveragePooling']

@@ -1,0 +1,42 @@
+"""Objective of a multi-label classifier."""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs
+
+
+@MODELS.register_module()
+class MultiLabelSoftMargin(BaseModule):
+    """Binary cross entropy of every class against the tags, averaged over images and classes.
+
+    ``L = -1/(BK) sum y log s(x) + (1-y) log(1 - s(x))`` with the sigmoid s.
+
+    Args:
+        loss_weight: Factor of the loss.
+
+    Shape:
+        ``outputs.logits`` and ``outputs.targets`` (B, K); the loss is ().
+    """
+
+    requires: tuple[str, ...] = ()
+
+    def __init__(self, *, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(
+        self,
+        outputs: CAMOutputs,
+        data_samples: list[SegDataSample],
+        encode: Callable[[Tensor], CAMOutputs],
+    ) -> dict[str, Tensor]:
+        """Score the logits of the images."""
+        logits = outputs.logits.float()
+        loss = F.binary_cross_entropy_with_logits(logits, outputs.targets.float())
+        return {'loss_multi_label': self.loss_weight * loss}

@@ -1,0 +1,167 @@
+"""Pooling of boxes that leaves out what looks like the background of the image."""
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mmwsss.models.poolings.region_weights import (
+    background_attention,
+    box_bin_weights,
+    box_grid,
+    grid_cell_weights,
+)
+from mmwsss.registry import MODELS
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, to_seg_label
+
+# Label that pads the boxes of a batch; real ones are 0..K-1.
+_NO_BOX = -1
+
+
+def background_aware_weights(
+    feats: Tensor,
+    boxes: Tensor,
+    background_mask: Tensor,
+    *,
+    grid_size: int = 4,
+    bins: int = 2,
+    min_background: float = 0.125,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights over the feature map that pool the foreground of boxes and the background.
+
+    A box bin is the mean of its sampled features F weighted with ``1 - A(p)``,
+    ``A(p) = 1/|J| sum_j max(0, cos(F(p), q_j))``, where the queries q_j are the means of the
+    background in the cells of a G x G grid. Where the background covers no more than
+    ``min_background`` of the image, or no cell has any, the mean is plain.
+
+    Args:
+        feats: Features (B, C, h, w).
+        boxes: Boxes xyxy in pixels of the image, padded to (B, M, 4).
+        background_mask: 1 outside every box, 0 inside boxes and on padding, (B, H, W).
+        grid_size: Cells a side, G; J = G*G.
+        bins: Bins of a box a side, O.
+        min_background: Share of the image that the background must exceed. With 1 the pooling is
+            plain averaging everywhere.
+
+    Returns:
+        Weights of the box bins (B, M, O*O, h*w), bins row by row; weights of the background cells
+        (B, J, h*w), cells row by row; number of background positions in each cell (B, J).
+
+    Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
+        Segmentation", CVPR 2021, eq. 1-4. Differs from the published results in nothing but the
+        handling of what they cannot: empty boxes have one point, weights are at least 1e-6.
+    """
+    image_size, feat_size = tuple(background_mask.shape[1:]), tuple(feats.shape[2:])
+    dtype = torch.promote_types(feats.dtype, torch.float32)
+    with torch.autocast(feats.device.type, enabled=False):
+        mask = background_mask.to(dtype).unsqueeze(1)
+        cell_weights, counts = grid_cell_weights(
+            F.interpolate(mask, feat_size).squeeze(1), grid_size=grid_size
+        )
+        grid = box_grid(boxes.to(dtype), image_size=image_size, feat_size=feat_size, bins=bins)
+        point_weights = grid.rows.new_ones(*grid.rows.shape[:3], grid.cols.shape[2])
+        if min_background < 1 and boxes.shape[1] > 0:
+            attention = background_attention(feats, cell_weights, counts > 0, grid)
+            attended = mask.mean(dim=(1, 2, 3)) > min_background
+            point_weights = torch.where(attended[:, None, None, None], 1 - attention, point_weights)
+        return box_bin_weights(point_weights, grid), cell_weights, counts
+
+
+@MODELS.register_module()
+class BackgroundAwarePooling(BaseModule):
+    """Scores of the foreground of boxes and of cells of the background.
+
+    The rows are, first, the bins of all boxes: image by image, box by box in annotation order, bins
+    row by row; images are padded to the same number of boxes. Then the background cells: image by
+    image, row by row. Rows that only pad, cells without background and boxes outside of the image
+    have the target 255, so that their number never has to be known on the host.
+
+    Args:
+        grid_size: Background cells a side, G.
+        bins: Bins of a box a side, O.
+        min_background: Share of the image that the background must exceed for the attention to be
+            used. With 1.0 it never is: the GAP baseline of the paper's ablation.
+
+    Raises:
+        ValueError: If an option is out of range, or a data sample lacks boxes or background mask.
+
+    Shape:
+        feats (B, C, h, w); score_map (B, 1+K, h, w); logits (R, 1+K) and targets (R,) with
+        R = B*M*O*O + B*G*G, M the largest number of boxes in an image.
+
+    Source: Oh et al., CVPR 2021, eq. 1-5, see :func:`background_aware_weights`.
+    """
+
+    with_background = True
+    provides: tuple[str, ...] = ()
+
+    def __init__(self, *, grid_size: int = 4, bins: int = 2, min_background: float = 0.125) -> None:
+        super().__init__()
+        if grid_size < 1 or bins < 1:
+            raise ValueError(f'grid_size and bins must be >= 1, got {grid_size} and {bins}.')
+        if not 0 <= min_background <= 1:
+            raise ValueError(f'min_background is a share in [0, 1], got {min_background}.')
+        self.grid_size = grid_size
+        self.bins = bins
+        self.min_background = min_background
+
+    def forward(
+        self, feats: Tensor, score_map: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> Pooled:
+        """Pool box bins and background cells; the whole image without data samples."""
+        if data_samples is None:
+            return Pooled(score_map.mean(dim=(2, 3)))
+        boxes, labels, masks = _box_supervision(data_samples)
+        box_weights, cell_weights, counts = background_aware_weights(
+            feats,
+            boxes,
+            masks,
+            grid_size=self.grid_size,
+            bins=self.bins,
+            min_background=self.min_background,
+        )
+        with torch.autocast(feats.device.type, enabled=False):
+            scores = score_map.flatten(2).to(cell_weights.dtype).mT  # (B, hw, 1+K)
+            box_logits = box_weights.flatten(1, 2) @ scores  # (B, MOO, 1+K)
+            cell_logits = cell_weights @ scores  # (B, J, 1+K)
+        used = (labels != _NO_BOX) & _inside(boxes, *masks.shape[1:])
+        box_targets = to_seg_label(labels).masked_fill(~used, IGNORE_INDEX)
+        cell_targets = torch.full_like(counts, BACKGROUND, dtype=torch.long)
+        cell_targets = cell_targets.masked_fill(counts == 0, IGNORE_INDEX)
+        return Pooled(
+            torch.cat([box_logits.flatten(0, 1), cell_logits.flatten(0, 1)]),
+            torch.cat(
+                [box_targets.flatten().repeat_interleave(self.bins**2), cell_targets.flatten()]
+            ),
+        )
+
+    def image_scores(self, score_map: Tensor) -> Tensor:
+        """Largest probability of each foreground class over the positions, (B, K)."""
+        return score_map.softmax(dim=1)[:, 1:].amax(dim=(2, 3))
+
+
+def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Say which boxes (..., 4) reach into the image, (...)."""
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    return (x1 < width) & (y1 < height) & (x2 > 0) & (y2 > 0)
+
+
+def _box_supervision(data_samples: list[SegDataSample]) -> tuple[Tensor, Tensor, Tensor]:
+    """Stack boxes (B, M, 4), labels (B, M) with -1 as padding, and background masks (B, H, W)."""
+    if not all('gt_instances' in s and 'background_mask' in s for s in data_samples):
+        raise ValueError(
+            'BackgroundAwarePooling expected every data sample to have `gt_instances` and '
+            '`background_mask`. Train on a dataset with boxes and pack both in the pipeline.'
+        )
+    masks = [sample.background_mask.data.squeeze(0) for sample in data_samples]
+    if len({mask.shape for mask in masks}) > 1:
+        raise ValueError(
+            'Expected background masks of one size, that of the network input, got '
+            f'{sorted({tuple(mask.shape) for mask in masks})}. Crop or pad the images to one size.'
+        )
+    instances = [sample.gt_instances for sample in data_samples]
+    boxes = pad_sequence([i.bboxes.reshape(-1, 4) for i in instances], batch_first=True)
+    labels = pad_sequence([i.labels for i in instances], batch_first=True, padding_value=_NO_BOX)
+    return boxes, labels, torch.stack(masks)

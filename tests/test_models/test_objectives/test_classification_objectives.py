@@ -1,0 +1,54 @@
+import math
+
+import torch
+from torch.testing import assert_close
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import IGNORE_INDEX, CAMOutputs
+
+
+def score(objective, logits, targets):
+    feats = torch.zeros(1, 1, 1, 1)
+    return MODELS.build(objective)(CAMOutputs(feats, feats, logits, targets), [], None)
+
+
+def test_multi_label_soft_margin_of_hand_made_scores():
+    # Probabilities 1/2 and 4/5, both classes present.
+    logits = torch.tensor([[0.0, math.log(4)]])
+    losses = score({'type': 'MultiLabelSoftMargin'}, logits, torch.ones(1, 2))
+    assert_close(losses['loss_multi_label'].item(), (math.log(2) - math.log(0.8)) / 2)
+
+
+def test_region_cross_entropy_is_the_mean_over_regions_that_count():
+    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [9.0, -9.0]])
+    targets = torch.tensor([1, 0, IGNORE_INDEX])
+    losses = score({'type': 'RegionCrossEntropy'}, logits, targets)
+    assert_close(losses['loss_region'].item(), (math.log(2) - math.log(0.75)) / 2)
+
+
+def test_region_cross_entropy_without_any_region_is_zero_on_the_graph():
+    logits = torch.randn(3, 4, requires_grad=True)
+    losses = score({'type': 'RegionCrossEntropy'}, logits, torch.full((3,), IGNORE_INDEX))
+    losses['loss_region'].backward()
+    assert losses['loss_region'].item() == 0
+    assert logits.grad.abs().max() == 0
+
+
+def test_region_cross_entropy_of_no_rows_is_zero():
+    logits = torch.zeros(0, 4, requires_grad=True)
+    losses = score({'type': 'RegionCrossEntropy'}, logits, torch.zeros(0, dtype=torch.long))
+    assert losses['loss_region'].item() == 0
+
+
+def test_loss_weight_scales_the_loss():
+    logits, targets = torch.zeros(1, 2), torch.tensor([1])
+    losses = score({'type': 'RegionCrossEntropy', 'loss_weight': 3.0}, logits, targets)
+    assert_close(losses['loss_region'].item(), 3 * math.log(2))
+
+
+def test_half_precision_logits_give_a_single_precision_loss():
+    logits = torch.zeros(1, 2, dtype=torch.bfloat16)
+    assert (
+        score({'type': 'MultiLabelSoftMargin'}, logits, torch.ones(1, 2))['loss_multi_label'].dtype
+        == torch.float32
+    )
