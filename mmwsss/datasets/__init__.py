@@ -1,0 +1,9 @@
+"""Data sets with weak labels and the transforms that know them."""
+
+import mmseg.datasets  # noqa: F401  (a registry does not import the locations of its parent)
+
+from mmwsss.datasets import transforms
+from mmwsss.datasets.shapes import ShapesWeakDataset
+from mmwsss.datasets.voc import VOCWeakDataset
+
+__all__ = ['ShapesWeakDataset', 'VOCWeakDataset', 'transforms']

@@ -12,8 +12,10 @@ from mmwsss.models import (
     poolings,
     segmentors,
 )
+from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
 
 __all__ = [
+    'WeakSegDataPreProcessor',
     'backbones',
     'classifiers',
     'heads',

@@ -1,0 +1,31 @@
+"""Transforms that know weak labels."""
+
+from mmwsss.datasets.transforms.color_jitter import BrightnessContrastSaturation
+from mmwsss.datasets.transforms.formatting import PackWeakInputs
+from mmwsss.datasets.transforms.loading import (
+    LoadImage,
+    LoadPseudoLabels,
+    LoadWeakAnnotations,
+    background_mask_from_boxes,
+    read_image,
+    read_label_map,
+)
+from mmwsss.datasets.transforms.pad_random_crop import PadRandomCrop, clip_boxes, pad_symmetric
+from mmwsss.datasets.transforms.rescaling import RandomBoxScale, RandomLongSide, rescale
+
+__all__ = [
+    'BrightnessContrastSaturation',
+    'LoadImage',
+    'LoadPseudoLabels',
+    'LoadWeakAnnotations',
+    'PackWeakInputs',
+    'PadRandomCrop',
+    'RandomBoxScale',
+    'RandomLongSide',
+    'background_mask_from_boxes',
+    'clip_boxes',
+    'pad_symmetric',
+    'read_image',
+    'read_label_map',
+    'rescale',
+]

@@ -1,0 +1,192 @@
+"""Loads images, weak labels and pseudo labels."""
+
+import io
+import logging
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+from PIL import Image, UnidentifiedImageError
+
+from mmwsss.registry import TRANSFORMS
+from mmwsss.structures import IGNORE_INDEX, UserInputError
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read any image as uint8 RGB (H, W, 3), pixels as stored (no rotation by EXIF).
+
+    Greyscale, palette and CMYK images are converted; the alpha channel is dropped. The file must be
+    complete: OpenCV fills what a truncated JPEG lacks with grey, PIL refuses it.
+
+    Raises:
+        UserInputError: The file is missing, damaged or no image.
+    """
+    return np.asarray(_open(path).convert('RGB'))
+
+
+def read_label_map(path: str | Path) -> np.ndarray:
+    """Read a label map, a greyscale or palette image, as uint8 (H, W).
+
+    Raises:
+        UserInputError: The file is missing, damaged, or an image of colours.
+    """
+    image = _open(path)
+    if image.mode not in ('L', 'P', '1'):
+        raise UserInputError(
+            f'{path}: expected label values in a palette (P) or 8 bit greyscale (L) PNG, got mode '
+            f'{image.mode!r}. Save indices, not colours.'
+        )
+    return np.asarray(image, dtype=np.uint8)
+
+
+def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Mark the pixels outside every box: ``mask[int(y1):int(y2), int(x1):int(x2)] = 0``, else 1.
+
+    Args:
+        boxes: xyxy in pixels, within the image, (m, 4).
+        shape: Height and width of the image.
+
+    Returns:
+        uint8 (H, W) of 0 and 1.
+
+    Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised
+    Semantic Segmentation", CVPR 2021. The authors publish masks but not how they were made; this is
+    the rule by which others reproduced them.
+    """
+    mask = np.ones(shape, dtype=np.uint8)
+    for x1, y1, x2, y2 in boxes.astype(np.int64):  # one memset a box
+        mask[y1:y2, x1:x2] = 0
+    return mask
+
+
+@TRANSFORMS.register_module()
+class LoadImage(BaseTransform):
+    """Load ``img_path`` as ``img``, BGR (H, W, 3); see :func:`read_image`.
+
+    Args:
+        to_float32: Return float32 instead of uint8, so that resizing does not round.
+        damaged: Stop at an image that cannot be read, or skip it with a counted warning: the
+            data set then draws another one (in training; evaluation always stops).
+    """
+
+    def __init__(
+        self, *, to_float32: bool = False, damaged: Literal['error', 'skip'] = 'error'
+    ) -> None:
+        if damaged not in ('error', 'skip'):
+            raise ValueError(f"Expected `damaged` to be 'error' or 'skip', got {damaged!r}.")
+        self.to_float32 = to_float32
+        self.damaged = damaged
+        self._skipped: set[str] = set()
+
+    def transform(self, results: dict) -> dict | None:
+        """Add ``img``, ``img_shape`` and ``ori_shape``; None for an image to skip."""
+        try:
+            image = read_image(results['img_path'])
+        except UserInputError as error:
+            if self.damaged == 'error':
+                raise
+            if results['img_path'] not in self._skipped:
+                self._skipped.add(results['img_path'])
+                message = f'Damaged image no. {len(self._skipped)} of this process skipped: {error}'
+                print_log(message, 'current', logging.WARNING)
+            return None
+        image = np.ascontiguousarray(image[..., ::-1])
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadWeakAnnotations(BaseTransform):
+    """Load the boxes and background mask, or the tags, of an entry of the data list.
+
+    Boxes: ``gt_bboxes`` float32 (m, 4) clipped to the image, ``gt_bboxes_labels`` int64 (m,) and
+    ``background_mask`` uint8 (H, W), 1 outside every box, in annotation order and in pixels of the
+    *original* image. Tags: ``gt_label`` int64 (n,).
+
+    It stands before resizing where the network input needs boxes (training), and after it where
+    the original image does (making pseudo labels at several scales).
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the weak labels."""
+        if 'instances' in results:
+            self._load_boxes(results)
+        elif 'gt_label' in results:
+            results['gt_label'] = np.array(results['gt_label'], dtype=np.int64)
+        else:
+            raise ValueError(
+                "Expected an entry with 'instances' or 'gt_label'. Set supervision='box' or 'tag' "
+                'in the data set, or leave LoadWeakAnnotations out.'
+            )
+        return results
+
+    def _load_boxes(self, results: dict) -> None:
+        height, width = results['ori_shape']
+        boxes = [instance['bbox'] for instance in results['instances']]
+        labels = [instance['bbox_label'] for instance in results['instances']]
+        boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+        boxes = boxes.clip(0, np.array([width, height, width, height], dtype=np.float32))
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # a box fully outside has no area now
+        results['gt_bboxes'] = boxes[kept]
+        results['gt_bboxes_labels'] = np.array(labels, dtype=np.int64)[kept]
+        results['background_mask'] = background_mask_from_boxes(boxes[kept], (height, width))
+        results['seg_fields'].append('background_mask')
+
+
+@TRANSFORMS.register_module()
+class LoadPseudoLabels(BaseTransform):
+    """Load pseudo labels as ``gt_seg_map`` and, if there is a second one, ``gt_seg_map_aux``.
+
+    The values are those of the classes in use (no ``label_map``): 0..K and 255.
+
+    Raises:
+        UserInputError: A map is damaged, has not the size of its image or has other values.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the label maps, uint8 (H, W)."""
+        self._load(results, 'seg_map_path', 'gt_seg_map')
+        if 'aux_seg_map_path' in results:
+            self._load(results, 'aux_seg_map_path', 'gt_seg_map_aux')
+        return results
+
+    def _load(self, results: dict, path_key: str, key: str) -> None:
+        if path_key not in results:
+            raise ValueError(
+                f'Expected {path_key!r} in the entry: set `data_prefix.{path_key}` of the data set.'
+            )
+        path = results[path_key]
+        label = read_label_map(path)
+        if label.shape != tuple(results['ori_shape']):
+            raise UserInputError(
+                f'{path} is {label.shape[0]}x{label.shape[1]}, its image is '
+                f'{results["ori_shape"][0]}x{results["ori_shape"][1]} (height x width). Make the '
+                'pseudo labels again from the same images.'
+            )
+        num_classes = results['num_classes']
+        foreign = (label > num_classes) & (label != IGNORE_INDEX)
+        if foreign.any():
+            raise UserInputError(
+                f'{path} has the value {label[foreign][0]}; expected 0..{num_classes} or '
+                f'{IGNORE_INDEX}. Were these labels made with other classes?'
+            )
+        results[key] = label
+        results['seg_fields'].append(key)
+
+
+def _open(path: str | Path) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(Path(path).read_bytes()))
+        image.load()
+    except FileNotFoundError as error:
+        raise UserInputError(
+            f'The file {str(path)!r} does not exist. Check `data_root`.'
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UserInputError(
+            f'The image file {str(path)!r} cannot be read: {error}. Restore this file.'
+        ) from error
+    return image

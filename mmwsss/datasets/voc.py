@@ -1,0 +1,220 @@
+"""PASCAL VOC, or any data in its layout, with tags or boxes as labels."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from mmseg.datasets import BaseSegDataset, PascalVOCDataset
+
+from mmwsss.datasets.annotations import read_image_ids
+from mmwsss.datasets.weak_labels import ClassIndex, Notes, TagFileLabels, XMLLabels
+from mmwsss.registry import DATASETS
+from mmwsss.structures import UserInputError
+
+_FOLDERS = {'img_path': 'JPEGImages', 'ann_path': 'Annotations'}
+_MAPS = ('seg_map_path', 'aux_seg_map_path')
+
+
+@DATASETS.register_module()
+class VOCWeakDataset(BaseSegDataset):
+    """Images with weak labels, and label maps only where a stage may see them.
+
+    An entry of the data list has ``img_path``, ``img_id``, ``num_classes`` (K foreground classes)
+    and, by ``supervision``,
+
+    - ``'box'``: ``instances``, a list of ``{'bbox': [x1, y1, x2, y2], 'bbox_label': 0..K-1}`` in
+      the order of the XML file;
+    - ``'tag'``: ``gt_label``, the sorted present classes 0..K-1;
+    - ``None``: nothing more, for stages that learn from label maps alone.
+
+    With ``data_prefix['seg_map_path']`` it has ``seg_map_path``: pseudo labels for training, true
+    masks for evaluation. ``data_prefix['aux_seg_map_path']`` adds ``aux_seg_map_path``, a second
+    pseudo label.
+
+    The first class is the background; the others are the foreground classes 0..K-1. A subset of
+    the data set's class names selects classes: objects of the others are left out, so they count as
+    background. Other names describe your own data.
+
+    Args:
+        ann_file: List of image ids, one a line. May be empty with ``label_file``: then the ids are
+            those of the label file.
+        supervision: Which weak label to read.
+        label_file: JSON ``{image id: [class names or foreground class indices]}`` for ``'tag'``;
+            without it the tags are the classes of the objects in the XML file.
+        missing_annotation: What to do with images that have no XML file or no entry in
+            ``label_file``: leave them out with one counted warning, keep them as images without
+            any object, or stop. An XML file without objects is an image without objects.
+        missing_seg_map: Whether images without a label map stop the start or are left out.
+        keep_difficult: Use objects marked ``difficult``, as published box-supervised methods do.
+        data_prefix: Folders below ``data_root``: ``img_path`` (default ``JPEGImages``),
+            ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``.
+        **base: Options of :class:`mmseg.datasets.BaseSegDataset` (``data_root``, ``metainfo``,
+            ``pipeline``, ``test_mode``, ``indices``, ...).
+
+    Raises:
+        UserInputError: A path is missing or leaves the data root, a file cannot be read, a class
+            is unknown, or no image is left.
+    """
+
+    METAINFO = PascalVOCDataset.METAINFO
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        *,
+        supervision: Literal['box', 'tag'] | None = 'box',
+        label_file: str = '',
+        missing_annotation: Literal['skip', 'empty', 'error'] = 'skip',
+        missing_seg_map: Literal['skip', 'error'] = 'error',
+        keep_difficult: bool = True,
+        data_prefix: dict[str, str] | None = None,
+        **base: Any,  # the sixteen options of the library's class, which names them all
+    ) -> None:
+        _check_choice('supervision', supervision, ('box', 'tag', None))
+        _check_choice('missing_annotation', missing_annotation, ('skip', 'empty', 'error'))
+        _check_choice('missing_seg_map', missing_seg_map, ('skip', 'error'))
+        if label_file and supervision != 'tag':
+            raise UserInputError(
+                f"`label_file` holds image tags: it needs supervision='tag', got {supervision!r}."
+            )
+        self.supervision = supervision
+        self.label_file = label_file
+        self.missing_annotation = missing_annotation
+        self.missing_seg_map = missing_seg_map
+        self.keep_difficult = keep_difficult
+        super().__init__(ann_file, data_prefix={**_FOLDERS, **(data_prefix or {})}, **base)
+
+    @property
+    def foreground_classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes 0..K-1."""
+        return tuple(self._metainfo['classes'][1:])
+
+    @classmethod
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int] | None:
+        """Map the values of true masks when classes are selected; own classes keep their values."""
+        if new_classes is not None and not set(new_classes) <= set(cls.METAINFO['classes']):
+            return None
+        return super().get_label_map(new_classes)
+
+    def _update_palette(self) -> list:
+        classes, palette = self._metainfo['classes'], self._metainfo['palette']
+        if self.label_map is None and len(palette) != len(classes):  # own classes, no own palette
+            enough = len(palette) > len(classes)
+            self._metainfo['palette'] = palette[: len(classes)] if enough else []
+        return super()._update_palette()
+
+    def load_data_list(self) -> list[dict]:
+        """List the images with their labels, after checking that all files are there."""
+        self._check_setup()
+        notes = Notes()
+        read_label = self._label_reader(notes)
+        ids = read_image_ids(self.ann_file) if self.ann_file else read_label.image_ids
+        self._without_file(ids, 'img_path', self.img_suffix)
+        lacking = set()
+        for prefix in _MAPS:
+            if prefix in self.data_prefix:
+                lacking |= self._without_file(ids, prefix, self.seg_map_suffix)
+        entries = []
+        for img_id in ids:
+            if img_id in lacking:
+                notes.add('images without a label map are left out', img_id)
+                continue
+            label = {} if read_label is None else read_label(img_id)
+            if label is None:
+                label = self._missing_label(img_id, notes)
+            if label is not None:
+                entries.append({**self._entry(img_id), **label})
+        notes.log()
+        if not entries:
+            raise UserInputError(f'No image of {self.ann_file or self.label_file!r} has a label.')
+        return entries
+
+    def _check_setup(self) -> None:
+        classes = self._metainfo['classes']
+        if len(classes) < 2 or classes[0] != 'background':
+            raise UserInputError(
+                "Expected `metainfo['classes']` to be 'background' and at least one foreground "
+                f'class, got {classes}.'
+            )
+        if self.data_root and not os.path.isdir(self.data_root):
+            raise UserInputError(
+                f'The data root {self.data_root!r} does not exist. Set the environment variable '
+                'MMWSSS_DATA to the folder of the data sets, or `data_root` in the config.'
+            )
+        if not self.ann_file and not self.label_file:
+            raise UserInputError('Give `ann_file`, a list of image ids, or `label_file`.')
+
+    def _label_reader(self, notes: Notes) -> XMLLabels | TagFileLabels | None:
+        if self.supervision is None:
+            return None
+        known = self.foreground_classes if self.label_map is None else self.METAINFO['classes'][1:]
+        class_index = ClassIndex(self.foreground_classes, known)
+        if self.label_file:
+            label_file = os.path.join(self.data_root or '', self.label_file)
+            return TagFileLabels(label_file, class_index, notes=notes)
+        return XMLLabels(
+            self.data_prefix['ann_path'],
+            class_index,
+            kind=self.supervision,
+            keep_difficult=self.keep_difficult,
+            notes=notes,
+        )
+
+    def _without_file(self, ids: list[str], prefix: str, suffix: str) -> set[str]:
+        """Return the ids without a file, if they may be left out."""
+        folder = self.data_prefix[prefix]
+        present = _files_below(folder, {os.path.dirname(img_id) for img_id in ids})
+        lacking = [img_id for img_id in ids if img_id + suffix not in present]
+        if lacking and (prefix not in _MAPS or self.missing_seg_map == 'error'):
+            kind, remedy = 'images', ''
+            if prefix in _MAPS:
+                kind = 'label maps'
+                remedy = ", finish making them, or leave such images out by missing_seg_map='skip'"
+            raise UserInputError(
+                f'{folder!r} lacks {len(lacking)} of {len(ids)} {kind}, the first is '
+                f'{lacking[0] + suffix!r}. Check `data_root`, `data_prefix.{prefix}` and the list '
+                f'of images{remedy}.'
+            )
+        return set(lacking)
+
+    def _missing_label(self, img_id: str, notes: Notes) -> dict | None:
+        if self.missing_annotation == 'error':
+            raise UserInputError(
+                f'{self.label_file or self.data_prefix["ann_path"]!r} has no annotation of image '
+                f"{img_id!r}. Add it, or leave such images out by missing_annotation='skip'."
+            )
+        if self.missing_annotation == 'empty':
+            notes.add('images without an annotation count as images without objects', img_id)
+            return {'instances' if self.supervision == 'box' else 'gt_label': []}
+        notes.add('images without an annotation are left out', img_id)
+        return None
+
+    def _entry(self, img_id: str) -> dict:
+        entry = {
+            'img_path': os.path.join(self.data_prefix['img_path'], img_id + self.img_suffix),
+            'img_id': img_id,
+            'num_classes': len(self.foreground_classes),
+            'label_map': self.label_map,
+            'reduce_zero_label': self.reduce_zero_label,
+            'seg_fields': [],
+        }
+        for prefix in _MAPS:
+            if prefix in self.data_prefix:
+                folder = self.data_prefix[prefix]
+                entry[prefix] = os.path.join(folder, img_id + self.seg_map_suffix)
+        return entry
+
+
+def _files_below(folder: str, subfolders: set[str]) -> set[str]:
+    """Names below ``folder``: one listing a subfolder instead of one look-up an image."""
+    names = set()
+    for subfolder in subfolders:
+        path = os.path.join(folder, subfolder)
+        if os.path.isdir(path):
+            names.update(os.path.join(subfolder, name) for name in os.listdir(path))
+    return names
+
+
+def _check_choice(option: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        raise UserInputError(f'Expected `{option}` to be one of {choices}, got {value!r}.')

@@ -1,0 +1,168 @@
+"""From annotations to weak labels in class indices, with a count of everything left out."""
+
+import logging
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal
+
+from mmengine.logging import print_log
+
+from mmwsss.datasets.annotations import AnnotatedObject, Annotation, read_tags, read_voc_xml
+from mmwsss.structures import UserInputError
+
+
+class Notes:
+    """Counts what was left out or changed, to say it in one line a kind."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, note: str, img_id: str) -> None:
+        """Count one more case of ``note``."""
+        self._noted[note].append(img_id)
+
+    def log(self) -> None:
+        """Warn once for every kind of note."""
+        for note, img_ids in self._noted.items():
+            print_log(f'{len(img_ids)} {note} (first: {img_ids[0]}).', 'current', logging.WARNING)
+
+
+class ClassIndex:
+    """Turns class names into indices 0..K-1.
+
+    Args:
+        classes: The foreground classes in use.
+        known: All class names that may occur; those not in use are left out.
+    """
+
+    def __init__(self, classes: tuple[str, ...], known: tuple[str, ...]) -> None:
+        self.classes = classes
+        self._index = {**dict.fromkeys(known), **{name: i for i, name in enumerate(classes)}}
+
+    def find(self, name: str | int, source: str | Path) -> int | None:
+        """Return the index of a class name or of a valid index, None for a class not in use.
+
+        Raises:
+            UserInputError: There is no such class.
+        """
+        if isinstance(name, int) and 0 <= name < len(self.classes):
+            return name
+        if name not in self._index:
+            raise UserInputError(
+                f'{source}: unknown class {name!r}. The foreground classes (0..'
+                f'{len(self.classes) - 1}) are {", ".join(self.classes)}. Correct the file, or '
+                "name your classes in `metainfo=dict(classes=('background', ...))`."
+            )
+        return self._index[name]
+
+
+class XMLLabels:
+    """Reads the boxes or tags of an image from its PASCAL VOC XML file.
+
+    Args:
+        folder: Folder of the XML files.
+        class_index: The classes.
+        kind: Boxes or tags.
+        keep_difficult: Whether objects marked as difficult count.
+        notes: Collects what is left out.
+
+    Raises:
+        UserInputError: There is no such folder.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        class_index: ClassIndex,
+        *,
+        kind: Literal['box', 'tag'],
+        keep_difficult: bool,
+        notes: Notes,
+    ) -> None:
+        if not os.path.isdir(folder):
+            raise UserInputError(
+                f'The folder of annotations {folder!r} does not exist. Check `data_root` and '
+                '`data_prefix.ann_path` in the config.'
+            )
+        self.folder = folder
+        self.class_index = class_index
+        self.read = self._boxes if kind == 'box' else self._tags
+        self.keep_difficult = keep_difficult
+        self.notes = notes
+
+    def __call__(self, img_id: str) -> dict | None:
+        """Return the label of an image, None if it has no XML file."""
+        xml_file = os.path.join(self.folder, f'{img_id}.xml')
+        annotation = read_voc_xml(xml_file)
+        if annotation is None:
+            return None
+        objects = []
+        for entry in annotation.objects:
+            label = self.class_index.find(entry.name, xml_file)
+            if label is None:
+                self.notes.add('objects of classes that are not in use are left out', img_id)
+            elif self.keep_difficult or not entry.difficult:
+                objects.append((entry, label))
+        return self.read(objects, annotation, img_id, xml_file)
+
+    def _tags(
+        self,
+        objects: list[tuple[AnnotatedObject, int]],
+        annotation: Annotation,
+        img_id: str,
+        xml_file: str,
+    ) -> dict:
+        return {'gt_label': sorted({label for _, label in objects})}
+
+    def _boxes(
+        self,
+        objects: list[tuple[AnnotatedObject, int]],
+        annotation: Annotation,
+        img_id: str,
+        xml_file: str,
+    ) -> dict:
+        instances = []
+        height, width = annotation.shape or (float('inf'), float('inf'))
+        for entry, label in objects:
+            if entry.box is None:
+                raise UserInputError(f'{xml_file}: a {entry.name!r} has no <bndbox>.')
+            x1, y1, x2, y2 = entry.box
+            if x2 <= x1 or y2 <= y1:
+                self.notes.add('boxes without area or with swapped corners are left out', img_id)
+                continue
+            if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+                # The size in the file may itself be wrong, so that the loaded image decides.
+                self.notes.add('boxes reach beyond the image and are clipped to it', img_id)
+            instances.append({'bbox': [x1, y1, x2, y2], 'bbox_label': label})
+        return {'instances': instances}
+
+
+class TagFileLabels:
+    """Looks the tags of an image up in a JSON file.
+
+    Args:
+        label_file: JSON ``{image id: [class names or foreground class indices]}``.
+        class_index: The classes.
+        notes: Collects what is left out.
+    """
+
+    def __init__(self, label_file: str, class_index: ClassIndex, *, notes: Notes) -> None:
+        self.label_file = label_file
+        self.class_index = class_index
+        self.notes = notes
+        self.tags = read_tags(label_file)
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The images of the file."""
+        return sorted(self.tags)
+
+    def __call__(self, img_id: str) -> dict | None:
+        """Return the label of an image, None if the file has no entry for it."""
+        if img_id not in self.tags:
+            return None
+        labels = {self.class_index.find(tag, self.label_file) for tag in self.tags[img_id]}
+        if None in labels:
+            self.notes.add('images have tags of classes that are not in use', img_id)
+        return {'gt_label': sorted(labels - {None})}
