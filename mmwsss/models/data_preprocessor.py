@@ -1,5 +1,6 @@
 """Batches images of different sizes together with every label map."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
@@ -17,8 +18,41 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
     ``gt_sem_seg`` with them. Here ``background_mask`` is padded with 0 ("not known to be
     background") and ``gt_sem_seg_aux`` with ``seg_pad_val`` too.
 
-    All options are those of :class:`mmseg.models.SegDataPreProcessor`.
+    Args:
+        mean: Mean of each channel, in the order after channel conversion.
+        std: Standard deviation of each channel.
+        size: Height and width to pad to; without it the largest of the batch.
+        size_divisor: The size is rounded up to a multiple of this; only without ``size``.
+        pad_val: Padding of the *normalised* image.
+        seg_pad_val: Padding of label maps.
+        bgr_to_rgb: Convert the channels (``LoadImage`` gives BGR).
+        test_cfg: ``size`` or ``size_divisor`` for prediction, which else does not pad.
     """
+
+    def __init__(
+        self,
+        *,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        size: tuple[int, int] | None = None,
+        size_divisor: int | None = None,
+        pad_val: float = 0,
+        seg_pad_val: int = 255,
+        bgr_to_rgb: bool = False,
+        test_cfg: dict | None = None,
+    ) -> None:
+        if size is None and size_divisor is None:
+            size_divisor = 1  # mmseg wants one of the two
+        super().__init__(
+            mean=mean,
+            std=std,
+            size=size,
+            size_divisor=size_divisor,
+            pad_val=pad_val,
+            seg_pad_val=seg_pad_val,
+            bgr_to_rgb=bgr_to_rgb,
+            test_cfg=test_cfg,
+        )
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
         """Normalise and stack the images; pad the maps of the samples when training."""

@@ -1,0 +1,53 @@
+# Segmentation on pseudo labels, the published settings of BANA (CVPR 2021); validation on true
+# masks at the original size.
+dataset_type = 'VOCWeakDataset'
+data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+train_pipeline = [
+    dict(type='LoadImage', to_float32=True),
+    dict(type='LoadPseudoLabels'),
+    dict(type='RandomBoxScale', scale_range=(0.5, 1.5)),
+    dict(type='PadRandomCrop', crop_size=321),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='BrightnessContrastSaturation'),
+    dict(type='PackWeakInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackWeakInputs'),
+]
+# Name the pseudo labels: data_prefix=dict(seg_map_path=..., aux_seg_map_path=...), absolute or
+# below data_root. The second folder is for the noise-aware loss alone. A pipeline fills both in.
+train_dataloader = dict(
+    batch_size=20,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train_aug.txt',
+        supervision=None,
+        data_prefix=dict(),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/val.txt',
+        supervision=None,
+        data_prefix=dict(seg_map_path='SegmentationClass'),
+        test_mode=True,
+        pipeline=val_pipeline,
+    ),
+)
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
