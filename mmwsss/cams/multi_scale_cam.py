@@ -12,12 +12,12 @@ from mmwsss.registry import MODELS
 class MultiScaleCAM(BaseTTAModel):
     """Sum the maps of all views and divide each class by its maximum.
 
-    ``cam_c = sum_v cam_c^v / (max_p sum_v cam_c^v + 1e-5)``. The views come from mmcv's
-    ``TestTimeAug``; each view's maps are already un-flipped and of the original image size, for the
+    ``cam_c = sum_v cam_c^v / (max_p sum_v cam_c^v + 1e-5)``. Views come from mmcv's
+    ``TestTimeAug``; each view's maps are un-flipped and of the original image size, for the
     present classes alone. Features and annotations are those of the first view.
 
     Source:
-        Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, section 4.1; the plain sum
+        Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, section 4.1; the sum
         before the normalisation is that of the published code.
     """
 

@@ -15,7 +15,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
 
-from mmwsss.datasets.images import load_rgb
+from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_files import (
     file_hash,
     fingerprint,
@@ -26,6 +26,7 @@ from mmwsss.engine.loops.label_files import (
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
+from mmwsss.version import __version__
 
 _PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 
@@ -43,7 +44,7 @@ class _Task:
 class PseudoLabelLoop(BaseLoop):
     """Predict CAMs, refine them and write one palette PNG an image and label name.
 
-    The files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
+    Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
     them. A label that is there, complete and made by the same settings is skipped, so that a run
     that was killed goes on where it stopped and ends with the same files. CPU-bound refiners run in
     a process pool while the network goes on with the next images; several ranks share the images.
@@ -134,7 +135,7 @@ class PseudoLabelLoop(BaseLoop):
         ):
             for idx, data_batch in enumerate(self.dataloader):
                 for sample in self._predict(idx, data_batch):
-                    steps = self.generator.steps(sample, load_rgb(sample.img_path))
+                    steps = self.generator.steps(sample, read_image(sample.img_path))
                     self._advance(_Task(sample.img_id, steps), None, pool, pending)
                 self._collect(pool, pending, limit)
                 progress.update(idx + 1)
@@ -209,7 +210,7 @@ def _settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
 
 
 def _versions() -> dict[str, str]:
-    found = {'mmwsss': version('mmwsss'), 'mmengine': mmengine.__version__}
+    found = {'mmwsss': __version__, 'mmengine': mmengine.__version__}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

@@ -80,7 +80,7 @@ class CAMClassifier(BaseModel):
     def forward(
         self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | list[SegDataSample] | CAMOutputs:
-        """Dispatch to :meth:`loss`, :meth:`predict` or :meth:`encode`, as mmengine's runner asks."""
+        """Dispatch to :meth:`loss`, :meth:`predict` or :meth:`encode`, as the runner asks."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':

@@ -1,0 +1,50 @@
+# Boxes, 320 px crops, lists train.txt and val.txt of the data at hand: minutes on a CPU.
+dataset_type = 'VOCWeakDataset'
+data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='RandomLongSide', size=320, ratio_range=(0.6, 1.5)),
+    dict(type='PadRandomCrop', crop_size=320, min_box_size=4),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='BrightnessContrastSaturation',
+        brightness=(0.7, 1.3),
+        contrast=(0.7, 1.3),
+        saturation=(0.7, 1.3),
+    ),
+    dict(type='PackWeakInputs'),
+]
+label_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='PackWeakInputs'),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train.txt',
+        supervision='box',
+        pipeline=train_pipeline,
+    ),
+)
+# The images to label. The masks are for the table of results alone: no stage learns from them.
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train.txt',
+        supervision='box',
+        data_prefix=dict(seg_map_path='SegmentationClass'),
+        pipeline=label_pipeline,
+    ),
+)

@@ -1,0 +1,55 @@
+# Segmentation on pseudo labels, 320 px crops, train.txt; validation on val.txt with true masks.
+dataset_type = 'VOCWeakDataset'
+data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadPseudoLabels'),
+    dict(type='RandomBoxScale', scale_range=(0.5, 1.5)),
+    dict(type='PadRandomCrop', crop_size=320),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='BrightnessContrastSaturation',
+        brightness=(0.8, 1.2),
+        contrast=(0.8, 1.2),
+        saturation=(0.8, 1.2),
+    ),
+    dict(type='PackWeakInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackWeakInputs'),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train.txt',
+        supervision=None,
+        # Images without an annotation got no label.
+        missing_seg_map='skip',
+        data_prefix=dict(seg_map_path='work_dirs/bana_mobilenet-v2_voc/labels/labels/Y_crf'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/val.txt',
+        supervision=None,
+        data_prefix=dict(seg_map_path='SegmentationClass'),
+        pipeline=val_pipeline,
+    ),
+)
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator

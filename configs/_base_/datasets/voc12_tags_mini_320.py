@@ -1,0 +1,62 @@
+# Tags, 320 px crops; CAMs of train_small.txt at four sizes of the longer side.
+dataset_type = 'VOCWeakDataset'
+data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='RandomLongSide', size=320, ratio_range=(0.6, 1.5)),
+    dict(type='PadRandomCrop', crop_size=320),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='BrightnessContrastSaturation',
+        brightness=(0.7, 1.3),
+        contrast=(0.7, 1.3),
+        saturation=(0.7, 1.3),
+    ),
+    dict(type='PackWeakInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale=(480, 480), keep_ratio=True),
+                dict(type='Resize', scale=(160, 160), keep_ratio=True),
+                dict(type='Resize', scale=(320, 320), keep_ratio=True),
+                dict(type='Resize', scale=(640, 640), keep_ratio=True),
+            ],
+            [dict(type='LoadAnnotations')],
+            [dict(type='PackWeakInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train.txt',
+        supervision='tag',
+        pipeline=train_pipeline,
+    ),
+)
+# The masks are for the evaluation of the seeds alone: no stage learns from them.
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train_small.txt',
+        supervision='tag',
+        data_prefix=dict(seg_map_path='SegmentationClass'),
+        pipeline=tta_pipeline,
+    ),
+)
