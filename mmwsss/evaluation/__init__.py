@@ -1,0 +1,29 @@
+"""Evaluation of seeds, labels and predictions."""
+
+import mmseg.evaluation  # noqa: F401  (a registry does not import the locations of its parent)
+
+from mmwsss.evaluation.label_folder import (
+    LabelAgreement,
+    LabelQuality,
+    evaluate_label_folder,
+    label_agreement,
+    masks_of_dataset,
+)
+from mmwsss.evaluation.seed_iou import (
+    SeedIoUWithGroundTruth,
+    mean_iou,
+    seed_confusions,
+    seed_histogram,
+)
+
+__all__ = [
+    'LabelAgreement',
+    'LabelQuality',
+    'SeedIoUWithGroundTruth',
+    'evaluate_label_folder',
+    'label_agreement',
+    'masks_of_dataset',
+    'mean_iou',
+    'seed_confusions',
+    'seed_histogram',
+]

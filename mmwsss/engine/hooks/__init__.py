@@ -1,0 +1,5 @@
+"""Hooks."""
+
+from mmwsss.engine.hooks.memory_format import ChannelsLastHook
+
+__all__ = ['ChannelsLastHook']

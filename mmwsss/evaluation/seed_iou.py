@@ -1,0 +1,164 @@
+"""Quality of class activation maps for every background threshold, measured with true masks.
+
+Legend: K foreground classes, n present classes, T thresholds, H x W pixels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from prettytable import PrettyTable
+from torch import Tensor
+
+from mmwsss.registry import METRICS
+from mmwsss.structures import to_seg_label
+
+_EPS = 1e-5
+
+
+def seed_histogram(
+    cams: Tensor, cam_label: Tensor, mask: Tensor, *, thresholds: Tensor, num_classes: int
+) -> Tensor:
+    """Count the pixels of an image by true label, best class and height of its activation.
+
+    Args:
+        cams: Class activation maps >= 0 at the size of the mask, (n, H, W).
+        cam_label: Their classes 0..K-1, (n,).
+        mask: True label map, (H, W); values above K (255 = ignore) do not count.
+        thresholds: Ascending background scores, (T,).
+        num_classes: Foreground classes K.
+
+    Returns:
+        Counts, int64 (T+1, 1+K, 1+K): [number of thresholds that the activation exceeds, label of
+        the best class, true label].
+    """
+    # A row of zeros makes "no class present" an ordinary case: it exceeds no threshold >= 0.
+    normalised = cams / (cams.amax(dim=(1, 2), keepdim=True) + _EPS) if len(cams) else cams
+    padded = torch.cat([normalised, normalised.new_zeros(1, *mask.shape)])
+    row_label = torch.cat([to_seg_label(cam_label), cam_label.new_zeros(1)]).to(cams.device)
+    peak, row = padded.max(dim=0)  # (H, W)
+    exceeded = torch.bucketize(peak, thresholds)
+    size = 1 + num_classes
+    cell = (exceeded * size + row_label[row]) * size + mask.long()
+    # Pixels without a class go to one extra cell, because dropping them would need their number.
+    last = (len(thresholds) + 1) * size * size
+    cell = torch.where(mask > num_classes, last, cell)
+    counts = torch.bincount(cell.flatten(), minlength=last + 1)
+    return counts[:last].view(len(thresholds) + 1, size, size)
+
+
+def seed_confusions(histogram: Tensor) -> Tensor:
+    """Turn :func:`seed_histogram` into one confusion matrix a threshold.
+
+    A pixel is foreground where its activation exceeds the threshold, so ties are background.
+
+    Args:
+        histogram: (T+1, 1+K, 1+K).
+
+    Returns:
+        Counts [threshold, seed label, true label], (T, 1+K, 1+K).
+    """
+    above = histogram.flip(0).cumsum(0).flip(0)[1:].clone()  # (T, 1+K, 1+K)
+    foreground = above[:, 1:].sum(dim=1)  # (T, 1+K)
+    above[:, 0] = histogram.sum(dim=(0, 1)) - foreground
+    return above
+
+
+def mean_iou(confusions: Tensor) -> Tensor:
+    """Mean IoU in percent over the classes that occur in seed or truth, (T, 1+K, 1+K) -> (T,)."""
+    hits = confusions.diagonal(dim1=1, dim2=2).double()
+    union = confusions.sum(dim=1) + confusions.sum(dim=2) - hits
+    return 100 * torch.where(union > 0, hits / union, torch.nan).nanmean(dim=1)
+
+
+@METRICS.register_module()
+class SeedIoUWithGroundTruth(BaseMetric):
+    """Best mean IoU of class activation maps over all background thresholds, in one pass.
+
+    The threshold is chosen with the true masks of the same images. The figure is an upper bound
+    that describes a classifier; use it to compare seeds, never to choose what a weakly-supervised
+    pipeline does.
+
+    Samples need ``cams`` (n, H, W) >= 0 at the size of ``gt_sem_seg``, and ``cam_label``. Every
+    map is divided by its maximum + 1e-5.
+
+    Args:
+        thresholds: Ascending background scores in [0, 1); by default 0.00, 0.01, ..., 0.99.
+        collect_device: Where mmengine collects the ranks' results.
+        prefix: Prefix of the result names.
+
+    Returns:
+        ``mIoU``, ``precision`` and ``recall`` (means over classes, percent) at the best threshold,
+        and ``threshold``. The whole curve is logged.
+    """
+
+    default_prefix = 'seed'
+
+    def __init__(
+        self,
+        *,
+        thresholds: Sequence[float] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        values = np.arange(100) / 100 if thresholds is None else np.asarray(thresholds, dtype=float)
+        if not len(values) or (np.diff(values) <= 0).any() or values[0] < 0 or values[-1] >= 1:
+            raise ValueError(
+                f'thresholds must ascend within [0, 1), got {thresholds}. They are compared with '
+                'activations that were divided by their maximum.'
+            )
+        self.thresholds = torch.tensor(values, dtype=torch.float32)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count the pixels of a batch; only the cells that are not empty are kept."""
+        num_classes = len(self.dataset_meta['classes']) - 1
+        for sample in data_samples:
+            cams, mask = sample['cams'], sample['gt_sem_seg']['data'].squeeze(0)
+            if cams.shape[1:] != mask.shape:
+                raise ValueError(
+                    f'cams are {tuple(cams.shape[1:])}, the true mask is {tuple(mask.shape)} '
+                    '(height, width). Load masks after the resize in the test pipeline, so that '
+                    'they keep the original size.'
+                )
+            histogram = seed_histogram(
+                cams,
+                sample['cam_label'],
+                mask.to(cams.device),
+                thresholds=self.thresholds.to(cams.device),
+                num_classes=num_classes,
+            )
+            flat = histogram.flatten().cpu().numpy()
+            cells = np.flatnonzero(flat).astype(np.int32)
+            self.results.append((cells, flat[cells]))
+
+    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+        """Sum the images and find the best threshold."""
+        size = len(self.dataset_meta['classes'])
+        shape = (len(self.thresholds) + 1, size, size)
+        histogram = np.zeros(shape, dtype=np.int64)
+        for cells, counts in results:
+            histogram.reshape(-1)[cells] += counts  # the cells of an image are distinct
+        confusions = seed_confusions(torch.from_numpy(histogram))
+        curve = mean_iou(confusions)
+        best = int(curve.nan_to_num(-1).argmax())
+        self._log_curve(curve, len(results))
+        hits = confusions[best].diagonal().double()
+        return {
+            'mIoU': float(curve[best]),
+            'threshold': float(self.thresholds[best]),
+            'precision': float(100 * (hits / confusions[best].sum(dim=1)).nanmean()),
+            'recall': float(100 * (hits / confusions[best].sum(dim=0)).nanmean()),
+        }
+
+    def _log_curve(self, curve: Tensor, num_images: int) -> None:
+        table = PrettyTable(['threshold', 'mIoU'])
+        step = max(len(curve) // 20, 1)
+        for threshold, value in zip(self.thresholds[::step], curve[::step], strict=True):
+            table.add_row([f'{threshold:.2f}', f'{value:.2f}'])
+        print_log(
+            f'seeds of {num_images} images against true masks (255 ignored):\n{table}',
+            logger='current',
+        )
