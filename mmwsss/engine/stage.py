@@ -1,6 +1,7 @@
 """Run one stage: a training, a test, or the making of pseudo labels."""
 
 import gc
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def _train(runner: Runner) -> StageResult:
         for key, buffer in scalars.items()
         if key.startswith('val/') and 'time' not in key
     }
-    return StageResult({'checkpoint': str(checkpoint[0])}, metrics)
+    return StageResult({'checkpoint': os.path.abspath(checkpoint[0])}, metrics)
 
 
 def _test(runner: Runner) -> StageResult:

@@ -45,6 +45,7 @@ test_dataloader = dict(
         ann_file='ImageSets/Segmentation/train.txt',
         supervision='box',
         data_prefix=dict(seg_map_path='SegmentationClass'),
+        test_mode=True,
         pipeline=label_pipeline,
     ),
 )

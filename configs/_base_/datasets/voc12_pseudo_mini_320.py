@@ -33,7 +33,7 @@ train_dataloader = dict(
         supervision=None,
         # Images without an annotation got no label.
         missing_seg_map='skip',
-        data_prefix=dict(seg_map_path='work_dirs/bana_mobilenet-v2_voc/labels/labels/Y_crf'),
+        data_prefix=dict(),
         pipeline=train_pipeline,
     ),
 )
@@ -47,6 +47,7 @@ val_dataloader = dict(
         ann_file='ImageSets/Segmentation/val.txt',
         supervision=None,
         data_prefix=dict(seg_map_path='SegmentationClass'),
+        test_mode=True,
         pipeline=val_pipeline,
     ),
 )

@@ -57,6 +57,7 @@ test_dataloader = dict(
         ann_file='ImageSets/Segmentation/train_small.txt',
         supervision='tag',
         data_prefix=dict(seg_map_path='SegmentationClass'),
+        test_mode=True,
         pipeline=tta_pipeline,
     ),
 )

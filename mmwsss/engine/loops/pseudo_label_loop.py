@@ -25,6 +25,7 @@ from mmwsss.engine.loops.label_files import (
 )
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.evaluation.label_folder import evaluate_label_folder
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.version import __version__
 
@@ -69,9 +70,10 @@ class PseudoLabelLoop(BaseLoop):
         evaluator: object = None,
     ) -> None:
         dataset = DATASETS.build(dataloader['dataset'])
-        self.palette = dataset.metainfo['palette']
+        self.metainfo = dataset.metainfo
+        self.split = dataset.ann_file
         self.generator = TASK_UTILS.build(generator)
-        self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels'))
+        self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
         self.num_workers = num_workers
         self.stamp = fingerprint(_settings(runner, dataloader, generator))
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
@@ -87,7 +89,7 @@ class PseudoLabelLoop(BaseLoop):
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Folder of every label name."""
+        """Absolute folder of every label name."""
         return {name: str(self.out_dir / name) for name in self.generator.names}
 
     def _unfinished(self) -> list[int]:
@@ -174,10 +176,24 @@ class PseudoLabelLoop(BaseLoop):
         except StopIteration as finished:
             paths = self._paths(task.img_id)
             for name, label in finished.value.items():
-                write_label(paths[name], label, self.palette, self.stamp)
+                write_label(paths[name], label, self.metainfo['palette'], self.stamp)
             return
         task.future = pool.submit(job)
         pending.append(task)
+
+    def _evaluate(self) -> dict[str, float]:
+        """Compare the labels with true masks, if the data set lists them."""
+        metrics: dict[str, float] = {}
+        if self.masks and is_main_process():
+            for name, folder in self.outputs.items():
+                quality = evaluate_label_folder(
+                    folder, self.masks, classes=self.metainfo['classes'], split=self.split
+                )
+                self.runner.logger.info(f'labels {name!r} against true masks:\n{quality}')
+                metrics.update({f'{name}/{key}': v for key, v in quality.metrics.items()})
+        shared = [metrics]
+        broadcast_object_list(shared)
+        return shared[0]
 
     def _write_manifest(self, *, complete: bool) -> None:
         if not is_main_process():
@@ -189,7 +205,7 @@ class PseudoLabelLoop(BaseLoop):
                 fingerprint=self.stamp,
                 complete=complete,
                 labels=list(self.generator.names),
-                split=str(self.runner.cfg.test_dataloader.dataset.get('ann_file', '')),
+                split=self.split,
                 count=len(self.ids),
                 checkpoint=str(load_from) if load_from else None,
                 checkpoint_hash=file_hash(load_from) if load_from else None,
