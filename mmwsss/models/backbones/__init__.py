@@ -1,0 +1,6 @@
+"""Backbones that MMSegmentation lacks or has differently."""
+
+from mmwsss.models.backbones.dilated_mobilenet_v2 import DilatedMobileNetV2
+from mmwsss.models.backbones.vgg16_deeplab import VGG16DeepLab
+
+__all__ = ['DilatedMobileNetV2', 'VGG16DeepLab']

@@ -1,0 +1,85 @@
+"""VGG16 as DeepLab changed it: output stride 8 and convolutional fc6 and fc7."""
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmwsss.registry import MODELS
+
+# Of each block: number of convolutions, channels, their dilation, stride of the pooling after them.
+_BLOCKS = (
+    (2, 64, 1, 2),
+    (2, 128, 1, 2),
+    (3, 256, 1, 2),
+    (3, 512, 1, 1),
+    (3, 512, 2, 1),
+)
+_FC_CHANNELS = 1024
+
+
+@MODELS.register_module()
+class VGG16DeepLab(BaseModule):
+    """VGG16 with output stride 8 and 1024 non-negative channels at the end.
+
+    Five blocks of 3x3 convolutions, each followed by a 3x3 maximum pooling of which only the first
+    three have stride 2; the last block has dilation 2. Then a 3x3 average pooling, fc6 (3x3) and
+    fc7 (1x1), each with ReLU and channel dropout. Parameters are called ``conv1_1`` to ``conv5_3``,
+    ``fc6`` and ``fc7``, as in DeepLab's Caffe model.
+
+    Args:
+        fc6_dilation: Dilation of fc6: 1 for classification, 12 for DeepLab-LargeFOV.
+        out_indices: Which features to return. 0 to 4 are the outputs of the blocks before their
+            pooling, 5 is that of fc7.
+        dropout: Probability of dropping a channel after fc6 and after fc7.
+        init_cfg: Weight initialisation; Kaiming by default. ``tools/model_converters`` makes a file
+            for ``Pretrained``; it expects BGR input minus (104.008, 116.669, 122.675).
+
+    Raises:
+        ValueError: If ``out_indices`` or ``fc6_dilation`` is out of range.
+
+    Shape:
+        images (B, 3, H, W); features (B, 1024, h, w) where three times n becomes (n-1)//2 + 1.
+
+    Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
+        Connected CRFs", ICLR 2015, section 3.
+    """
+
+    def __init__(
+        self,
+        *,
+        fc6_dilation: int = 1,
+        out_indices: tuple[int, ...] = (5,),
+        dropout: float = 0.5,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
+        if not out_indices or not set(out_indices) <= set(range(len(_BLOCKS) + 1)):
+            raise ValueError(f'out_indices must be some of 0 to {len(_BLOCKS)}, got {out_indices}.')
+        if fc6_dilation < 1:
+            raise ValueError(f'fc6_dilation must be >= 1, got {fc6_dilation}.')
+        self.out_indices = tuple(out_indices)
+        in_channels = 3
+        for block, (num_convs, channels, dilation, _) in enumerate(_BLOCKS, start=1):
+            for index in range(1, num_convs + 1):
+                conv = nn.Conv2d(in_channels, channels, 3, padding=dilation, dilation=dilation)
+                self.add_module(f'conv{block}_{index}', conv)
+                in_channels = channels
+        self.fc6 = nn.Conv2d(
+            in_channels, _FC_CHANNELS, 3, padding=fc6_dilation, dilation=fc6_dilation
+        )
+        self.fc7 = nn.Conv2d(_FC_CHANNELS, _FC_CHANNELS, 1)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute the features of ``out_indices``, in ascending order."""
+        x = images
+        feats = []
+        for block, (num_convs, _, _, stride) in enumerate(_BLOCKS, start=1):
+            for index in range(1, num_convs + 1):
+                x = F.relu(getattr(self, f'conv{block}_{index}')(x))
+            feats.append(x)
+            x = F.max_pool2d(x, 3, stride=stride, padding=1)
+        x = F.avg_pool2d(x, 3, stride=1, padding=1)
+        x = self.dropout(F.relu(self.fc6(x)))
+        feats.append(self.dropout(F.relu(self.fc7(x))))
+        return tuple(feat for index, feat in enumerate(feats) if index in self.out_indices)

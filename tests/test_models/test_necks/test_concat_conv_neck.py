@@ -1,0 +1,36 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmwsss.registry import MODELS
+
+
+def build(**options):
+    return MODELS.build({'type': 'ConcatConvNeck', **options})
+
+
+def test_joined_features_are_a_rectified_linear_map_of_all_levels():
+    neck = build(in_channels=[1, 2], out_channels=2)
+    with torch.no_grad():
+        neck.conv.conv.weight.copy_(torch.tensor([[1.0, 1, 1], [-1, 0, 0]])[..., None, None])
+        neck.conv.conv.bias.zero_()
+    feats = (torch.full((1, 1, 4, 4), 3.0), torch.full((1, 2, 2, 2), 0.5))
+    (joined,) = neck(feats)
+    assert_close(joined, torch.tensor([4.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 2, 2))
+
+
+def test_levels_are_chosen_by_index():
+    neck = build(in_channels=[3], out_channels=4, in_indices=[1])
+    (joined,) = neck((torch.zeros(1, 9, 8, 8), torch.zeros(1, 3, 4, 4)))
+    assert joined.shape == (1, 4, 4, 4)
+
+
+def test_number_of_levels_must_match_the_backbone():
+    neck = build(in_channels=[3], out_channels=4)
+    with pytest.raises(ValueError, match='out_indices'):
+        neck((torch.zeros(1, 9, 8, 8), torch.zeros(1, 3, 4, 4)))
+
+
+def test_number_of_levels_must_match_the_indices():
+    with pytest.raises(ValueError, match='in_indices'):
+        build(in_channels=[3], out_channels=4, in_indices=[0, 1])
