@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from mmwsss.datasets.annotations import check_image_id, read_image_ids, read_tags, read_voc_xml
+from mmwsss.structures import UserInputError
+
+
+def test_objects_keep_file_order_and_exact_coordinates(voc):
+    voc.add('a', ('dog', (2, 3, 7.5, 8)), ('person', (1, 1, 4, 5), True))
+    annotation = read_voc_xml(voc.root / 'Annotations/a.xml')
+    assert annotation.objects == [
+        ('dog', (2.0, 3.0, 7.5, 8.0), False),
+        ('person', (1.0, 1.0, 4.0, 5.0), True),  # its head is a part, not an object
+    ]
+    assert annotation.shape == (8, 10)
+
+
+def test_a_missing_xml_file_is_none(tmp_path):
+    assert read_voc_xml(tmp_path / 'no.xml') is None
+
+
+def test_an_unknown_size_is_none(tmp_path):
+    path = tmp_path / 'a.xml'
+    path.write_text('<annotation><size><width>0</width><height>0</height></size></annotation>')
+    assert read_voc_xml(path) == ([], None)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '<annotation><object>',
+        '',
+        'no xml at all',
+        '<annotation><object></object></annotation>',
+        '<annotation><object><name>dog</name><bndbox><xmin>1</xmin></bndbox></object></annotation>',
+        '<annotation><object><name>dog</name><bndbox><xmin>one</xmin><ymin>1</ymin><xmax>2</xmax>'
+        '<ymax>nan</ymax></bndbox></object></annotation>',
+    ],
+)
+def test_malformed_xml_is_an_error_that_names_the_file(tmp_path, text):
+    path = tmp_path / 'broken.xml'
+    path.write_text(text)
+    with pytest.raises(UserInputError, match=r'broken\.xml'):
+        read_voc_xml(path)
+
+
+def test_ids_are_read_without_blank_lines(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('2007_000032\n\n  folder/b \n')
+    assert read_image_ids(path) == ['2007_000032', 'folder/b']
+
+
+@pytest.mark.parametrize('img_id', ['../../x', '/etc/passwd', 'a/../../b', 'a\\b', '', 'a\x00b'])
+def test_an_id_never_leaves_the_data_root(img_id):
+    with pytest.raises(UserInputError, match=r'list\.txt'):
+        check_image_id(img_id, 'list.txt')
+
+
+def test_two_dots_within_a_name_are_harmless():
+    assert check_image_id('a..b/c.d', 'list.txt') == 'a..b/c.d'
+
+
+@pytest.mark.parametrize('content', [None, b'', b'\n\n', b'\xff\xfe\x00'])
+def test_a_missing_empty_or_binary_list_is_an_error(tmp_path, content):
+    path = tmp_path / 'list.txt'
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserInputError, match=r'list\.txt'):
+        read_image_ids(path)
+
+
+@pytest.mark.parametrize(
+    'content',
+    ['{"a": ', '[]', '{}', '{"a": "dog"}', '{"a": [1.5]}', '{"a": [true]}', '{"../a": [1]}'],
+)
+def test_a_label_file_of_another_form_is_an_error(tmp_path, content):
+    path = tmp_path / 'tags.json'
+    path.write_text(content)
+    with pytest.raises(UserInputError, match=r'tags\.json'):
+        read_tags(path)
+
+
+def test_tags_are_read_as_written(tmp_path):
+    path = tmp_path / 'tags.json'
+    path.write_text(json.dumps({'a': ['dog', 3], 'b': []}))
+    assert read_tags(path) == {'a': ['dog', 3], 'b': []}
