@@ -95,8 +95,10 @@ def read_voc_xml(xml_file: str | Path) -> Annotation | None:
         root = ElementTree.parse(xml_file).getroot()
     except FileNotFoundError:
         return None
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UserInputError(f'{xml_file} is no valid XML: {error}. Restore this file.') from error
+    except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
+        raise UserInputError(
+            f'{xml_file} is no readable XML: {error}. Restore this file.'
+        ) from error
     objects = [_parse_object(element, xml_file) for element in root.findall('object')]
     return Annotation(objects, _parse_shape(root))
 

@@ -85,3 +85,11 @@ def test_tags_are_read_as_written(tmp_path):
     path = tmp_path / 'tags.json'
     path.write_text(json.dumps({'a': ['dog', 3], 'b': []}))
     assert read_tags(path) == {'a': ['dog', 3], 'b': []}
+
+
+def test_an_xml_file_cannot_blow_up_the_memory(tmp_path):
+    levels = [f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 10)]
+    text = f'<!DOCTYPE a [<!ENTITY e0 "{"x" * 100}">{"".join(levels)}]><a>&e9;</a>'
+    (tmp_path / 'bomb.xml').write_text(text)
+    with pytest.raises(UserInputError, match=r'bomb\.xml'):
+        read_voc_xml(tmp_path / 'bomb.xml')

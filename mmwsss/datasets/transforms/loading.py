@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import IGNORE_INDEX, UserInputError
@@ -185,7 +185,7 @@ def _open(path: str | Path) -> Image.Image:
         raise UserInputError(
             f'The file {str(path)!r} does not exist. Check `data_root`.'
         ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserInputError(
             f'The image file {str(path)!r} cannot be read: {error}. Restore this file.'
         ) from error
