@@ -2,6 +2,8 @@ import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,13 @@ def oracle():
             return {key: file[key] for key in file.files}
 
     return load
+
+
+@pytest.fixture(scope='session')
+def shapes_data(tmp_path_factory):
+    """Folder to set MMWSSS_DATA to: twelve training and six validation images of shapes."""
+    root = tmp_path_factory.mktemp('data')
+    tool = Path(__file__).parents[1] / 'tools/dataset_converters/make_shapes.py'
+    sizes = ['--train', '12', '--val', '6', '--size', '96']
+    subprocess.run([sys.executable, tool, root / 'shapes', *sizes], check=True)
+    return root

@@ -1,7 +1,6 @@
 """Run several stages, each with its own config, from weak labels to a segmentation model."""
 
 import json
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,7 +152,6 @@ def _run_or_skip(
         _say(f"stage '{stage.name}' is finished: {stage_dir / _DONE}")
         return done
     _say(f"stage '{stage.name}' starts in {stage_dir}")
-    start = time.monotonic()
     result = run_stage(
         stage.config,
         stage_dir,
@@ -162,7 +160,6 @@ def _run_or_skip(
         resume=resume,
         launcher=launcher,
     )
-    result.seconds = round(time.monotonic() - start, 1)
     if is_main_process():
         write_json(stage_dir / _DONE, dict(fingerprint=stamp, **result.to_dict()))
     barrier()

@@ -2,12 +2,12 @@
 
 import gc
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
@@ -66,8 +66,10 @@ def run_stage(
     config.resume = bool(resume and task == 'train' and find_latest_checkpoint(str(work_dir)))
     if tta:
         use_test_time_augmentation(config)
-    runner = _build_runner(config)
+    start = time.monotonic()
+    runner = Runner.from_cfg(config)
     result = _train(runner) if task == 'train' else _test(runner)
+    result.seconds = round(time.monotonic() - start, 1)
     del runner
     gc.collect()  # ends the data loaders' workers before the next stage starts its own
     return result
@@ -81,10 +83,6 @@ def use_test_time_augmentation(config: Config) -> None:
     config.test_dataloader.dataset.pipeline = config.tta_pipeline
     config.tta_model.module = config.model
     config.model = config.tta_model
-
-
-def _build_runner(config: Config) -> Runner:
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
 def _train(runner: Runner) -> StageResult:

@@ -101,7 +101,11 @@ def test_an_output_that_no_stage_gives_is_one_clear_error(folder, ran):
     [
         ('classify.py', 'absent.py', 'does not exist'),
         ("name='segmentor'", "name='classifier'", "two stages are named 'classifier'"),
-        ("'classifier.checkpoint'", "'labels.checkpoint'", r"stages before it are \['classifier'\]"),
+        (
+            "'classifier.checkpoint'",
+            "'labels.checkpoint'",
+            r"stages before it are \['classifier'\]",
+        ),
     ],
 )
 def test_a_wrong_pipeline_is_one_clear_error(folder, old, new, message):

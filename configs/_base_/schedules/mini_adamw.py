@@ -17,4 +17,3 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 val_cfg = None
 custom_hooks = [dict(type='ChannelsLastHook')]
-default_hooks = dict(logger=dict(interval=20))

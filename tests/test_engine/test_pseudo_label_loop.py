@@ -1,0 +1,181 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmwsss.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
+NAMES = ('seed', 'Y_crf', 'Y_ret')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A classifier with random weights: labels need not be good here, only the same each time."""
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(CONFIG).model)
+    model.init_weights()
+    path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'
+    torch.save({'state_dict': model.state_dict(), 'meta': {}}, path)
+    return path
+
+
+def command(checkpoint, out_dir, *options):
+    tool = ROOT / 'tools/generate_pseudo_labels.py'
+    work_dir = out_dir.parent / f'{out_dir.name}_work'
+    return [
+        *(sys.executable, tool, CONFIG, checkpoint, '--out-dir', out_dir, '--work-dir', work_dir),
+        *options,
+    ]
+
+
+@pytest.fixture(scope='module')
+def environment(shapes_data):
+    return {**os.environ, 'MMWSSS_DATA': str(shapes_data)}
+
+
+@pytest.fixture(scope='module')
+def generate(environment):
+    def run(out_dir, *options):
+        return subprocess.run(
+            command(checkpoint, out_dir, *options),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment,
+        )
+
+    return run
+
+
+def content(out_dir):
+    return {str(p.relative_to(out_dir)): p.read_bytes() for p in sorted(out_dir.rglob('*.png'))}
+
+
+@pytest.fixture(scope='module')
+def undisturbed(generate, tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp('labels') / 'undisturbed'
+    done = generate(out_dir)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return out_dir, done
+
+
+def test_every_image_gets_a_palette_png_of_its_size_for_every_label_name(undisturbed, shapes_data):
+    out_dir, _ = undisturbed
+    ids = (shapes_data / 'shapes/ImageSets/Segmentation/train.txt').read_text().split()
+    assert set(content(out_dir)) == {f'{name}/{i}.png' for name in NAMES for i in ids}
+    for name in NAMES:
+        with Image.open(out_dir / name / f'{ids[0]}.png') as label:
+            assert label.mode == 'P'
+            assert label.size == (96, 96)
+            assert set(np.unique(label)) <= {0, 1, 2, 3, 4}
+
+
+def test_the_manifest_says_what_made_the_labels(undisturbed):
+    manifest = json.loads((undisturbed[0] / 'manifest.json').read_text())
+    assert manifest['complete'] is True
+    assert manifest['labels'] == list(NAMES)
+    assert manifest['count'] == 12
+    assert manifest['split'].endswith('train.txt')
+    assert len(manifest['fingerprint']) == len(manifest['checkpoint_hash']) == 16
+    assert {'mmwsss', 'torch', 'pydensecrf2'} <= set(manifest['versions'])
+
+
+def test_the_labels_are_evaluated_against_the_true_masks(undisturbed):
+    lines = dict(
+        line.split(': ') for line in undisturbed[1].stdout.splitlines() if '/mIoU:' in line
+    )
+    assert set(lines) == {f'{name}/mIoU' for name in NAMES}
+    assert all(0 < float(value) < 100 for value in lines.values())
+
+
+def test_a_killed_run_ends_with_the_same_files_when_run_again(
+    undisturbed, generate, checkpoint, environment, tmp_path
+):
+    out_dir = tmp_path / 'killed'
+    process = subprocess.Popen(
+        command(checkpoint, out_dir),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment,
+    )
+    while len(list(out_dir.glob('Y_crf/*.png'))) < 3:
+        assert process.poll() is None, 'the run ended before it could be killed'
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    written = len(list(out_dir.glob('Y_ret/*.png')))
+    assert written < 12
+    assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is False
+
+    again = generate(out_dir)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert content(out_dir) == content(undisturbed[0])
+    assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is True
+
+
+def test_finished_labels_are_left_alone_and_damaged_ones_made_again(
+    undisturbed, generate, tmp_path
+):
+    out_dir = tmp_path / 'copy'
+    subprocess.run(['cp', '-r', undisturbed[0], out_dir], check=True)
+    victim, keeper = sorted((out_dir / 'Y_crf').glob('*.png'))[:2]
+    victim.write_bytes(victim.read_bytes()[:30])
+    before = keeper.stat().st_mtime_ns
+    again = generate(out_dir)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert '11 of 12 images are labelled already' in again.stdout + again.stderr
+    assert keeper.stat().st_mtime_ns == before
+    assert content(out_dir) == content(undisturbed[0])
+
+
+def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
+    out_dir = tmp_path / 'copy'
+    subprocess.run(['cp', '-r', undisturbed[0], out_dir], check=True)
+    option = 'test_cfg.generator.labels.seed.background.threshold=0.5'
+    done = generate(out_dir, '--cfg-options', option)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert 'labelled already' not in done.stdout + done.stderr
+    first, second = content(undisturbed[0]), content(out_dir)
+    assert first.keys() == second.keys()
+    assert all(first[key] != second[key] for key in first)
+
+
+def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, tmp_path):
+    done = generate(tmp_path / 'inline', '--cfg-options', 'test_cfg.num_workers=0')
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert content(tmp_path / 'inline') == content(undisturbed[0])
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['absent.pth'], 'load_from = absent.pth does not exist'),
+        (['--cfg-options', 'test_dataloader.dataset.data_root=nowhere'], 'data_root = nowhere'),
+        (['--cfg-options', 'test_cfg.type=TestLoop'], 'no PseudoLabelLoop'),
+    ],
+)
+def test_a_users_mistake_is_one_line(arguments, message, environment, tmp_path):
+    tool = ROOT / 'tools/generate_pseudo_labels.py'
+    failed = subprocess.run(
+        [sys.executable, tool, CONFIG, *arguments, '--work-dir', tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+    )
+    assert failed.returncode == 2
+    errors = [line for line in failed.stderr.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1 and message in errors[0]
+    assert 'Traceback' not in failed.stderr
