@@ -38,7 +38,7 @@ class NoiseAwareMixin:
     def __init__(
         self, *, temperature: float = 20.0, loss_decode: dict | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(loss_decode=loss_decode or {'type': 'NoiseAwareLoss'}, **kwargs)
+        super().__init__(loss_decode=loss_decode or {'type': NoiseAwareLoss}, **kwargs)
         name = type(self).__name__
         if not isinstance(self.loss_decode, NoiseAwareLoss):
             raise ValueError(

@@ -1,0 +1,168 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from PIL import Image
+
+from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'bana'
+LARGE_FOV = 'bana-nal_deeplabv1-largefov_vgg16_voc12-321x321'
+NOISE_AWARE = [
+    LARGE_FOV,
+    'bana-nal_deeplabv3_r101-d8_voc12-321x321',
+    'bana-nal_mobilenet-v2_voc12-mini-320x320',
+]
+CROSS_ENTROPY = [
+    'bana-ce_deeplabv1-largefov_vgg16_voc12-321x321',
+    'bana-ce_mobilenet-v2_voc12-mini-320x320',
+]
+
+
+def load(name):
+    return Config.fromfile(CONFIGS / f'{name}.py')
+
+
+def build(name):
+    config = load(name).model
+    if 'norm_cfg' in config.backbone and config.backbone.norm_cfg.type == 'SyncBN':
+        for part in (config.backbone, config.decode_head, config.auxiliary_head):
+            part.norm_cfg = {'type': 'BN'}  # SyncBN trains on GPUs alone
+    return MODELS.build(config)
+
+
+def make_batch(rng, *, second_map, size=65):
+    samples = []
+    for _ in range(2):
+        sample = SegDataSample(metainfo={'img_path': 'a.jpg', 'img_shape': (size, size)})
+        for field in ['gt_sem_seg', 'gt_sem_seg_aux'][: 1 + second_map]:
+            data = torch.randint(21, (1, size, size), generator=rng)
+            sample.set_data({field: PixelData(data=data)})
+        samples.append(sample)
+    inputs = [torch.randint(256, (3, size, size), generator=rng, dtype=torch.uint8)] * 2
+    return {'inputs': inputs, 'data_samples': samples}
+
+
+@pytest.mark.parametrize('name', [*NOISE_AWARE, *CROSS_ENTROPY])
+def test_a_step_of_every_segmentor_gives_finite_losses(name, rng):
+    model = build(name).train()
+    batch = model.data_preprocessor(make_batch(rng, second_map=name in NOISE_AWARE), training=True)
+    losses = model(**batch, mode='loss')
+    assert all(loss.isfinite().all() for loss in losses.values())
+    assert ('decode.loss_wce' in losses) == (name in NOISE_AWARE)
+
+
+@pytest.mark.parametrize('name', [*NOISE_AWARE, *CROSS_ENTROPY])
+def test_ignored_pixels_have_no_part_in_the_mean(name):
+    config = load(name).model
+    losses = [config[head].get('loss_decode') for head in config if head.endswith('_head')]
+    for loss in filter(None, losses):
+        assert loss.type == 'NoiseAwareLoss' or loss.avg_non_ignore
+
+
+@pytest.mark.parametrize('name', NOISE_AWARE)
+def test_a_new_head_predicts_at_the_original_size(name, rng):
+    model = build(name).eval()
+    sample = SegDataSample(metainfo={'ori_shape': (50, 40), 'img_shape': (65, 65)})
+    image = torch.randint(256, (3, 65, 65), generator=rng, dtype=torch.uint8)
+    (result,) = model.test_step({'inputs': [image], 'data_samples': [sample]})
+    assert result.pred_sem_seg.data.shape == (1, 50, 40)
+
+
+def learning_rates(name, iterations):
+    """Learning rate of every parameter at some iterations, as the schedule sets them."""
+    config = load(name)
+    model = build(name)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    (scheduler,) = (
+        PARAM_SCHEDULERS.build({**options, 'optimizer': wrapper})
+        for options in config.param_scheduler
+    )
+    owner = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = {}
+    for iteration in range(max(iterations) + 1):
+        if iteration in iterations:
+            found[iteration] = {
+                owner[id(group['params'][0])]: (group['lr'], group['weight_decay'])
+                for group in wrapper.optimizer.param_groups
+            }
+        scheduler.step()
+    return found
+
+
+def test_the_published_learning_rates_of_large_fov():
+    rates = learning_rates(CROSS_ENTROPY[0], (0, 238, 23800))
+    groups = {
+        'backbone.conv1_1.weight': (1, 5e-4),
+        'backbone.conv1_1.bias': (2, 0),
+        'backbone.fc7.bias': (2, 0),
+        'decode_head.conv_seg.weight': (10, 5e-4),
+        'decode_head.conv_seg.bias': (20, 0),
+    }
+    # The values the authors' log prints for the first group.
+    logged = {0: 1e-3, 238: 0.0009909973756726312, 23800: 4.898596148203672e-07}
+    for iteration, base in logged.items():
+        for parameter, (factor, decay) in groups.items():
+            assert rates[iteration][parameter] == pytest.approx((factor * base, decay), rel=1e-6)
+
+
+def test_the_cosine_classifier_of_large_fov_has_the_rate_of_a_new_weight():
+    rates = learning_rates(LARGE_FOV, (0,))[0]
+    assert rates['decode_head.conv_seg.weight'] == pytest.approx((1e-2, 5e-4))
+    assert len(rates) == 31
+
+
+def test_new_layers_of_deeplabv3_have_ten_times_the_rate():
+    rates = learning_rates(NOISE_AWARE[1], (0,))[0]
+    assert rates['backbone.stem.0.weight'][0] == pytest.approx(2.5e-4)
+    assert rates['decode_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
+    assert rates['auxiliary_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
+
+
+def test_the_augmented_test_has_eight_views_and_unaugmented_truth(tmp_path):
+    random = np.random.default_rng(0)
+    image = random.integers(256, size=(40, 60, 3), dtype=np.uint8)
+    mask = random.integers(21, size=(40, 60), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / 'a.png')
+    Image.fromarray(mask).save(tmp_path / 'mask.png')
+    pipeline = Compose([TRANSFORMS.build(step) for step in load(LARGE_FOV).tta_pipeline])
+    views = pipeline(
+        {
+            'img_path': str(tmp_path / 'a.png'),
+            'seg_map_path': str(tmp_path / 'mask.png'),
+            'img_id': 'a',
+            'label_map': None,
+            'reduce_zero_label': False,
+            'seg_fields': [],
+        }
+    )
+    sizes = [tuple(view.shape[1:]) for view in views['inputs']]
+    assert sizes == [size for size in ((40, 60), (20, 30), (30, 45), (60, 90)) for _ in range(2)]
+    assert [bool(sample.flip) for sample in views['data_samples']] == [False, True] * 4
+    for sample in views['data_samples']:
+        assert (sample.gt_sem_seg.data[0].numpy() == mask).all()
+
+
+def test_the_augmented_test_runs_on_a_trained_config(tmp_path):
+    image = np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / 'a.png')
+    config = load('bana-nal_mobilenet-v2_voc12-mini-320x320')
+    tta = load(LARGE_FOV)
+    pipeline = [dict(step) for step in tta.tta_pipeline]
+    pipeline[1]['transforms'] = [
+        branch for branch in pipeline[1]['transforms'] if branch[0]['type'] != 'LoadAnnotations'
+    ]
+    views = Compose([TRANSFORMS.build(step) for step in pipeline])(
+        {'img_path': str(tmp_path / 'a.png'), 'img_id': 'a', 'seg_fields': []}
+    )
+    model = MODELS.build({'type': 'LogitAverageTTA', 'module': config.model}).eval()
+    batch = {key: [[view] for view in value] for key, value in views.items()}
+    with torch.no_grad():
+        (merged,) = model.test_step(batch)
+    assert merged.pred_sem_seg.data.shape == (1, 40, 60)
