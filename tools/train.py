@@ -18,6 +18,7 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
+from mmwsss.engine.pictures import draw_results
 from mmwsss.engine.pipeline import is_pipeline, load_stages, run_pipeline
 from mmwsss.engine.report import write_report
 from mmwsss.engine.stage import run_stage
@@ -48,7 +49,12 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> d
     for stage in stages:
         _use_amp(stage.config, args.amp)
     only = args.stages.split(',') if args.stages else None
-    return run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
+    results = run_pipeline(
+        stages, work_dir, only=only, resume=args.resume, launcher=args.launcher
+    )
+    if is_main_process():
+        draw_results(stages, results, work_dir)
+    return results
 
 
 def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> dict:

@@ -1,0 +1,112 @@
+"""Pictures of what a pipeline made, for people who would rather look than read."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+
+from mmwsss.datasets.transforms.loading import read_image, read_label_map
+from mmwsss.engine.pipeline import Stage
+from mmwsss.engine.stage import StageResult
+from mmwsss.registry import DATASETS, MODELS
+from mmwsss.visualization.sheets import contact_sheet, draw_boxes, draw_tags, overlay
+
+_ROWS = 8
+
+
+def draw_results(stages: list[Stage], results: dict[str, StageResult], folder: Path) -> None:
+    """Draw one sheet for every finished stage that made labels or a segmentor.
+
+    Args:
+        stages: The stages of a pipeline.
+        results: Results of the finished ones by name.
+        folder: Where ``<stage>.png`` is written.
+    """
+    for stage in stages:
+        result = results.get(stage.name)
+        if result is None:
+            continue
+        if stage.task == 'test' and result.outputs:
+            print(f'pictures: {draw_labels(stage.config, result, folder / f"{stage.name}.png")}')
+        if stage.task == 'train' and 'decode_head' in stage.config.model:
+            path = folder / f'{stage.name}.png'
+            print(f'pictures: {draw_predictions(stage.config, result, path)}')
+
+
+def draw_labels(config: Config, result: StageResult, path: Path) -> Path:
+    """Draw a sheet of weak labels, pseudo labels and, if listed, true masks.
+
+    Args:
+        config: Config of the label stage.
+        result: Its result, with a folder for every label name.
+        path: The PNG file.
+    """
+    dataset = _dataset(config)
+    palette = dataset.metainfo['palette']
+    rows = []
+    for info in _spread(dataset):
+        image = read_image(info['img_path'])
+        row = [_weak_label(image, info, dataset.metainfo)]
+        for folder in result.outputs.values():
+            label = read_label_map(Path(folder, f'{info["img_id"]}.png'))
+            row.append(overlay(image, label, palette))
+        rows.append(row + _truth(image, info, palette))
+    titles = ['weak label', *result.outputs]
+    return contact_sheet(rows, _with_truth(titles, rows), path)
+
+
+@torch.no_grad()
+def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
+    """Draw a sheet of predictions of a trained segmentor on its test images.
+
+    Args:
+        config: Config of the segmentation stage.
+        result: Its result, with a checkpoint.
+        path: The PNG file.
+    """
+    dataset = _dataset(config)
+    palette = dataset.metainfo['palette']
+    model = MODELS.build(config.model).eval()
+    load_checkpoint(model, result.outputs['checkpoint'], map_location='cpu')
+    rows = []
+    for info in _spread(dataset):
+        image = read_image(info['img_path'])
+        (sample,) = model.test_step(pseudo_collate([dataset.pipeline(dict(info))]))
+        label = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
+        rows.append([image, overlay(image, label, palette), *_truth(image, info, palette)])
+    return contact_sheet(rows, _with_truth(['image', 'prediction'], rows), path)
+
+
+def _dataset(config: Config) -> BaseDataset:
+    init_default_scope('mmwsss')
+    return DATASETS.build(config.test_dataloader.dataset)
+
+
+def _spread(dataset: BaseDataset) -> list[dict]:
+    """Pick a few images from all over the data set."""
+    picks = np.linspace(0, len(dataset) - 1, min(_ROWS, len(dataset))).round().astype(int)
+    return [dataset.get_data_info(int(i)) for i in picks]
+
+
+def _weak_label(image: np.ndarray, info: dict, metainfo: dict) -> np.ndarray:
+    classes, palette = metainfo['classes'][1:], metainfo['palette'][1:]
+    if 'instances' in info:
+        labels = [instance['bbox_label'] for instance in info['instances']]
+        boxes = np.array([instance['bbox'] for instance in info['instances']])
+        names = [classes[label] for label in labels]
+        return draw_boxes(image, boxes, [palette[label] for label in labels], names=names)
+    return draw_tags(image, [classes[label] for label in info.get('gt_label', [])])
+
+
+def _truth(image: np.ndarray, info: dict, palette: list) -> list[np.ndarray]:
+    if 'seg_map_path' not in info:
+        return []
+    return [overlay(image, read_label_map(info['seg_map_path']), palette)]
+
+
+def _with_truth(titles: list[str], rows: list[list[np.ndarray]]) -> list[str]:
+    return titles + ['truth'] * (len(rows[0]) - len(titles))
