@@ -1,0 +1,68 @@
+"""Draw images beside one or more folders of label maps as one PNG.
+
+python tools/analysis_tools/browse_labels.py data/VOCdevkit/VOC2012/JPEGImages \
+    work_dirs/bana_voc/labels/Y_crf data/VOCdevkit/VOC2012/SegmentationClass --out sheet.png
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+import numpy as np
+
+from mmwsss.apis.command_line import run_tool
+from mmwsss.datasets import VOCWeakDataset
+from mmwsss.datasets.annotations import read_image_ids
+from mmwsss.datasets.transforms.loading import read_image, read_label_map
+from mmwsss.structures import UserInputError
+from mmwsss.visualization import contact_sheet, overlay
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('images', type=Path, help='folder of images')
+    parser.add_argument('labels', type=Path, nargs='+', help='folders of label maps')
+    parser.add_argument('--split', type=Path, help='list of image ids; else those of the labels')
+    parser.add_argument('--count', type=int, default=12, help='number of images')
+    parser.add_argument('--seed', type=int, help='draw the images; else the first ones')
+    parser.add_argument('--suffix', default='.jpg', help='suffix of the images')
+    parser.add_argument('--out', type=Path, default=Path('labels.png'), help='PNG to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    rows = []
+    for img_id in choose(args):
+        image = read_image(args.images / f'{img_id}{args.suffix}')
+        rows.append([image, *(draw_label(image, f / f'{img_id}.png') for f in args.labels)])
+    titles = ['image', *(folder.name for folder in args.labels)]
+    print(contact_sheet(rows, titles, args.out))
+
+
+def choose(args: argparse.Namespace) -> list[str]:
+    """Pick the images to draw."""
+    if args.split:
+        img_ids = read_image_ids(args.split)
+    else:
+        folder = args.labels[0]
+        img_ids = sorted(str(p.relative_to(folder).with_suffix('')) for p in folder.rglob('*.png'))
+    if not img_ids:
+        raise UserInputError(f'{args.labels[0]} holds no PNG.')
+    if args.seed is not None:
+        random.Random(args.seed).shuffle(img_ids)
+    return img_ids[: args.count]
+
+
+def draw_label(image: np.ndarray, path: Path) -> np.ndarray:
+    """Lay a label map over its image."""
+    label = read_label_map(path)
+    if label.shape != image.shape[:2]:
+        raise UserInputError(f'{path} has the size {label.shape}, its image {image.shape[:2]}.')
+    return overlay(image, label, VOCWeakDataset.METAINFO['palette'])
+
+
+if __name__ == '__main__':
+    run_tool(main)
