@@ -1,11 +1,216 @@
-"""What differs between package versions, met in one place."""
+"""What differs between package versions, met in one place.
+
+OpenMMLab's packages come as the original ones and as the maintained ``onedl-`` forks with the same
+import names. :func:`apply` makes either family work with a current PyTorch; ``import mmwsss`` calls
+it. Nothing else in the project asks for a package's version.
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import pickle
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import mmengine.runner.checkpoint as mmengine_checkpoint
+import numpy as np
+import torch
+from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.logging import HistoryBuffer
+
+__all__ = ['TRUST_VARIABLE', 'apply', 'load_checkpoint_file']
+
+TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
+"""Environment variable; ``1`` lets checkpoints run the code they contain, as ``pickle`` does."""
+
+# Keeps the declared operators alive: torch forgets them with the object.
+_torchvision_library: torch.library.Library | None = None
 
 
 def apply() -> None:
-    """Make the installed packages work together; safe to call twice."""
-    import torch
+    """Make the installed packages work together; calling it twice changes nothing."""
+    name_installed_packages()
+    keep_functions_out_of_checkpoints()
+    refuse_code_in_checkpoints()
+    declare_torchvision_operators()
 
+
+# Configs of other packages
+
+
+def name_installed_packages() -> None:
+    """Let ``_base_ = 'mmseg::...'`` find a package that a fork provides, and ``mmwsss::...``.
+
+    mmengine looks the configs of a package up by the name of its distribution, which is
+    ``onedl-mmsegmentation`` where it expects ``mmsegmentation``.
+    """
+    for module, package in list(MODULE2PACKAGE.items()):
+        fork = f'onedl-{package}'
+        if not _is_distribution(package) and _is_distribution(fork):
+            MODULE2PACKAGE[module] = fork
+    MODULE2PACKAGE['mmwsss'] = 'mmwsss'
+
+
+def _is_distribution(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+# Checkpoints
+
+
+def keep_functions_out_of_checkpoints() -> None:
+    """Save the history of a log as numbers alone, so that a checkpoint can be read safely.
+
+    mmengine saves the statistics methods with every history. They are functions of the class, the
+    same in every run, and the only reason why its checkpoints need ``weights_only=False``.
+    """
+    HistoryBuffer.__getstate__ = _history_state
+    HistoryBuffer.__setstate__ = _set_history_state
+    torch.serialization.add_safe_globals([HistoryBuffer, *_numpy_globals()])
+
+
+def _history_state(self: HistoryBuffer) -> dict[str, Any]:
+    return {key: value for key, value in vars(self).items() if key != 'statistics_methods'}
+
+
+def _set_history_state(self: HistoryBuffer, state: dict[str, Any]) -> None:
+    # Methods in the file are dropped: those of the running program are right, and are no danger.
+    self._set_default_statistics()
+    vars(self).update({k: v for k, v in state.items() if k != 'statistics_methods'})
+
+
+def _numpy_globals() -> list[Any]:
+    """List what an array or a scalar of numbers is made of, as numpy 1 and numpy 2 name it."""
+    core = np._core if hasattr(np, '_core') else np.core
+    functions = [core.multiarray._reconstruct, core.multiarray.scalar]
+    names = [
+        (function, f'numpy.{folder}.multiarray.{function.__name__}')
+        for function in functions
+        for folder in ('core', '_core')
+    ]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + '?efdg'}
+    return [*names, np.ndarray, np.dtype, *dtypes]
+
+
+def refuse_code_in_checkpoints() -> None:
+    """Make mmengine read checkpoint files and downloads as data, never as code.
+
+    The forks fall back to running the code of a file that is not safe; with the originals, what
+    happens depends on the version of PyTorch.
+    """
+    register = mmengine_checkpoint.CheckpointLoader.register_scheme
+    register(prefixes='', loader=load_from_local, force=True)
+    # The loaders of URLs and of model zoo names all end here.
+    mmengine_checkpoint.load_url = load_checkpoint_url
+
+
+# mmengine cuts the first ten letters of the name and logs the rest: 'local'.
+def load_from_local(filename: str, map_location: Any) -> Any:
+    """Read a checkpoint of the local disk for mmengine; see :func:`load_checkpoint_file`."""
+    return load_checkpoint_file(filename, map_location=map_location)
+
+
+def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> Any:
+    """Read a checkpoint without running anything that it contains.
+
+    Tensors, plain Python values, arrays and scalars of numpy, and mmengine's log histories are
+    read; everything else is refused, unless the environment variable
+    ``MMWSSS_TRUST_CHECKPOINTS`` is ``1``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        UserInputError: If the file contains code, or is no checkpoint.
+    """
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {filename} does not exist.')
+    trusted = _trusts_checkpoints()
+    try:
+        return torch.load(path, map_location=map_location, weights_only=not trusted)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise _refusal(str(filename), error) from error
+
+
+def load_checkpoint_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+    check_hash: bool = False,
+    file_name: str | None = None,
+) -> Any:
+    """Download a checkpoint and read it without running anything that it contains.
+
+    Raises:
+        UserInputError: If the file contains code, or is no checkpoint.
+    """
+    options = dict(progress=progress, check_hash=check_hash, file_name=file_name)
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, model_dir, map_location, weights_only=not _trusts_checkpoints(), **options
+        )
+    except pickle.UnpicklingError as error:
+        raise _refusal(url, error) from error
+
+
+def _trusts_checkpoints() -> bool:
+    return os.environ.get(TRUST_VARIABLE) == '1'
+
+
+def _refusal(name: str, error: Exception) -> Exception:
+    # Imported here, because the package applies this module before anything else.
+    from mmwsss.structures.errors import UserInputError
+
+    code = re.search(r'GLOBAL (\S+)', str(error))
+    if code is None:
+        reason = next(iter(str(error).strip().splitlines()), 'the file is empty or cut off')
+        return UserInputError(
+            f'{name} cannot be read as a checkpoint ({reason}). Is it complete, and one of PyTorch?'
+        )
+    return UserInputError(
+        f'{name} is refused: it contains code ({code[1]}), which loading would run. If you made '
+        f'it yourself or trust its source, set {TRUST_VARIABLE}=1.'
+    )
+
+
+# torchvision
+
+
+def declare_torchvision_operators() -> None:
+    """Let torchvision be imported beside a build of PyTorch that its compiled part does not fit.
+
+    The wheels of the package index belong to the CUDA build. Beside a CPU build their library does
+    not load, and the import fails for want of two operators. They are declared without a body:
+    models and transforms work, and calling ``nms`` itself says that it is not there.
+    """
+    global _torchvision_library
+    if _torchvision_library or 'torchvision' in sys.modules or _torchvision_library_loads():
+        return
     library = torch.library.Library('torchvision', 'FRAGMENT')
     library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
     library.define('qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    globals()['_library'] = library
+    _torchvision_library = library
+
+
+def _torchvision_library_loads() -> bool:
+    """Try the compiled library without importing torchvision; without torchvision nothing fails."""
+    package = importlib.util.find_spec('torchvision')
+    if package is None or not package.submodule_search_locations:
+        return True
+    kind = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
+    folder = package.submodule_search_locations[0]
+    library = importlib.machinery.FileFinder(folder, kind).find_spec('_C')
+    if library is None or library.origin is None:
+        return False
+    try:
+        torch.ops.load_library(library.origin)
+    except OSError:
+        return False
+    return True
