@@ -11,18 +11,19 @@ def background_queries(feats, mask, grid_size):
     _, _, height, width = feats.shape
     queries = []
     for f, m in zip(feats, mask, strict=True):
-        before, size = [], []
-        for length in (height, width):
-            padding = (grid_size - length % grid_size) % grid_size
-            before.append(padding // 2 if padding % 2 == 0 else 0)
-            size.append((length + padding) // grid_size)
-        cells = {}
-        for y in range(height):
-            for x in range(width):
-                if m[y, x] > 0:
-                    cell = (y + before[0]) // size[0] * grid_size + (x + before[1]) // size[1]
-                    cells.setdefault(cell, []).append(f[:, y, x])
-        queries.append([(cell, torch.stack(cells[cell]).mean(0)) for cell in sorted(cells)])
+        padding = [(grid_size - n % grid_size) % grid_size for n in (height, width)]
+        before = [p // 2 if p % 2 == 0 else 0 for p in padding]
+        size = [(n + p) // grid_size for n, p in zip((height, width), padding, strict=True)]
+        image_queries = []
+        for cell in range(grid_size**2):
+            top = cell // grid_size * size[0] - before[0]
+            left = cell % grid_size * size[1] - before[1]
+            rows = slice(max(top, 0), max(top + size[0], 0))
+            cols = slice(max(left, 0), max(left + size[1], 0))
+            count = m[rows, cols].sum()
+            if count > 0:
+                image_queries.append((cell, (m[rows, cols] * f[:, rows, cols]).sum((1, 2)) / count))
+        queries.append(image_queries)
     return queries
 
 
