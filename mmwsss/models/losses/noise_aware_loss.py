@@ -29,11 +29,11 @@ def label_confidence(cosines: Tensor, label: Tensor, *, gamma: float) -> Tensor:
     Returns:
         Confidence in [0, 1], (B, H, W). It is 1 where the label is the best class.
     """
+    own = cosines.gather(1, label.unsqueeze(1)).squeeze(1)  # (B, H, W)
+    # Shifting after the maximum keeps full-size copies out of the graph.
+    best = cosines.max(dim=1).values
     # Rounding may put a cosine below -1, and a power of a negative number is NaN.
-    similarity = (1 + cosines).clamp_min(0)
-    own = similarity.gather(1, label.unsqueeze(1)).squeeze(1)  # (B, H, W)
-    best = similarity.amax(dim=1).clamp_min(_EPS)
-    return (own / best).pow(gamma)
+    return ((1 + own).clamp_min(0) / (1 + best).clamp_min(_EPS)).pow(gamma)
 
 
 def _noise_aware_sums(
