@@ -1,7 +1,6 @@
 """Packaging: what pyproject.toml cannot express.
 
-A regular installation also carries the configs and the tools, where ``mim`` and mmengine look for
-them. An editable one needs no copy: mim reads the checkout itself, and it refuses a config which it
+A regular installation also carries the configs and the tools, where ``mim`` looks for them. An editable one needs no copy: mim reads the checkout itself, and it refuses a config which it
 finds twice, so that the links that other projects create in the package would break it.
 """
 
@@ -39,7 +38,7 @@ def copy_mim_files(folder: Path) -> None:
 
 
 class BuildPackage(build_py):
-    """Puts the configs into the package: openmim and ``_base_ = 'mmwsss::...'`` look there."""
+    """Puts the configs into the package: openmim looks there."""
 
     def run(self) -> None:
         """Build the package."""

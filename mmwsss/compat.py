@@ -42,7 +42,7 @@ def apply() -> None:
 
 
 def name_installed_packages() -> None:
-    """Let ``_base_ = 'mmseg::...'`` find a package that a fork provides, and ``mmwsss::...``.
+    """Let ``_base_ = 'mmseg::...'`` find a package that a fork provides.
 
     mmengine looks the configs of a package up by the name of its distribution, which is
     ``onedl-mmsegmentation`` where it expects ``mmsegmentation``.
@@ -51,7 +51,6 @@ def name_installed_packages() -> None:
         fork = f'onedl-{package}'
         if not _is_distribution(package) and _is_distribution(fork):
             MODULE2PACKAGE[module] = fork
-    MODULE2PACKAGE['mmwsss'] = 'mmwsss'
 
 
 def _is_distribution(name: str) -> bool:
@@ -73,6 +72,10 @@ def keep_functions_out_of_checkpoints() -> None:
     """
     HistoryBuffer.__getstate__ = _history_state
     HistoryBuffer.__setstate__ = _set_history_state
+    _allow_data_types()
+
+
+def _allow_data_types() -> None:
     torch.serialization.add_safe_globals([HistoryBuffer, *_numpy_globals()])
 
 
@@ -131,10 +134,14 @@ def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> A
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {filename} does not exist.')
-    trusted = _trusts_checkpoints()
+    _allow_data_types()  # again: where the fork loads a file by itself, it takes them off the list
     try:
-        return torch.load(path, map_location=map_location, weights_only=not trusted)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        return torch.load(path, map_location=map_location, weights_only=not _trusts_checkpoints())
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise _refusal(str(filename), error) from error
+    except RuntimeError as error:
+        if 'PytorchStreamReader' not in str(error):  # a device that is missing, no memory, ...
+            raise
         raise _refusal(str(filename), error) from error
 
 
@@ -151,6 +158,7 @@ def load_checkpoint_url(
     Raises:
         UserInputError: If the file contains code, or is no checkpoint.
     """
+    _allow_data_types()
     options = dict(progress=progress, check_hash=check_hash, file_name=file_name)
     try:
         return torch.hub.load_state_dict_from_url(

@@ -1,0 +1,66 @@
+"""Names resolve mmwsss, then mmseg, then mmengine; siblings by prefix."""
+
+import mmseg.registry as mmseg_registry
+import pytest
+from mmengine.registry import Registry
+
+import mmwsss.registry as registry
+
+NODES = [name for name, node in vars(mmseg_registry).items() if isinstance(node, Registry)]
+
+
+@pytest.mark.parametrize('node', NODES)
+def test_every_node_of_mmseg_has_a_child_here(node):
+    child = getattr(registry, node)
+    assert child.parent is getattr(mmseg_registry, node)
+    assert child.scope == 'mmwsss'
+
+
+def test_a_plain_name_of_mmwsss_is_found_without_importing_its_module_first():
+    assert registry.MODELS.get('CAMClassifier').__module__.startswith('mmwsss.')
+
+
+@pytest.mark.parametrize(
+    ('node', 'name', 'package'),
+    [
+        ('MODELS', 'EncoderDecoder', 'mmseg'),
+        ('MODELS', 'mmseg.MobileNetV2', 'mmseg'),
+        ('MODELS', 'mmpretrain.MobileNetV2', 'mmpretrain'),
+        ('METRICS', 'IoUMetric', 'mmseg'),
+        ('METRICS', 'mmpretrain.MultiLabelMetric', 'mmpretrain'),
+        ('TRANSFORMS', 'PackSegInputs', 'mmseg'),
+        ('TRANSFORMS', 'LoadImageFromFile', 'mmcv'),
+        ('HOOKS', 'CheckpointHook', 'mmengine'),
+        ('LOOPS', 'IterBasedTrainLoop', 'mmengine'),
+        ('OPTIMIZERS', 'SGD', 'torch'),
+    ],
+)
+def test_names_of_other_packages_resolve(node, name, package):
+    assert getattr(registry, node).get(name).__module__.split('.')[0] == package
+
+
+@pytest.mark.parametrize('name', ['mmseg.MobileNetV2', 'mmpretrain.MobileNetV2'])
+def test_siblings_build_by_prefix(name):
+    backbone = registry.MODELS.build(dict(type=name, widen_factor=0.1))
+    assert type(backbone).__module__.split('.')[0] == name.split('.')[0]
+
+
+def test_a_model_of_mmseg_builds_its_own_parts_by_plain_names():
+    model = registry.MODELS.build(
+        dict(
+            type='EncoderDecoder',
+            data_preprocessor=dict(type='SegDataPreProcessor'),
+            backbone=dict(type='MobileNetV2', widen_factor=0.1, out_indices=(0,)),
+            decode_head=dict(
+                type='FCNHead',
+                in_channels=8,
+                in_index=0,
+                channels=4,
+                num_convs=1,
+                num_classes=2,
+                loss_decode=dict(type='CrossEntropyLoss'),
+            ),
+        )
+    )
+    assert type(model.backbone).__module__.startswith('mmseg.')
+    assert type(model.decode_head.loss_decode).__module__.startswith('mmseg.')
