@@ -12,7 +12,8 @@ class ChannelsLastHook(Hook):
     """Convert a model to ``channels_last`` before it is trained, validated or tested.
 
     Convolutions follow the layout of their weights, so nothing else needs to change, and neither
-    results nor checkpoints do. On a CPU training is two to three times as fast.
+    results nor checkpoints do. On a CPU, MobileNetV2 predicts about 2.5 times and trains about 1.3
+    times as fast.
     """
 
     def before_run(self, runner: Runner) -> None:
