@@ -1,0 +1,31 @@
+"""From class activation maps to pseudo labels: scores in, scores out, at last a label map."""
+
+from mmwsss.pseudo_labels.backgrounds import (
+    AttentionBackground,
+    ConstantBackground,
+    PowerBackground,
+)
+from mmwsss.pseudo_labels.generator import PseudoLabelGenerator, RefineJob
+from mmwsss.pseudo_labels.labelers import ArgmaxLabeler
+from mmwsss.pseudo_labels.normalizers import BoxNormalize, MaxNormalize
+from mmwsss.pseudo_labels.refiners import (
+    BoxConstraint,
+    DenseCRF,
+    RetrievalRefiner,
+    SoftmaxInBoxes,
+)
+
+__all__ = [
+    'ArgmaxLabeler',
+    'AttentionBackground',
+    'BoxConstraint',
+    'BoxNormalize',
+    'ConstantBackground',
+    'DenseCRF',
+    'MaxNormalize',
+    'PowerBackground',
+    'PseudoLabelGenerator',
+    'RefineJob',
+    'RetrievalRefiner',
+    'SoftmaxInBoxes',
+]

@@ -1,0 +1,7 @@
+"""Refiners: scores in, scores out."""
+
+from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInBoxes
+from mmwsss.pseudo_labels.refiners.dense_crf import DenseCRF
+from mmwsss.pseudo_labels.refiners.retrieval import RetrievalRefiner
+
+__all__ = ['BoxConstraint', 'DenseCRF', 'RetrievalRefiner', 'SoftmaxInBoxes']

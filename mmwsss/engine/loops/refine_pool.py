@@ -1,0 +1,116 @@
+"""Processes for CPU-bound refinement of scores."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from types import TracebackType
+
+import numpy as np
+import torch
+
+Job = Callable[[], np.ndarray]
+
+
+class RefinePool:
+    """Run jobs in a pool of processes, or at once in this one.
+
+    Threads do not help: the CRF holds the interpreter's lock. Processes are spawned, never forked,
+    because a fork of a process with threads of PyTorch or CUDA may hang. A script that uses this
+    therefore needs ``if __name__ == '__main__'``. Leaving the context waits for nothing but
+    the jobs that already run, also after an exception or Ctrl-C.
+
+    Args:
+        num_workers: Number of processes; 0 runs every job in :meth:`submit`.
+
+    Raises:
+        ValueError: If ``num_workers`` is negative.
+    """
+
+    def __init__(self, num_workers: int) -> None:
+        if num_workers < 0:
+            raise ValueError(f'num_workers must be 0 (no processes) or more, got {num_workers}.')
+        self.num_workers = num_workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> 'RefinePool':
+        if self.num_workers > 0:
+            self._executor = ProcessPoolExecutor(
+                self.num_workers,
+                mp_context=multiprocessing.get_context('spawn'),
+                initializer=_start_worker,
+            )
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+    def submit(self, job: Job) -> Future:
+        """Run a job; its future holds the result or the exception.
+
+        Args:
+            job: Called without arguments; must be picklable if there are processes.
+
+        Raises:
+            RuntimeError: If the pool is used outside of its ``with`` block.
+        """
+        future: Future = Future()
+        if self.num_workers == 0:
+            _run_here(job, future)
+            return future
+        if self._executor is None:
+            raise RuntimeError('A RefinePool runs jobs only inside its `with` block.')
+        try:
+            running = self._executor.submit(job)
+        except BrokenProcessPool as error:
+            future.set_exception(_dead_worker(error))
+            return future
+        running.add_done_callback(partial(_hand_over, future))
+        return future
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group; the parent alone decides how to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _run_here(job: Job, future: Future) -> None:
+    try:
+        future.set_result(job())
+    except Exception as error:
+        future.set_exception(error)
+
+
+def _hand_over(future: Future, running: Future) -> None:
+    """Copy what became of a running future to the one that the caller holds."""
+    if running.cancelled():
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return
+    error = running.exception()
+    if isinstance(error, BrokenProcessPool):
+        future.set_exception(_dead_worker(error))
+    elif error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(running.result())
+
+
+def _dead_worker(cause: BaseException) -> RuntimeError:
+    error = RuntimeError(
+        'A refinement process died, most often because memory ran out or because the script lacks '
+        "`if __name__ == '__main__'`. Start again with a smaller `num_workers`; 0 refines in the "
+        'main process and shows the error itself.'
+    )
+    error.__cause__ = cause
+    return error

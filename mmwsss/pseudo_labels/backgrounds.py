@@ -1,0 +1,100 @@
+"""Backgrounds: the score of "no class" at every pixel, on the scale of the normalised maps."""
+
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.pseudo_labels.functional import background_attention, keep_near_maximum
+from mmwsss.pseudo_labels.sample_fields import known_background
+from mmwsss.registry import TASK_UTILS
+
+
+def power_background(cams: Tensor, *, alpha: float) -> Tensor:
+    """Background where no class is active, ``(1 - max_c cam_c)^alpha``: (n, H, W) -> (1, H, W)."""
+    if len(cams) == 0:
+        return cams.new_ones(1, *cams.shape[1:])
+    return (1 - cams.amax(dim=0, keepdim=True)).clamp_min(0) ** alpha
+
+
+@TASK_UTILS.register_module()
+class ConstantBackground:
+    """The same score at every pixel: a threshold on the maps.
+
+    Args:
+        threshold: Score of the background.
+    """
+
+    requires = ()
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+
+    def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Score the background, (n, H, W) -> (1, H, W)."""
+        return cams.new_full((1, *cams.shape[1:]), self.threshold)
+
+
+@TASK_UTILS.register_module()
+class PowerBackground:
+    """``(1 - max_c cam_c)^alpha`` of normalised maps.
+
+    Args:
+        alpha: Exponent; a larger one gives less background.
+
+    Raises:
+        ValueError: If ``alpha`` is not positive.
+
+    Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
+    Weakly Supervised Semantic Segmentation", CVPR 2018, eq. 3.
+    """
+
+    requires = ()
+
+    def __init__(self, alpha: float) -> None:
+        if alpha <= 0:
+            raise ValueError(f'alpha must be > 0, got {alpha}. A larger one gives less background.')
+        self.alpha = alpha
+
+    def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Score the background, (n, H, W) -> (1, H, W)."""
+        return power_background(cams, alpha=self.alpha)
+
+
+@TASK_UTILS.register_module()
+class AttentionBackground:
+    """1 outside the boxes, and inside them the similarity to the background outside.
+
+    ``u_0(p) = 1`` outside every box, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
+    A is :func:`background_attention`. In an image without a pixel outside the boxes A is 0; such
+    images are counted in ``num_without_background``.
+
+    Args:
+        threshold: Share of the maximum of A below which a pixel in a box is no background.
+
+    Raises:
+        ValueError: If ``threshold`` is not in [0, 1].
+
+    Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
+    Segmentation", CVPR 2021, eq. 6. The threshold is in the published code alone.
+    """
+
+    requires = ('feats', 'background_mask')
+
+    def __init__(self, threshold: float = 0.99) -> None:
+        if not 0 <= threshold <= 1:
+            raise ValueError(f'threshold must be a share between 0 and 1, got {threshold}.')
+        self.threshold = threshold
+        self._without_background: Tensor | int = 0  # a tensor, so that counting does not wait
+
+    @property
+    def num_without_background(self) -> int:
+        """Images so far without a pixel outside the boxes; reading it waits for the device."""
+        return int(self._without_background)
+
+    def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Score the background, (n, H, W) -> (1, H, W)."""
+        outside = known_background(sample, cams)
+        attention = background_attention(sample.feats.to(cams.device, cams.dtype), outside)
+        self._without_background = self._without_background + (~outside.any()).long()
+        kept = keep_near_maximum(attention, threshold=self.threshold)
+        return torch.where(outside, 1, kept)

@@ -1,0 +1,221 @@
+"""From class activation maps to pseudo labels, without files and without a runner."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import BACKGROUND
+
+_ENTRY_KEYS = {'start', 'background', 'refiners'}
+_CAM_FIELDS = ('cams', 'cam_label')
+
+
+class Refiner(Protocol):
+    """Scores in, scores out; ``in_worker`` says that it needs nothing but scores and image."""
+
+    in_worker: bool
+    requires: tuple[str, ...]
+
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
+        """Refine scores (1+n, H, W)."""
+
+
+@dataclass(frozen=True)
+class RefineJob:
+    """A CPU-bound refinement that may run in another process; call it to run it.
+
+    Attributes:
+        refiner: Refiner with ``in_worker = True``.
+        scores: Background first, float32 (1+n, H, W).
+        image: Original image, RGB uint8 (H, W, 3).
+    """
+
+    refiner: Refiner
+    scores: np.ndarray
+    image: np.ndarray
+
+    def __call__(self) -> np.ndarray:
+        """Return the refined scores, float32 (1+n, H, W)."""
+        return self.refiner.refine(torch.from_numpy(self.scores), self.image, None).numpy()
+
+
+Steps = Generator[RefineJob, np.ndarray, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class _Label:
+    """How one label map is made; ``background`` is None where ``start`` is given."""
+
+    start: str | None
+    background: object | None
+    refiners: tuple[Refiner, ...]
+
+
+@TASK_UTILS.register_module()
+class PseudoLabelGenerator:
+    """Make named label maps of an image from its class activation maps.
+
+    Each label starts from ``[background; normalised CAMs]`` or from the scores of an earlier label,
+    goes through its refiners in order, and ends in the labeler. Labels are made in the given order;
+    the CAMs are normalised once.
+
+    Args:
+        labels: For each label name a dict with ``background`` (config) or ``start`` (name of an
+            earlier label), and ``refiners`` (list of configs).
+        normalize: Config of the normalizer; without one the CAMs are taken as they are.
+        labeler: Config of the labeler; :class:`ArgmaxLabeler` by default.
+
+    Raises:
+        ValueError: If a label has neither or both of ``background`` and ``start``, adds nothing to
+            the label it starts from, starts from an unknown or later label, or has unknown keys.
+
+    Example:
+        >>> generator = PseudoLabelGenerator(
+        ...     normalize=dict(type='MaxNormalize'),
+        ...     labels=dict(seed=dict(background=dict(type='ConstantBackground', threshold=0.2))),
+        ... )
+        >>> generator.generate(sample, image)['seed']  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, *, labels: dict[str, dict], normalize: dict | None = None, labeler: dict | None = None
+    ) -> None:
+        if not labels:
+            raise ValueError('`labels` must name at least one label map, got none.')
+        self.normalizer = TASK_UTILS.build(normalize) if normalize else None
+        self.labeler = TASK_UTILS.build(labeler or dict(type='ArgmaxLabeler'))
+        self.labels: dict[str, _Label] = {}
+        for name, entry in labels.items():
+            _check_entry(name, entry, made=list(self.labels), names=list(labels))
+            background = entry.get('background')
+            self.labels[name] = _Label(
+                start=entry.get('start'),
+                background=TASK_UTILS.build(background) if background else None,
+                refiners=tuple(TASK_UTILS.build(cfg) for cfg in entry.get('refiners', ())),
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the label maps, in the order in which they are made."""
+        return tuple(self.labels)
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """Fields of the data sample, beyond the CAMs, that any part needs."""
+        parts = [self.normalizer, self.labeler]
+        for label in self.labels.values():
+            parts += [label.background, *label.refiners]
+        return frozenset(field for part in parts if part is not None for field in part.requires)
+
+    def generate(self, sample: SegDataSample, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Make all label maps of an image in this process.
+
+        Args:
+            sample: ``cams`` (n, H, W), ``cam_label`` (n,) and the fields in :attr:`requires`.
+            image: Original image, RGB uint8 (H, W, 3).
+
+        Returns:
+            Label map uint8 (H, W) of each name. An image without a present class is background.
+
+        Raises:
+            ValueError: If a field is missing, or sizes do not match.
+        """
+        steps = self.steps(sample, image)
+        refined = None
+        while True:
+            try:
+                job = steps.send(refined)
+            except StopIteration as finished:
+                return finished.value
+            refined = job()
+
+    @torch.no_grad()
+    def steps(self, sample: SegDataSample, image: np.ndarray) -> Steps:
+        """As :meth:`generate`, but yield the jobs that may run elsewhere and be sent their results.
+
+        The labels are the value of the final ``StopIteration``.
+        """
+        size = image.shape[:2]
+        _check_sample(sample, size, self.requires)
+        if len(sample.cam_label) == 0:
+            return {name: np.full(size, BACKGROUND, dtype=np.uint8) for name in self.labels}
+        cams = sample.cams.float()
+        if self.normalizer is not None:
+            cams = self.normalizer.normalize(cams, sample)
+        scores: dict[str, Tensor] = {}
+        for name, label in self.labels.items():
+            if label.start is None:
+                start = torch.cat([label.background.background(cams, sample), cams])
+            else:
+                start = scores[label.start]
+            scores[name] = yield from _refine(label.refiners, start, image, sample)
+        return {name: self.labeler(scores[name], sample).cpu().numpy() for name in self.labels}
+
+
+def _refine(
+    refiners: tuple[Refiner, ...], scores: Tensor, image: np.ndarray, sample: SegDataSample
+) -> Generator[RefineJob, np.ndarray, Tensor]:
+    for refiner in refiners:
+        if refiner.in_worker:
+            refined = yield RefineJob(refiner, scores.cpu().numpy(), image)
+            scores = torch.from_numpy(refined).to(scores.device)
+        else:
+            scores = refiner.refine(scores, image, sample)
+    return scores
+
+
+def _check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) -> None:
+    unknown = set(entry) - _ENTRY_KEYS
+    if unknown:
+        raise ValueError(
+            f'Label {name!r} has unknown keys {sorted(unknown)}; known are {sorted(_ENTRY_KEYS)}.'
+        )
+    start = entry.get('start')
+    if (start is None) == (not entry.get('background')):
+        raise ValueError(
+            f'Label {name!r} needs either `background` (a score beside the CAMs) or `start` (an '
+            f'earlier label whose scores it continues from), got keys {sorted(entry)}.'
+        )
+    if start is None:
+        return
+    if start not in names:
+        raise ValueError(f'Label {name!r} starts from {start!r}, but the labels are {names}.')
+    if start not in made:
+        raise ValueError(
+            f'Label {name!r} starts from {start!r}, which is not made before it. List {start!r} '
+            f'first; the order is {names}.'
+        )
+    if not entry.get('refiners'):
+        raise ValueError(
+            f'Label {name!r} would repeat {start!r}: give it `refiners` or leave it out.'
+        )
+
+
+def _check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozenset[str]) -> None:
+    missing = sorted({*_CAM_FIELDS, *requires} - set(sample.keys()))
+    if missing:
+        raise ValueError(
+            f'The data sample lacks {missing}. Boxes and masks come from the data pipeline, all '
+            'else from the classifier: pack the former, and set `keep` of the latter to what '
+            'the generator `requires`.'
+        )
+    sizes = {'cams': tuple(sample.cams.shape[1:])}
+    if 'background_mask' in requires:
+        sizes['background_mask'] = tuple(sample.background_mask.shape[-2:])
+    for name, found in sizes.items():
+        if found != size:
+            raise ValueError(
+                f'`{name}` must have the size of the image {size}, got {found}. Resize it to the '
+                'original image before making labels.'
+            )
+    if len(sample.cams) != len(sample.cam_label):
+        raise ValueError(
+            f'`cams` must have one map for each entry of `cam_label`, got {len(sample.cams)} maps '
+            f'and {len(sample.cam_label)} entries.'
+        )

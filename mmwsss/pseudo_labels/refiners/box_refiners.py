@@ -1,0 +1,43 @@
+"""Refiners that use box labels."""
+
+import numpy as np
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.pseudo_labels.class_boxes import union_of_boxes
+from mmwsss.pseudo_labels.functional import softmax_inside
+from mmwsss.pseudo_labels.sample_fields import boxes_of, known_background
+from mmwsss.registry import TASK_UTILS
+
+
+@TASK_UTILS.register_module()
+class SoftmaxInBoxes:
+    """Make probabilities of the scores inside the boxes; leave them as they are outside.
+
+    Source: Oh et al., CVPR 2021, published code only: scores of 0 to 1 become odds of at most e, so
+    that a CRF may still change them.
+    """
+
+    in_worker = False
+    requires = ('background_mask',)
+
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
+        """Refine scores (1+n, H, W)."""
+        return softmax_inside(scores, ~known_background(sample, scores))
+
+
+@TASK_UTILS.register_module()
+class BoxConstraint:
+    """Zero the scores of a class outside all of its boxes; the background is left as it is.
+
+    Source: Oh et al., CVPR 2021, eq. 7 and published code.
+    """
+
+    in_worker = False
+    requires = ('gt_instances',)
+
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
+        """Refine scores (1+n, H, W)."""
+        inside = union_of_boxes(boxes_of(sample, scores))
+        return torch.cat([scores[:1], scores[1:] * inside])

@@ -1,0 +1,45 @@
+"""What parts of a pseudo label generator read from a data sample."""
+
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.pseudo_labels.class_boxes import ClassBoxes, class_boxes
+from mmwsss.structures import to_seg_label
+
+
+def boxes_of(sample: SegDataSample, maps: Tensor) -> ClassBoxes:
+    """Boxes of the present classes on the pixel grid of ``maps`` (..., H, W)."""
+    instances = sample.gt_instances
+    return class_boxes(
+        instances.bboxes.to(maps.device),
+        instances.labels.to(maps.device),
+        sample.cam_label.to(maps.device),
+        tuple(maps.shape[-2:]),
+    )
+
+
+def known_background(sample: SegDataSample, maps: Tensor) -> Tensor:
+    """Pixels outside every box, bool (H, W) on the device of ``maps``."""
+    return sample.background_mask.data[0].to(maps.device) == 1
+
+
+def label_weights(sample: SegDataSample) -> Tensor:
+    """Classifier weights of background and the present classes, (1+n, C).
+
+    A classifier without a background class has a zero vector for it.
+
+    Raises:
+        ValueError: If the weights fit neither K nor 1+K classes.
+    """
+    weights = sample.class_weights.detach().float()
+    num_classes = len(sample.pred_score)
+    if len(weights) == num_classes:
+        weights = torch.cat([torch.zeros_like(weights[:1]), weights])
+    elif len(weights) != 1 + num_classes:
+        raise ValueError(
+            f'`class_weights` must have {num_classes} or {1 + num_classes} rows (`pred_score` has '
+            f'{num_classes} classes), got {len(weights)}.'
+        )
+    rows = to_seg_label(sample.cam_label.to(weights.device))
+    return torch.cat([weights[:1], weights[rows]])
