@@ -3,10 +3,11 @@
 Legend: B images, K foreground classes, H x W pixels.
 """
 
+from typing import Any
+
 import torch
-import torch.distributed.nn.functional as dist_nn
 import torch.nn.functional as F
-from mmengine.dist import get_world_size
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
@@ -68,6 +69,22 @@ def _noise_aware_sums(
     )
 
 
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum a tensor over all processes, gradients too; DDP divides these by their number."""
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor) -> Tensor:
+        total = local.clone()
+        all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        total = grad.clone()
+        all_reduce(total)
+        return total
+
+
 def noise_aware_loss(
     cosines: Tensor,
     label: Tensor,
@@ -119,8 +136,7 @@ def noise_aware_loss(
         ignore_index=ignore_index,
     )
     if get_world_size() > 1:
-        # Its backward sums the gradients of all processes, which DDP then divides by their number.
-        sums = dist_nn.all_reduce(sums)
+        sums = _SumOverProcesses.apply(sums)
     ce_sum, num_reliable, wce_sum, confidence_sum = sums.unbind()
     return ce_sum / num_reliable.clamp_min(1), wce_sum / confidence_sum.clamp_min(_EPS)
 

@@ -166,10 +166,11 @@ def test_two_processes_equal_one(rng, unused_port):
 
     with torch.multiprocessing.Manager() as manager:
         results = manager.dict()
-        torch.multiprocessing.spawn(
+        torch.multiprocessing.start_processes(
             _loss_of_one_rank,
             (unused_port, (cosines, label, aux_label), results),
             nprocs=2,
+            start_method='fork',  # spares the imports of a fresh process
         )
         for rank in (0, 1):
             rank_losses, rank_grad = results[rank]
