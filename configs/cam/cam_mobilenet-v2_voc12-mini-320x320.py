@@ -8,7 +8,7 @@ _base_ = [
 ]
 max_iters = 336
 model = dict(
-    backbone=dict(frozen_stages=7),
+    backbone=dict(frozen_stages=6),
     head=dict(pooling=dict(_delete_=True, type='GlobalAveragePooling')),
     objectives=[dict(type='MultiLabelSoftMargin')],
     align_corners=False,
@@ -19,6 +19,10 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
     dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
 ]
+# The last layer cannot be frozen by an option; it does not learn.
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.0, decay_mult=0.0)})
+)
 train_cfg = dict(max_iters=max_iters)
 tta_model = dict(type='MultiScaleCAM')
 test_cfg = dict(type='TestLoop')

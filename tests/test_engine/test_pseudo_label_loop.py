@@ -179,3 +179,21 @@ def test_a_users_mistake_is_one_line(arguments, message, environment, tmp_path):
     errors = [line for line in failed.stderr.splitlines() if line.startswith('error: ')]
     assert len(errors) == 1 and message in errors[0]
     assert 'Traceback' not in failed.stderr
+
+
+@pytest.mark.slow
+def test_two_ranks_share_the_images_and_write_the_same_labels(
+    undisturbed, checkpoint, environment, tmp_path
+):
+    out_dir = tmp_path / 'two_ranks'
+    launcher = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
+    options = ['--launcher', 'pytorch', '--cfg-options', 'env_cfg.dist_cfg.backend=gloo']
+    done = subprocess.run(
+        [*launcher, '--master_port=29611', *command(checkpoint, out_dir, *options)[1:]],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert content(out_dir) == content(undisturbed[0])

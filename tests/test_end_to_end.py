@@ -1,0 +1,82 @@
+"""The whole of BANA on a few synthetic shapes, as a user starts it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STAGES = ('classifier', 'labels', 'segmentor')
+OPTIONS = (
+    'classifier.train_cfg.max_iters=80',
+    'segmentor.train_cfg.max_iters=60',
+    'segmentor.train_cfg.val_interval=60',
+)
+
+
+@pytest.fixture(scope='module')
+def run(shapes_data, tmp_path_factory):
+    """Run the demo's pipeline in a work folder, with more arguments if given."""
+    work_dir = tmp_path_factory.mktemp('work')
+    environment = {**os.environ, 'MMWSSS_DATA': str(shapes_data)}
+
+    def start(*arguments):
+        tool, config = ROOT / 'tools/train.py', ROOT / 'configs/demo/bana_shapes.py'
+        options = ['--work-dir', work_dir, '--cfg-options', *OPTIONS]
+        return work_dir, subprocess.run(
+            [sys.executable, tool, config, *arguments, *options],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment,
+        )
+
+    return start
+
+
+@pytest.fixture(scope='module')
+def finished(run):
+    work_dir, process = run()
+    assert process.returncode == 0, process.stderr[-3000:]
+    return work_dir, process.stdout
+
+
+def test_boxes_become_a_segmentation_model_better_than_chance(finished):
+    work_dir, _ = finished
+    results = json.loads((work_dir / 'results.json').read_text())
+    assert tuple(results) == STAGES
+    metrics = results['labels']['metrics']
+    # Filled boxes have 61 on these shapes.
+    assert metrics['Y_crf/mIoU'] > 65
+    assert metrics['Y_ret/mIoU'] > 50
+    assert results['segmentor']['metrics']['mIoU'] > 25
+    assert Path(results['segmentor']['outputs']['checkpoint']).is_file()
+
+
+def test_the_run_ends_with_a_table_and_pictures(finished):
+    work_dir, printed = finished
+    assert all(stage in printed for stage in STAGES)
+    assert 'Y_crf' in printed and 'total' in printed
+    for name in ('labels.png', 'segmentor.png'):
+        assert (work_dir / name).stat().st_size > 10_000
+
+
+def test_a_second_run_skips_all_stages(finished, run):
+    first = (finished[0] / 'results.json').read_text()
+    work_dir, process = run()
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert process.stdout.count('is finished') == 3
+    assert 'Iter(train)' not in process.stdout
+    assert (work_dir / 'results.json').read_text() == first
+
+
+def test_an_unfinished_training_goes_on_from_its_last_checkpoint(finished, run):
+    work_dir, _ = finished
+    (work_dir / 'segmentor' / 'stage.json').unlink()
+    _, process = run('--resume', '--stages', 'segmentor')
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert 'resumed epoch' in process.stdout + process.stderr
+    assert (work_dir / 'segmentor' / 'stage.json').is_file()
