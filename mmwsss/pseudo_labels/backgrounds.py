@@ -66,7 +66,7 @@ class AttentionBackground:
 
     ``u_0(p) = 1`` outside every box, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
     A is :func:`background_attention`. In an image without a pixel outside the boxes A is 0; such
-    images are counted in ``num_without_background``.
+    images are counted.
 
     Args:
         threshold: Share of the maximum of A below which a pixel in a box is no background.
@@ -87,9 +87,9 @@ class AttentionBackground:
         self._without_background: Tensor | int = 0  # a tensor, so that counting does not wait
 
     @property
-    def num_without_background(self) -> int:
-        """Images so far without a pixel outside the boxes; reading it waits for the device."""
-        return int(self._without_background)
+    def counts(self) -> dict[str, int]:
+        """Count images without a pixel outside the boxes; reading it waits for the device."""
+        return {'without_background': int(self._without_background)}
 
     def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Score the background, (n, H, W) -> (1, H, W)."""

@@ -90,6 +90,7 @@ class PseudoLabelGenerator:
             raise ValueError('`labels` must name at least one label map, got none.')
         self.normalizer = TASK_UTILS.build(normalize) if normalize else None
         self.labeler = TASK_UTILS.build(labeler or dict(type='ArgmaxLabeler'))
+        self._without_class = 0
         self.labels: dict[str, _Label] = {}
         for name, entry in labels.items():
             _check_entry(name, entry, made=list(self.labels), names=list(labels))
@@ -108,10 +109,21 @@ class PseudoLabelGenerator:
     @property
     def requires(self) -> frozenset[str]:
         """Fields of the data sample, beyond the CAMs, that any part needs."""
+        return frozenset(field for part in self._parts() for field in part.requires)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images so far that were special: without a class, and what parts count themselves."""
+        counts = {'without_class': self._without_class}
+        for part in self._parts():
+            counts.update(getattr(part, 'counts', {}))
+        return counts
+
+    def _parts(self) -> list:
         parts = [self.normalizer, self.labeler]
         for label in self.labels.values():
             parts += [label.background, *label.refiners]
-        return frozenset(field for part in parts if part is not None for field in part.requires)
+        return [part for part in parts if part is not None]
 
     def generate(self, sample: SegDataSample, image: np.ndarray) -> dict[str, np.ndarray]:
         """Make all label maps of an image in this process.
@@ -144,6 +156,7 @@ class PseudoLabelGenerator:
         size = image.shape[:2]
         _check_sample(sample, size, self.requires)
         if len(sample.cam_label) == 0:
+            self._without_class += 1
             return {name: np.full(size, BACKGROUND, dtype=np.uint8) for name in self.labels}
         cams = sample.cams.float()
         if self.normalizer is not None:

@@ -78,7 +78,7 @@ def dense_crf(
     if not np.isfinite(energies).all():
         raise ValueError(
             'The scores given to the CRF must be numbers, got NaN, which would silently become '
-            'background. Check the class activation maps of this image and the loss of the classifier.'
+            'background. Check the class activation maps of this image.'
         )
     if num_labels == 1:
         return np.ones_like(energies, dtype=np.float32)
@@ -94,7 +94,8 @@ def dense_crf(
 def _crf_of_image(
     pixels: bytes, height: int, width: int, num_labels: int, terms: PairwiseTerms
 ) -> object:
-    image = np.frombuffer(pixels, dtype=np.uint8).reshape(height, width, 3)
+    # A copy, because pydensecrf refuses the read-only memory of bytes.
+    image = np.frombuffer(pixels, dtype=np.uint8).reshape(height, width, 3).copy()
     crf = _crf_class()(width, height, num_labels)
     crf.addPairwiseGaussian(sxy=terms.gaussian_xy, compat=terms.gaussian_weight)
     crf.addPairwiseBilateral(
