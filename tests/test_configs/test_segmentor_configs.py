@@ -149,7 +149,8 @@ def test_the_augmented_test_has_eight_views_and_unaugmented_truth(tmp_path):
         assert (sample.gt_sem_seg.data[0].numpy() == mask).all()
 
 
-def test_the_augmented_test_runs_on_a_trained_config(tmp_path):
+def test_the_augmented_test_with_crf_gives_a_label_map(tmp_path):
+    pytest.importorskip('pydensecrf')
     image = np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / 'a.png')
     config = load('bana-nal_mobilenet-v2_voc12-mini-320x320')
@@ -161,7 +162,7 @@ def test_the_augmented_test_runs_on_a_trained_config(tmp_path):
     views = Compose([TRANSFORMS.build(step) for step in pipeline])(
         {'img_path': str(tmp_path / 'a.png'), 'img_id': 'a', 'seg_fields': []}
     )
-    model = MODELS.build({'type': 'LogitAverageTTA', 'module': config.model}).eval()
+    model = MODELS.build({**tta.tta_model, 'module': config.model}).eval()
     batch = {key: [[view] for view in value] for key, value in views.items()}
     with torch.no_grad():
         (merged,) = model.test_step(batch)
