@@ -22,7 +22,11 @@ DOCS = sorted(
     for path in ROOT.glob(pattern)
 )
 METHODS = (ROOT / 'docs' / 'methods.md').read_text()
-PREFIXES = ('mmwsss.', 'mmseg.', 'mmengine.')
+STAGES = sorted(
+    path
+    for path in CONFIGS.glob('*/*.py')
+    if path.parent.name != '_base_' and 'stages = [' not in path.read_text()
+)
 
 
 def table_rows(text: str) -> Iterator[dict[str, str]]:
@@ -105,6 +109,22 @@ def test_every_config_of_a_stage_belongs_to_a_column():
     leaves = {path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_'}
     names = sorted(str(path.relative_to(CONFIGS)) for path in leaves - covered)
     assert not names, f'add {names} to a column of docs/methods.md'
+
+
+@pytest.mark.parametrize('path', STAGES, ids=lambda path: path.stem)
+def test_no_stage_trains_on_true_masks(path):
+    config = Config.fromfile(path)
+    loader = config.get('train_dataloader') or {}
+    if 'dataset' not in loader:
+        pytest.skip('nothing is trained')
+    loaded = types_in(loader.dataset.pipeline)
+    assert 'LoadAnnotations' not in loaded
+    assert 'seg_map_path' not in loader.dataset.get('data_prefix', {})
+    if config.model.type == 'CAMClassifier':
+        assert loader.dataset.supervision in ('tag', 'box')
+        assert 'LoadPseudoLabels' not in loaded
+    else:
+        assert loader.dataset.supervision is None
 
 
 @pytest.mark.parametrize('path', DOCS, ids=lambda path: str(path.relative_to(ROOT)))
