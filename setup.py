@@ -9,7 +9,6 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
-from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 EXTRAS = ('onedl', 'openmmlab', 'crf', 'tests', 'dev')
@@ -29,35 +28,27 @@ def read_version() -> str:
 
 
 def copy_mim_files(folder: Path) -> None:
-    """Copy configs, tools and the model index to ``folder/.mim``, in place of an older copy."""
-    target = folder / '.mim'
-    shutil.rmtree(target, ignore_errors=True)
+    """Copy configs, tools and the model index to ``folder/.mim``."""
     for name in ('configs', 'tools'):
-        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
-    shutil.copy(ROOT / 'model-index.yml', target)
-
-
-class BuildPackage(build_py):
-    """Puts the configs into the package: openmim looks there."""
-
-    def run(self) -> None:
-        """Build the package."""
-        super().run()
-        if not self.editable_mode:
-            copy_mim_files(Path(self.build_lib) / 'mmwsss')
+        ignore = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / name, folder / '.mim' / name, ignore=ignore)
+    shutil.copy(ROOT / 'model-index.yml', folder / '.mim')
 
 
 class BuildWheel(bdist_wheel):
-    """Puts them beside the metadata too.
+    """A wheel with the configs and the tools: in the package for openmim, and beside the metadata.
 
     onedl-mim takes the first folder of a distribution's list of files for its package, and that is
     ``mmwsss-<version>.dist-info``.
     """
 
-    def egg2dist(self, egginfo_path: str, distinfo_path: str) -> None:
-        """Write the metadata folder of the wheel."""
-        super().egg2dist(egginfo_path, distinfo_path)
-        copy_mim_files(Path(distinfo_path))
+    def write_wheelfile(self, wheelfile_base: str) -> None:
+        """Write the last file of the metadata folder ``wheelfile_base``."""
+        super().write_wheelfile(wheelfile_base)
+        contents = Path(self.bdist_dir)
+        if Path(wheelfile_base).is_relative_to(contents):  # else it is an editable wheel
+            copy_mim_files(contents / 'mmwsss')
+            copy_mim_files(Path(wheelfile_base))
 
 
 setup(
@@ -83,6 +74,6 @@ setup(
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={name: read_requirements(name) for name in EXTRAS},
-    cmdclass={'build_py': BuildPackage, 'bdist_wheel': BuildWheel},
+    cmdclass={'bdist_wheel': BuildWheel},
     zip_safe=False,
 )
