@@ -1,7 +1,8 @@
 """Packaging: what pyproject.toml cannot express.
 
-A regular installation also carries the configs and the tools, where ``mim`` looks for them. An editable one needs no copy: mim reads the checkout itself, and it refuses a config which it
-finds twice, so that the links that other projects create in the package would break it.
+A regular installation also carries the configs and the tools, where ``mim`` looks for them. An
+editable one needs no copy: mim reads the checkout itself, and it refuses a config which it finds
+twice, so that the links that other projects create in the package would break it.
 """
 
 import shutil

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def requirements(name: str) -> list[str]:
 
 
 def project_name(requirement: str) -> str:
-    return re.split('[=<>]', requirement)[0]
+    return re.split('[=<>]', requirement)[0].lower().replace('_', '-')
 
 
 def test_no_two_configs_have_the_same_file_name():
@@ -126,11 +126,9 @@ def mim_train(shapes: Path, **variables: str) -> str:
 
 
 def is_editable() -> bool:
-    try:
-        url = distribution('mmwsss').read_text('direct_url.json')
-    except PackageNotFoundError:
-        return False
-    return bool(json.loads(url or '{}').get('dir_info', {}).get('editable'))
+    # The checkout's own mmwsss.egg-info is a distribution without a URL.
+    urls = [dist.read_text('direct_url.json') for dist in distributions(name='mmwsss')]
+    return any(json.loads(url).get('dir_info', {}).get('editable') for url in urls if url)
 
 
 @pytest.mark.slow
