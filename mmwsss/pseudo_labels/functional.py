@@ -22,7 +22,8 @@ _EPS = 1e-12
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize maps bilinearly and corner-aligned, (n, h, w) -> (n, H, W)."""
-    return F.interpolate(maps[None], size, mode='bilinear', align_corners=True)[0]
+    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    return F.interpolate(maps[:, None], size, mode='bilinear', align_corners=True)[:, 0]
 
 
 def resize_matrices(
