@@ -45,7 +45,7 @@ def environment(shapes_data):
 
 
 @pytest.fixture(scope='module')
-def generate(environment):
+def generate(checkpoint, environment):
     def run(out_dir, *options):
         return subprocess.run(
             command(checkpoint, out_dir, *options),
