@@ -159,10 +159,15 @@ def load_checkpoint_url(
         UserInputError: If the file contains code, or is no checkpoint.
     """
     _allow_data_types()
-    options = dict(progress=progress, check_hash=check_hash, file_name=file_name)
     try:
         return torch.hub.load_state_dict_from_url(
-            url, model_dir, map_location, weights_only=not _trusts_checkpoints(), **options
+            url,
+            model_dir=model_dir,
+            map_location=map_location,
+            progress=progress,
+            check_hash=check_hash,
+            file_name=file_name,
+            weights_only=not _trusts_checkpoints(),
         )
     except pickle.UnpicklingError as error:
         raise _refusal(url, error) from error
