@@ -32,7 +32,10 @@ def activation_maps(
     """
     if rectify == 'before_resize':
         score_map = score_map.relu()
-    maps = F.interpolate(score_map[None], size, mode='bilinear', align_corners=align_corners)[0]
+    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    maps = F.interpolate(
+        score_map[:, None], size, mode='bilinear', align_corners=align_corners
+    ).squeeze(1)
     return maps.relu() if rectify == 'after_resize' else maps
 
 

@@ -42,3 +42,7 @@ def sample_with_cams():
         return sample
 
     return make
+
+
+def test_no_present_class_gives_no_map():
+    assert activation_maps(torch.zeros(0, 3, 3), (5, 7)).shape == (0, 5, 7)
