@@ -28,6 +28,7 @@ def main() -> None:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of the classifier')
     parser.add_argument('--out-dir', help='folder of the labels; <work dir>/labels by default')
+    parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
     config = load_config(args.config)
     config.merge_from_dict(args.cfg_options)
@@ -41,7 +42,9 @@ def main() -> None:
     if args.out_dir:
         config.test_cfg.out_dir = args.out_dir
     check_stage('labels', config, task='test')
-    result = run_stage(config, work_dir_of(args), task='test', launcher=args.launcher)
+    result = run_stage(
+        config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher
+    )
     for name, folder in result.outputs.items():
         print(f'{name}: {folder}')
     for name, value in result.metrics.items():
