@@ -2,7 +2,7 @@
 
 python tools/benchmarks/benchmark_crf_pool.py --workers 2 --images 16
 
-Images are 375 x 500, smooth colours with noise; parameters are those of pseudo labels from boxes. The pool
+Images are 375 x 500, smooth colours with noise; parameters are those of labels from boxes. The pool
 has started before its time is taken, as a split of thousands of images would have it.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--images', type=int, default=16)
-    parser.add_argument('--noise', type=float, default=4, help='of the colours, 0 to 255')
+    parser.add_argument('--noise', type=float, default=2, help='of the colours, 0 to 255')
     parser.add_argument('--labels', type=int, default=3, help='labels an image, with background')
     args = parser.parse_args()
     jobs = make_jobs(args.images, args.labels, args.noise)
