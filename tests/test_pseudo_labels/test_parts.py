@@ -129,6 +129,19 @@ def test_retrieval_accepts_a_classifier_without_background(random_sample):
     assert_close(RetrievalRefiner().refine(scores, IMAGE, sample), expected)
 
 
+def test_retrieval_from_tags_knows_no_background_beforehand(random_sample):
+    sample = random_sample([[2, 3, 12, 15], [8, 1, 20, 18]], [3, 11])
+    scores = torch.zeros(3, 20, 24)
+    scores[0], scores[1, 4:9, 4:9] = 0.5, 1
+    with_boxes = RetrievalRefiner().refine(scores, IMAGE, sample)
+    outside = sample.background_mask.data[0] == 1
+    del sample.background_mask
+    from_tags = RetrievalRefiner().refine(scores, IMAGE, sample)
+    assert_close(from_tags[1:], with_boxes[1:])
+    assert_close(from_tags[0][~outside], with_boxes[0][~outside])
+    assert (from_tags[0][outside] < 1).all()
+
+
 def test_retrieval_refuses_weights_of_another_number_of_classes(random_sample):
     sample = random_sample([[2, 3, 12, 15]], [3])
     sample.class_weights = sample.class_weights[:7]

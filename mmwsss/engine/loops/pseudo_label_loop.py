@@ -142,6 +142,9 @@ class PseudoLabelLoop(BaseLoop):
                 self._collect(pool, pending, limit)
                 progress.update(idx + 1)
             self._collect(pool, pending, 0)
+        for what, count in self.generator.counts.items():
+            if count:
+                self.runner.logger.warning(f'{count} images of this process: {what}')
 
     @torch.no_grad()
     def _predict(self, idx: int, data_batch: dict) -> list[SegDataSample]:

@@ -1,6 +1,7 @@
 """Refiner that relabels pixels by the features of the pixels labelled so far."""
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -15,11 +16,12 @@ class RetrievalRefiner:
     """Score pixels by the cosine to the mean feature of each label, see :func:`retrieval_scores`.
 
     The incoming scores label the pixels (argmax, ties to the earlier row). A class that holds no
-    pixel is represented by its classifier weight.
+    pixel is represented by its classifier weight. With boxes, all pixels outside of them are known
+    background; with tags none is.
     """
 
     in_worker = False
-    requires = ('feats', 'class_weights', 'background_mask')
+    requires = ('feats', 'class_weights')
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
         """Refine scores (1+n, H, W)."""
@@ -28,5 +30,11 @@ class RetrievalRefiner:
             sample.feats.to(scores.device, scores.dtype),
             regions,
             label_weights(sample).to(scores.device, scores.dtype),
-            known_background(sample, scores),
+            _known_background(sample, scores),
         )
+
+
+def _known_background(sample: SegDataSample, scores: Tensor) -> Tensor:
+    if 'background_mask' in sample:
+        return known_background(sample, scores)
+    return torch.zeros(scores.shape[1:], dtype=torch.bool, device=scores.device)
