@@ -45,7 +45,7 @@ class PowerBackground:
         ValueError: If ``alpha`` is not positive.
 
     Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
-    Weakly Supervised Semantic Segmentation", CVPR 2018, eq. 3.
+    Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.1.
     """
 
     requires = ()
@@ -75,7 +75,7 @@ class AttentionBackground:
         ValueError: If ``threshold`` is not in [0, 1].
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-    Segmentation", CVPR 2021, eq. 6. The threshold is in the published code alone.
+    Segmentation", CVPR 2021, Sec. 3.2. The threshold is in the published code alone.
     """
 
     requires = ('feats', 'background_mask')

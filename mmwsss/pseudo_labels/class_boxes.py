@@ -86,7 +86,7 @@ def normalize_in_boxes(cams: Tensor, boxes: ClassBoxes, *, eps: float = 1e-12) -
     Returns:
         Normalised maps in [0, 1], (n, H, W).
 
-    Source: Oh et al., CVPR 2021, eq. 5; per box as in the published code, not per class.
+    Source: Oh et al., CVPR 2021, Sec. 3.2; per box as in the published code, not per class.
     """
     if cams.numel() == 0 or len(boxes.rows) == 0:
         return torch.zeros_like(cams)

@@ -103,7 +103,7 @@ def background_attention(feats: Tensor, background: Tensor) -> Tensor:
         Attention in [0, 1], (1, H, W).
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-    Segmentation", CVPR 2021, eq. 2-3 with a single grid cell. The published code gives NaN, and so
+    Segmentation", CVPR 2021, Sec. 3.1 with a single grid cell. The published code gives NaN, and so
     an all-background label, when no pixel is known to be background.
     """
     query, _ = region_means(feats, background[None])
@@ -145,7 +145,7 @@ def retrieval_scores(
     Returns:
         Scores in [0, 1], (1+n, H, W).
 
-    Source: Oh et al., CVPR 2021, eq. 7. As in the published code, negative cosines are cut and the
+    Source: Oh et al., CVPR 2021, Sec. 3.2. As in the published code, negative cosines are cut and the
     fallback are the classifier's weights.
     """
     means, num_pixels = region_means(feats, regions)

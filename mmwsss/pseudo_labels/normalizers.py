@@ -16,7 +16,7 @@ class MaxNormalize:
     A map without activation stays 0.
 
     Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
-    Weakly Supervised Semantic Segmentation", CVPR 2018, eq. 2.
+    Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.1.
     """
 
     requires = ()

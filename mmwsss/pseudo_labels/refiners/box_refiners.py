@@ -31,7 +31,7 @@ class SoftmaxInBoxes:
 class BoxConstraint:
     """Zero the scores of a class outside all of its boxes; the background is left as it is.
 
-    Source: Oh et al., CVPR 2021, eq. 7 and published code.
+    Source: Oh et al., CVPR 2021, Sec. 3.2 and published code.
     """
 
     in_worker = False
