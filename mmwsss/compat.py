@@ -11,17 +11,17 @@ import os
 import pickle
 import re
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
 
 import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 import torch
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
-
-__all__ = ['TRUST_VARIABLE', 'apply', 'load_checkpoint_file']
 
 TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
 """Environment variable; ``1`` lets checkpoints run the code they contain, as ``pickle`` does."""
@@ -36,6 +36,7 @@ def apply() -> None:
     keep_functions_out_of_checkpoints()
     refuse_code_in_checkpoints()
     declare_torchvision_operators()
+    replace_missing_mmcv_operators()
 
 
 # Configs of other packages
@@ -80,7 +81,7 @@ def _allow_data_types() -> None:
 
 
 def _history_state(self: HistoryBuffer) -> dict[str, Any]:
-    return {key: value for key, value in vars(self).items() if key != 'statistics_methods'}
+    return {k: v for k, v in vars(self).items() if k != 'statistics_methods'}
 
 
 def _set_history_state(self: HistoryBuffer, state: dict[str, Any]) -> None:
@@ -146,12 +147,7 @@ def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> A
 
 
 def load_checkpoint_url(
-    url: str,
-    model_dir: str | None = None,
-    map_location: Any = None,
-    progress: bool = True,
-    check_hash: bool = False,
-    file_name: str | None = None,
+    url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True
 ) -> Any:
     """Download a checkpoint and read it without running anything that it contains.
 
@@ -159,16 +155,9 @@ def load_checkpoint_url(
         UserInputError: If the file contains code, or is no checkpoint.
     """
     _allow_data_types()
+    load, safe = torch.hub.load_state_dict_from_url, not _trusts_checkpoints()
     try:
-        return torch.hub.load_state_dict_from_url(
-            url,
-            model_dir=model_dir,
-            map_location=map_location,
-            progress=progress,
-            check_hash=check_hash,
-            file_name=file_name,
-            weights_only=not _trusts_checkpoints(),
-        )
+        return load(url, model_dir, map_location, progress, weights_only=safe)
     except pickle.UnpicklingError as error:
         raise _refusal(url, error) from error
 
@@ -183,17 +172,15 @@ def _refusal(name: str, error: Exception) -> Exception:
 
     code = re.search(r'GLOBAL (\S+)', str(error))
     if code is None:
-        reason = next(iter(str(error).strip().splitlines()), 'the file is empty or cut off')
-        return UserInputError(
-            f'{name} cannot be read as a checkpoint ({reason}). Is it complete, and one of PyTorch?'
-        )
+        reason = next(iter(str(error).strip().splitlines()), 'it is empty or cut off')
+        return UserInputError(f'{name} cannot be read as a checkpoint of PyTorch: {reason}')
     return UserInputError(
         f'{name} is refused: it contains code ({code[1]}), which loading would run. If you made '
         f'it yourself or trust its source, set {TRUST_VARIABLE}=1.'
     )
 
 
-# torchvision
+# Operators that are compiled
 
 
 def declare_torchvision_operators() -> None:
@@ -214,16 +201,50 @@ def declare_torchvision_operators() -> None:
 
 def _torchvision_library_loads() -> bool:
     """Try the compiled library without importing torchvision; without torchvision nothing fails."""
-    package = importlib.util.find_spec('torchvision')
-    if package is None or not package.submodule_search_locations:
+    if importlib.util.find_spec('torchvision') is None:
         return True
-    kind = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
-    folder = package.submodule_search_locations[0]
-    library = importlib.machinery.FileFinder(folder, kind).find_spec('_C')
-    if library is None or library.origin is None:
+    library = _find_library('torchvision', '_C')
+    if library is None:
         return False
     try:
-        torch.ops.load_library(library.origin)
+        torch.ops.load_library(library)
     except OSError:
         return False
     return True
+
+
+def _find_library(package: str, name: str) -> str | None:
+    kind = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
+    spec = importlib.util.find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        library = importlib.machinery.FileFinder(folder, kind).find_spec(name)
+        if library:
+            return library.origin
+    return None
+
+
+class _MissingOperators(ModuleType):
+    """The compiled part of mmcv, where every operator exists and fails when it is called."""
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith('__'):  # what Python asks of every module
+            raise AttributeError(name)
+
+        def missing(*args: Any, **kwargs: Any) -> NoReturn:
+            raise NotImplementedError(f'{name} is compiled, and mmcv is installed without it.')
+
+        return missing
+
+
+def replace_missing_mmcv_operators() -> None:
+    """Let the original mmseg be imported beside an mmcv without compiled operators.
+
+    mmseg imports them for a few models. mmcv has wheels for few versions of PyTorch; compiling it
+    takes long, and nothing here needs it. The forks carry no compiled part to begin with.
+    """
+    name = 'mmcv._ext'
+    if name in sys.modules or _is_distribution('onedl-mmcv') or _find_library('mmcv', '_ext'):
+        return
+    sys.modules[name] = _MissingOperators(name)
+    # Without a loader, so that mmengine does not take mmcv for a compiled one.
+    sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None)

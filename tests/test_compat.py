@@ -1,5 +1,6 @@
 """Each trap of the installed packages: first that it is there, then that mmwsss mends it."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import load_from_http
+from mmengine.utils.dl_utils import mmcv_full_available
 
 from mmwsss import compat
 from mmwsss.structures import UserInputError
@@ -245,3 +247,43 @@ def test_calling_an_operator_that_is_only_declared_says_so():
         pytest.skip('the compiled part of torchvision fits this PyTorch')
     with pytest.raises(NotImplementedError, match='torchvision::nms'):
         torch.ops.torchvision.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
+
+
+# mmcv
+
+
+@pytest.fixture
+def mmcv_without_operators(monkeypatch):
+    """What the original mmcv is without its compiled part; the forks never have one."""
+    monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
+    monkeypatch.setattr(compat, '_is_distribution', lambda name: False)
+    monkeypatch.setattr(compat, '_find_library', lambda package, name: None)
+    yield
+    sys.modules.pop('mmcv._ext', None)
+
+
+def test_an_operator_that_mmcv_was_not_compiled_with_fails_when_it_is_called(
+    mmcv_without_operators,
+):
+    compat.replace_missing_mmcv_operators()
+    operators = importlib.import_module('mmcv._ext')
+    with pytest.raises(NotImplementedError, match='roi_align_forward is compiled'):
+        operators.roi_align_forward()
+
+
+original_mmcv = pytest.mark.skipif(
+    not compat._is_distribution('mmcv-lite'), reason='needs the original mmcv, not compiled'
+)
+
+
+@original_mmcv
+def test_mmengine_does_not_take_mmcv_for_a_compiled_one():
+    assert not mmcv_full_available()
+
+
+@original_mmcv
+def test_mmseg_can_be_imported_beside_an_mmcv_without_operators():
+    models = 'mmseg.models, mmpretrain.models'
+    assert "No module named 'mmcv._ext'" in run_python(f'import {models}').stderr
+    with_mmwsss = run_python(f'import mmwsss, {models}')
+    assert with_mmwsss.returncode == 0, with_mmwsss.stderr
