@@ -145,8 +145,8 @@ def retrieval_scores(
     Returns:
         Scores in [0, 1], (1+n, H, W).
 
-    Source: Oh et al., CVPR 2021, Sec. 3.2. As in the published code, negative cosines are cut and the
-    fallback are the classifier's weights.
+    Source: Oh et al., CVPR 2021, Sec. 3.2. As in the published code, negative cosines are cut, and
+    the fallback is the classifier's weights.
     """
     means, num_pixels = region_means(feats, regions)
     prototypes = torch.where(num_pixels[:, None] > 0, means, fallback)
