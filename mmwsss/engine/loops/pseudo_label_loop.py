@@ -13,7 +13,6 @@ import torch
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
-from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_files import (
@@ -49,6 +48,8 @@ class PseudoLabelLoop(BaseLoop):
     them. A label that is there, complete and made by the same settings is skipped, so that a run
     that was killed goes on where it stopped and ends with the same files. CPU-bound refiners run in
     a process pool while the network goes on with the next images; several ranks share the images.
+    Hooks are called before and after the whole run, not for every image: the loop shows its own
+    progress.
 
     Args:
         runner: The runner.
@@ -135,25 +136,18 @@ class PseudoLabelLoop(BaseLoop):
             RefinePool(self.num_workers) as pool,
             Progress('pseudo labels', total, self.runner.logger) as progress,
         ):
-            for idx, data_batch in enumerate(self.dataloader):
-                for sample in self._predict(idx, data_batch):
+            for done, data_batch in enumerate(self.dataloader, start=1):
+                with torch.no_grad():
+                    samples = self.runner.model.test_step(data_batch)
+                for sample in samples:
                     steps = self.generator.steps(sample, read_image(sample.img_path))
                     self._advance(_Task(sample.img_id, steps), None, pool, pending)
                 self._collect(pool, pending, limit)
-                progress.update(idx + 1)
+                progress.update(done)
             self._collect(pool, pending, 0)
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{count} images of this process: {what}')
-
-    @torch.no_grad()
-    def _predict(self, idx: int, data_batch: dict) -> list[SegDataSample]:
-        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        samples = self.runner.model.test_step(data_batch)
-        self.runner.call_hook(
-            'after_test_iter', batch_idx=idx, data_batch=data_batch, outputs=samples
-        )
-        return samples
 
     def _collect(self, pool: RefinePool, pending: list[_Task], limit: int) -> None:
         """Go on with images whose job is done, until at most `limit` are waiting."""
