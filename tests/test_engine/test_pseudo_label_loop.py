@@ -12,7 +12,6 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmwsss.registry import MODELS
@@ -27,7 +26,6 @@ def checkpoint(tmp_path_factory):
     """A classifier with random weights: labels need not be good here, only the same each time."""
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmwsss'):  # the fixture of a module comes first
-        with DefaultScope.overwrite_default_scope('mmwsss'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
     path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'
