@@ -6,10 +6,13 @@ _base_ = [
     '../_base_/schedules/mini_adamw.py',
     '../_base_/default_runtime.py',
 ]
-max_iters = 336
+max_iters = 420
 model = dict(
     backbone=dict(frozen_stages=6),
-    head=dict(pooling=dict(_delete_=True, type='GlobalAveragePooling')),
+    head=dict(
+        pooling=dict(_delete_=True, type='GlobalAveragePooling'),
+        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),  # as PSA's classifier
+    ),
     objectives=[dict(type='MultiLabelSoftMargin')],
     align_corners=False,
     rectify='before_resize',

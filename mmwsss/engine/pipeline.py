@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import barrier, broadcast_object_list, init_dist, is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
+from mmwsss.engine.ranks import connect_ranks
 from mmwsss.engine.stage import StageResult, run_stage
 from mmwsss.engine.stage_checks import check_stage
 from mmwsss.structures import UserInputError
@@ -120,8 +121,7 @@ def run_pipeline(
         raise UserInputError(
             f'--stages {sorted(unknown)}: the stages are {[stage.name for stage in stages]}.'
         )
-    if launcher != 'none':
-        init_dist(launcher, **stages[0].config.env_cfg.dist_cfg)
+    connect_ranks(launcher, stages[0].config)
     for stage in stages:
         if not only or stage.name in only:
             check_stage(stage.name, stage.config, task=stage.task, taken=frozenset(stage.takes))

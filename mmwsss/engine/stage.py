@@ -11,6 +11,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
+from mmwsss.engine.ranks import connect_ranks
 from mmwsss.structures import UserInputError
 
 
@@ -61,6 +62,7 @@ def run_stage(
     config = Config(config._cfg_dict.copy(), filename=config.filename)
     config.work_dir = str(work_dir)
     config.launcher = launcher
+    connect_ranks(launcher, config)
     # Runners of one process share named singletons (log, message hub): every stage has its name.
     config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
     config.resume = bool(resume and task == 'train' and find_latest_checkpoint(str(work_dir)))
