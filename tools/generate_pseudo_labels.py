@@ -42,9 +42,7 @@ def main() -> None:
     if args.out_dir:
         config.test_cfg.out_dir = args.out_dir
     check_stage('labels', config, task='test')
-    result = run_stage(
-        config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher
-    )
+    result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
     for name, folder in result.outputs.items():
         print(f'{name}: {folder}')
     for name, value in result.metrics.items():

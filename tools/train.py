@@ -49,9 +49,7 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> d
     for stage in stages:
         _use_amp(stage.config, args.amp)
     only = args.stages.split(',') if args.stages else None
-    results = run_pipeline(
-        stages, work_dir, only=only, resume=args.resume, launcher=args.launcher
-    )
+    results = run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
     if is_main_process():
         draw_results(stages, results, work_dir)
     return results
