@@ -14,9 +14,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-# Channels handled at a time: small enough for the products to stay in the cache of a CPU core.
-_CHANNELS_PER_CHUNK = 16
-
 
 class NeighbourProducts(NamedTuple):
     """Inner products over channels of neighbouring features, four maps (B, h, w).
@@ -76,8 +73,8 @@ def bilinear_matrix(positions: Tensor, size: int) -> Tensor:
 def neighbour_products(feats: Tensor) -> NeighbourProducts:
     """Inner products of every feature with itself and its neighbours, differentiable once.
 
-    Both memory formats are served without a copy, and no product of the size of ``feats`` is kept
-    for the backward pass. Half precision is computed in single precision.
+    Both memory formats are served without a copy, and for the backward pass nothing is kept but the
+    features. Half precision is computed in single precision.
 
     Args:
         feats: Features (B, C, h, w).
@@ -136,30 +133,39 @@ class _NeighbourProductsFunction(torch.autograd.Function):
         return neighbour_maps_grad(feats, torch.stack(grad_maps, dim=1)).to(feats.dtype)
 
 
+# The positions of an image follow each other, so that a neighbour is a constant shift along them,
+# and the pairs that wrap round at the end of a row can be removed from the maps, which are small.
+# The products of a row of positions with a window of rows are one matrix, of which a few diagonals
+# are wanted: a matrix product is so much faster than sums of shifted products that the rest may be
+# computed in vain. The windows overlap, hence are views of one image and not of a batch; one image
+# at a time also stays in the cache of a CPU.
+
+
 def neighbour_maps(feats: Tensor) -> Tensor:
     """Maps of :class:`NeighbourProducts` in its order, (B, 4, h, w), outside of autograd."""
     feats = _at_least_single(feats)
-    if _is_channels_last(feats):
-        return _maps_of_rows(feats)
-    return _maps_of_channels(feats)
+    maps = feats.new_empty(feats.shape[0], 4, *feats.shape[2:])
+    for image, image_maps in zip(feats.flatten(2).mT, maps, strict=True):
+        _write_maps(image, image_maps)
+    return _zero_outside(maps)
 
 
 def neighbour_maps_grad(feats: Tensor, grad_maps: Tensor) -> Tensor:
     """Gradient of :func:`neighbour_maps`, (B, C, h, w), from that of the maps (B, 4, h, w)."""
     feats = _at_least_single(feats)
-    grad_maps = _zero_outside(grad_maps.to(feats.dtype, copy=True))
-    grad_maps[:, 0] *= 2  # both factors of a square are the same feature
-    if _is_channels_last(feats):
-        return _grad_of_rows(feats, grad_maps)
-    return _grad_of_channels(feats, grad_maps)
+    # A layout in which all positions of an image have one stride, whatever that of the features is.
+    channels_last = feats.is_contiguous(memory_format=torch.channels_last)
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    grad = torch.empty_like(feats, memory_format=memory_format)
+    bands = _bands(_zero_outside(grad_maps.to(feats.dtype, copy=True)))
+    images = feats.flatten(2).mT, bands, grad.flatten(2).mT
+    for image, band, image_grad in zip(*images, strict=True):
+        _write_grad(image, band, image_grad)
+    return grad
 
 
 def _at_least_single(feats: Tensor) -> Tensor:
     return feats if feats.dtype == torch.float64 else feats.float()
-
-
-def _is_channels_last(feats: Tensor) -> bool:
-    return feats.is_contiguous(memory_format=torch.channels_last) and not feats.is_contiguous()
 
 
 def _zero_outside(maps: Tensor) -> Tensor:
@@ -171,76 +177,66 @@ def _zero_outside(maps: Tensor) -> Tensor:
     return maps
 
 
-# Channels first: all positions of a channel are contiguous, a neighbour is a shift along them. What
-# wraps round at the end of a row is removed from the maps, which are small.
+def _write_maps(image: Tensor, maps: Tensor) -> None:
+    """Write the maps (4, h, w) of the positions of an image (hw, C), wrapped pairs included."""
+    height, width = maps.shape[1:]
+    last = image[-width:]
+    maps[0, -1] = last.square().sum(dim=1)
+    maps[1, -1, :-1] = (last[:-1] * last[1:]).sum(dim=1)
+    if height == 1:
+        return
+    rows = image[:-width].unflatten(0, (height - 1, width))
+    products = rows @ image.unfold(0, 2 * width, width)  # (h-1, w, 2w), with two rows from each
+    maps[0, :-1] = products.diagonal(0, 1, 2)
+    maps[1, :-1] = products.diagonal(1, 1, 2)
+    maps[2, :-1] = products.diagonal(width, 1, 2)
+    falling, rising = (products.diagonal(width + shift, 1, 2) for shift in (1, -1))
+    maps[3, :-1, :-1] = falling + rising[:, 1:]
 
 
-def _pairs(height: int, width: int) -> list[tuple[int, int, int, int]]:
-    """List (map, first, second, length): products of the positions first + i and second + i."""
-    size = height * width
-    pairs = [
-        (0, 0, 0, size),
-        (1, 0, 1, size - 1),
-        (2, 0, width, size - width),
-        (3, 0, width + 1, size - width - 1),
-        (3, 1, width, size - width - 1),
-    ]
-    return [pair for pair in pairs if pair[-1] > 0]
+def _bands(grad_maps: Tensor) -> Tensor:
+    """Factors of the gradient of every row of positions, from the row above to that below.
+
+    Args:
+        grad_maps: Gradient of the maps (B, 4, h, w), zero where a pair wraps round.
+
+    Returns:
+        Matrices (B, h, w, 3w), to be multiplied with the features of three rows of positions.
+    """
+    batch, _, height, width = grad_maps.shape
+    # A pair contributes to both of its features, with the other one as the factor. A position finds
+    # its factor for the feature at ``shift`` in the map of the pair, ``back`` positions before.
+    pairs = (  # map, back, shift
+        (0, 0, 0),
+        (0, 0, 0),  # both features of a square are the same one
+        (1, 0, 1),
+        (1, 1, -1),
+        (2, 0, width),
+        (2, width, -width),
+        (3, 0, width + 1),
+        (3, width + 1, -width - 1),
+        (3, 1, width - 1),  # the rising diagonal joins p + 1 and p + width
+        (3, width, 1 - width),
+    )
+    band = grad_maps.new_zeros(batch, height, width, 3 * width)
+    padded = torch.nn.functional.pad(grad_maps.flatten(2), (width + 1, 0))
+    for index, back, shift in pairs:
+        factors = padded[:, index].narrow(1, width + 1 - back, height * width)
+        diagonal = band.diagonal(width + shift, 2, 3)
+        # The outermost diagonals lack an entry, at the end of a row where the factor is zero.
+        first = int(width + shift < 0)
+        factors = factors.unflatten(1, (height, width))
+        diagonal += factors[..., first : first + diagonal.shape[-1]]
+    return band
 
 
-def _maps_of_channels(feats: Tensor) -> Tensor:
-    batch, _, height, width = feats.shape
-    maps = feats.new_zeros(batch, 4, height * width)
-    for chunk in feats.flatten(2).split(_CHANNELS_PER_CHUNK, dim=1):
-        for index, first, second, length in _pairs(height, width):
-            product = chunk.narrow(2, first, length) * chunk.narrow(2, second, length)
-            maps[:, index, :length] += product.sum(dim=1)
-    return _zero_outside(maps.unflatten(2, (height, width)))
-
-
-def _grad_of_channels(feats: Tensor, grad_maps: Tensor) -> Tensor:
-    height, width = feats.shape[2:]
-    feats = feats.flatten(2)
-    grad = torch.empty_like(feats, memory_format=torch.contiguous_format)
-    grads = grad_maps.flatten(2).unsqueeze(2)  # (B, 4, 1, hw)
-    chunks = feats.split(_CHANNELS_PER_CHUNK, 1), grad.split(_CHANNELS_PER_CHUNK, 1)
-    for chunk, grad_chunk in zip(*chunks, strict=True):
-        torch.mul(chunk, grads[:, 0], out=grad_chunk)
-        for index, first, second, length in _pairs(height, width)[1:]:
-            outer = grads[:, index, :, :length]
-            one, other = (chunk.narrow(2, start, length) for start in (first, second))
-            grad_chunk.narrow(2, first, length).addcmul_(outer, other)
-            grad_chunk.narrow(2, second, length).addcmul_(outer, one)
-    return grad.unflatten(2, (height, width))
-
-
-# Channels last: the features of a row are a contiguous (w, C) matrix, and the products of two rows
-# are a (w, w) matrix of which three diagonals are wanted. Matrix products are fast enough to
-# compute the rest in vain. Rows of the batch follow each other; what pairs the last row of an image
-# with the first of the next is removed.
-
-
-def _maps_of_rows(feats: Tensor) -> Tensor:
-    batch, channels, height, width = feats.shape
-    rows = feats.permute(0, 2, 3, 1).reshape(batch * height, width, channels)
-    within = torch.bmm(rows, rows.mT)  # (Bh, w, w)
-    to_next = torch.bmm(rows[:-1], rows[1:].mT)  # (Bh-1, w, w)
-    maps = feats.new_zeros(batch * height, 4, width)
-    maps[:, 0] = within.diagonal(0, 1, 2)
-    maps[:, 1, :-1] = within.diagonal(1, 1, 2)
-    maps[:-1, 2] = to_next.diagonal(0, 1, 2)
-    maps[:-1, 3, :-1] = to_next.diagonal(1, 1, 2) + to_next.diagonal(-1, 1, 2)
-    return _zero_outside(maps.unflatten(0, (batch, height)).transpose(1, 2))
-
-
-def _grad_of_rows(feats: Tensor, grad_maps: Tensor) -> Tensor:
-    batch, channels, height, width = feats.shape
-    rows = feats.permute(0, 2, 3, 1).reshape(batch * height, width, channels)
-    square, right, below, diagonal = grad_maps.transpose(0, 1).reshape(4, -1, width)
-    beside = torch.diag_embed(right[:, :-1], 1)
-    grad = torch.bmm(torch.diag_embed(square) + beside + beside.mT, rows)
-    across = torch.diag_embed(diagonal[:, :-1], 1)
-    to_next = (torch.diag_embed(below) + across + across.mT)[:-1]  # (Bh-1, w, w)
-    grad[:-1].baddbmm_(to_next, rows[1:])
-    grad[1:].baddbmm_(to_next.mT, rows[:-1])
-    return grad.unflatten(0, (batch, height)).permute(0, 3, 1, 2)
+def _write_grad(image: Tensor, band: Tensor, grad: Tensor) -> None:
+    """Write the gradient (hw, C) of an image from its features (hw, C) and bands (h, w, 3w)."""
+    height, width = band.shape[:2]
+    ends = image[: 2 * width], image[-2 * width :]
+    torch.mm(band[0, :, width : width + len(ends[0])], ends[0], out=grad[:width])
+    if height > 1:
+        torch.mm(band[-1, :, : 2 * width], ends[1], out=grad[-width:])
+    if height > 2:
+        inner = grad[width:-width].unflatten(0, (height - 2, width))
+        torch.bmm(band[1:-1], image.unfold(0, 3 * width, width).mT, out=inner)

@@ -72,12 +72,30 @@ def test_one_grid_serves_all_images(rng):
 
 
 @pytest.mark.parametrize('memory_format', FORMATS)
-@pytest.mark.parametrize('shape', [(2, 3, 3, 4), (1, 2, 1, 3), (2, 2, 3, 1)])
+@pytest.mark.parametrize(
+    'shape', [(2, 3, 4, 5), (1, 2, 3, 3), (1, 2, 2, 2), (1, 2, 4, 2), (1, 2, 1, 3), (2, 2, 3, 1)]
+)
 def test_gradient_of_neighbour_products(rng, memory_format, shape):
     feats = random_feats(rng, *shape, dtype=torch.float64).to(memory_format=memory_format)
     assert torch.autograd.gradcheck(
         lambda feats: tuple(neighbour_products(feats)), feats.requires_grad_()
     )
+
+
+def test_features_in_neither_memory_format_have_the_same_products_and_gradient(rng):
+    feats = random_feats(rng, 2, 3, 4, 5).requires_grad_()
+    transposed = feats.detach().mT.contiguous().requires_grad_()
+    weights = torch.rand(4, 2, 4, 5, generator=rng)
+    for maps in neighbour_products(feats), neighbour_products(transposed.mT):
+        (torch.stack(maps) * weights).sum().backward()
+    assert_close(transposed.grad.mT, feats.grad)
+
+
+@pytest.mark.parametrize('memory_format', FORMATS)
+def test_gradient_has_the_memory_format_of_the_features(rng, memory_format):
+    feats = random_feats(rng, 2, 3, 4, 5).to(memory_format=memory_format).requires_grad_()
+    (grad,) = torch.autograd.grad(neighbour_products(feats).square.sum(), feats)
+    assert grad.is_contiguous(memory_format=memory_format)
 
 
 @pytest.mark.parametrize('memory_format', FORMATS)

@@ -21,6 +21,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmwsss.models.heads.cam_head import linear_scores
 from mmwsss.models.objectives.region_cross_entropy import region_cross_entropy
 from mmwsss.models.poolings import BackgroundAwarePooling
 
@@ -50,8 +51,7 @@ def make_samples(num_images: int, num_boxes: int, pixels: int) -> list[SegDataSa
 
 
 def product_loss(feats: Tensor, weight: Tensor, samples: list[SegDataSample]) -> Tensor:
-    score_map = F.conv2d(feats, weight[..., None, None])
-    pooled = BackgroundAwarePooling()(feats, score_map, samples)
+    pooled = BackgroundAwarePooling()(feats, linear_scores(feats, weight), samples)
     return region_cross_entropy(pooled.logits, pooled.targets)
 
 

@@ -1,10 +1,32 @@
 """Head that scores every position with a linear classifier and pools the scores."""
 
+import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs
+
+
+def linear_scores(feats: Tensor, weights: Tensor) -> Tensor:
+    """Score every position linearly, ``s(p) = W f(p)``.
+
+    The same as a bias-free 1x1 convolution, in the memory format of the features. As a matrix
+    product it reads the features where they lie; a convolution on a CPU reorders them first.
+
+    Args:
+        feats: Features (B, C, h, w).
+        weights: One row a class, (K, C).
+
+    Returns:
+        Scores (B, K, h, w).
+    """
+    if feats.is_contiguous(memory_format=torch.channels_last):
+        return F.linear(feats.permute(0, 2, 3, 1), weights).permute(0, 3, 1, 2)
+    # Expanded, because `@` would rather copy the features to make one product of all images.
+    scores = torch.bmm(weights.expand(len(feats), -1, -1), feats.flatten(2))
+    return scores.unflatten(2, feats.shape[2:])
 
 
 @MODELS.register_module()
@@ -68,7 +90,7 @@ class CAMHead(BaseModule):
         parts = {}
         if self.context is not None:
             x, parts = self.context(x)
-        score_map = self.classifier(self.dropout(x))
+        score_map = linear_scores(self.dropout(x), self.class_weights)
         pooled = self.pooling(x, score_map, data_samples)
         parts = {**parts, **pooled.parts}
         return CAMOutputs(x, score_map, pooled.logits, pooled.targets, parts)
