@@ -1,5 +1,6 @@
-# Plain CAM from tags: average pooling, multi-label soft margin, frozen MobileNetV2. The test is a
-# sweep of the background threshold over multi-scale CAMs, which uses ground truth.
+# Plain CAM from tags: average pooling, multi-label soft margin, the last three layers of a frozen
+# MobileNetV2. The test is a sweep of the background threshold over multi-scale CAMs, which uses
+# ground truth.
 _base_ = [
     '../_base_/models/bap_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_mini_320.py',
@@ -8,7 +9,8 @@ _base_ = [
 ]
 max_iters = 420
 model = dict(
-    backbone=dict(frozen_stages=6),
+    backbone=dict(frozen_stages=6, out_indices=(4, 5, 6)),
+    neck=dict(in_channels=[96, 160, 320]),
     head=dict(
         pooling=dict(_delete_=True, type='GlobalAveragePooling'),
         init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),  # as PSA's classifier
