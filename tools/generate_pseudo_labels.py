@@ -1,7 +1,7 @@
 """Write the pseudo labels of a split with a trained classifier.
 
-python tools/generate_pseudo_labels.py configs/bana/LABELS.py work_dirs/.../iter_8000.pth \
-    --out-dir data/labels
+python tools/generate_pseudo_labels.py configs/bana/bana_vgg16_voc12-321x321.py \
+    work_dirs/bana_voc/classifier/iter_8000.pth --out-dir data/labels
 
 The folder holds one sub-folder of palette PNGs a label name and manifest.json. Images that are
 labelled already, with the same settings, are skipped.
@@ -9,10 +9,13 @@ labelled already, with the same settings, are skipped.
 
 import argparse
 
+from mmengine.dist import is_main_process
+
 from mmwsss.apis.command_line import (
     add_common_arguments,
     load_config,
     parse_arguments,
+    print_metrics,
     run_tool,
     work_dir_of,
 )
@@ -34,19 +37,19 @@ def main() -> None:
     config.merge_from_dict(args.cfg_options)
     if config.get('test_cfg', {}).get('type') != 'PseudoLabelLoop':
         raise UserInputError(
-            f'{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. Take a config '
-            'whose name ends in _labels.'
+            f'{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. configs/bana '
+            'and configs/cam have some that do.'
         )
     if args.checkpoint:
         config.load_from = args.checkpoint
     if args.out_dir:
         config.test_cfg.out_dir = args.out_dir
-    check_stage('labels', config, task='test')
+    check_stage('labels', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
-    for name, folder in result.outputs.items():
-        print(f'{name}: {folder}')
-    for name, value in result.metrics.items():
-        print(f'{name}: {value:.2f}')
+    if is_main_process():
+        for name, folder in result.outputs.items():
+            print(f'{name}: {folder}')
+        print_metrics(result.metrics)
 
 
 if __name__ == '__main__':

@@ -5,10 +5,13 @@ python tools/test.py configs/bana/SEGMENTOR.py work_dirs/bana_voc/segmentor/iter
 
 import argparse
 
+from mmengine.dist import is_main_process
+
 from mmwsss.apis.command_line import (
     add_common_arguments,
     load_config,
     parse_arguments,
+    print_metrics,
     run_tool,
     work_dir_of,
 )
@@ -27,10 +30,10 @@ def main() -> None:
     config = load_config(args.config)
     config.merge_from_dict(args.cfg_options)
     config.load_from = args.checkpoint
-    check_stage('test', config, task='test')
+    check_stage('test', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
-    for name, value in result.metrics.items():
-        print(f'{name}: {value:.2f}')
+    if is_main_process():
+        print_metrics(result.metrics)
 
 
 if __name__ == '__main__':

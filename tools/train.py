@@ -21,7 +21,7 @@ from mmwsss.apis.command_line import (
 from mmwsss.engine.pictures import draw_results
 from mmwsss.engine.pipeline import is_pipeline, load_stages, run_pipeline
 from mmwsss.engine.report import write_report
-from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage import StageResult, run_stage
 from mmwsss.engine.stage_checks import check_stage
 from mmwsss.structures import UserInputError
 
@@ -39,23 +39,26 @@ def main() -> None:
     config = load_config(args.config)
     work_dir = work_dir_of(args)
     run = _run_pipeline if is_pipeline(config) else _run_single
-    results = run(config, args, work_dir)
+    run(config, args, work_dir)
+
+
+def _report(results: dict[str, StageResult], args: argparse.Namespace, work_dir: Path) -> None:
     if is_main_process():
         write_report(results, work_dir / 'results.json', title=Path(args.config).stem)
 
 
-def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> dict:
+def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> None:
     stages = load_stages(config, args.cfg_options)
     for stage in stages:
         _use_amp(stage.config, args.amp)
     only = args.stages.split(',') if args.stages else None
     results = run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
+    _report(results, args, work_dir)
     if is_main_process():
         draw_results(stages, results, work_dir)
-    return results
 
 
-def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> dict:
+def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> None:
     if args.stages:
         raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
     config.merge_from_dict(args.cfg_options)
@@ -63,7 +66,7 @@ def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> dic
     task = 'train' if config.get('train_cfg') else 'test'
     check_stage(task, config, task=task)
     options = dict(task=task, resume=args.resume, launcher=args.launcher)
-    return {task: run_stage(config, work_dir, **options)}
+    _report({task: run_stage(config, work_dir, **options)}, args, work_dir)
 
 
 def _use_amp(config: Config, amp: bool) -> None:

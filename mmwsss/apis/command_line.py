@@ -50,6 +50,12 @@ def work_dir_of(args: argparse.Namespace) -> Path:
     return Path(args.work_dir or os.path.join('work_dirs', Path(args.config).stem))
 
 
+def print_metrics(metrics: dict[str, float]) -> None:
+    """Print one metric a line."""
+    for name, value in metrics.items():
+        print(f'{name}: {value:.2f}')
+
+
 def run_tool(main: Callable[[], None]) -> None:
     """Run a tool; a user's mistake ends in one line and exit code 2, without a traceback."""
     try:

@@ -1,5 +1,6 @@
 """Pictures of what a pipeline made, for people who would rather look than read."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from mmengine.runner import load_checkpoint
 
 from mmwsss.datasets.transforms.loading import read_image, read_label_map
 from mmwsss.engine.pipeline import Stage
-from mmwsss.engine.stage import StageResult
+from mmwsss.engine.stage import StageResult, output_names
 from mmwsss.registry import DATASETS, MODELS
+from mmwsss.structures import UserInputError
 from mmwsss.visualization.sheets import contact_sheet, draw_boxes, draw_tags, overlay
 
 _ROWS = 8
@@ -28,13 +30,21 @@ def draw_results(stages: list[Stage], results: dict[str, StageResult], folder: P
     """
     for stage in stages:
         result = results.get(stage.name)
-        if result is None:
+        draw = _drawing_of(stage)
+        if result is None or draw is None:
             continue
-        if stage.task == 'test' and result.outputs:
-            print(f'pictures: {draw_labels(stage.config, result, folder / f"{stage.name}.png")}')
-        if stage.task == 'train' and 'decode_head' in stage.config.model:
-            path = folder / f'{stage.name}.png'
-            print(f'pictures: {draw_predictions(stage.config, result, path)}')
+        try:
+            print(f'pictures: {draw(stage.config, result, folder / f"{stage.name}.png")}')
+        except (OSError, UserInputError) as error:  # the results stand without pictures
+            print(f"no pictures of stage '{stage.name}': {error}")
+
+
+def _drawing_of(stage: Stage) -> Callable[[Config, StageResult, Path], Path] | None:
+    if stage.task == 'test' and output_names(stage.config, stage.task):
+        return draw_labels
+    if stage.task == 'train' and 'decode_head' in stage.config.model:
+        return draw_predictions
+    return None
 
 
 def draw_labels(config: Config, result: StageResult, path: Path) -> Path:

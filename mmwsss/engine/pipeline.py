@@ -1,19 +1,40 @@
 """Run several stages, each with its own config, from weak labels to a segmentation model."""
 
+import copy
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
 from mmwsss.engine.ranks import connect_ranks
-from mmwsss.engine.stage import StageResult, run_stage
+from mmwsss.engine.stage import StageResult, output_names, run_stage
 from mmwsss.engine.stage_checks import check_stage
 from mmwsss.structures import UserInputError
 
 _DONE = 'stage.json'
+_STARTED = 'started.json'
+# Settings that change how a stage runs but not what it makes.
+_INDIFFERENT = {
+    'default_hooks',
+    'env_cfg',
+    'launcher',
+    'log_level',
+    'log_processor',
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'prefetch_factor',
+    'vis_backends',
+    'visualizer',
+    'work_dir',
+}
+
+
+_Value = TypeVar('_Value')
 
 
 @dataclass
@@ -53,7 +74,7 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
 
     Raises:
         UserInputError: If a config is missing, a name is used twice, or an override or ``takes``
-            names a stage that does not exist or comes later.
+            names a stage or an output that does not exist or comes later.
     """
     folder = Path(config.filename).parent
     stages: list[Stage] = []
@@ -76,7 +97,21 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
         keys = {k: entry[k] for k in ('takes', 'task', 'tta') if k in entry}
         stages.append(Stage(entry['name'], Config.fromfile(path), **keys))
     _override(stages, options or {})
+    _check_sources(stages)
     return stages
+
+
+def _check_sources(stages: list[Stage]) -> None:
+    """Check that every stage gives what later ones take from it."""
+    outputs = {stage.name: output_names(stage.config, stage.task) for stage in stages}
+    for stage in stages:
+        for key, source in stage.takes.items():
+            name, _, output = source.partition('.')
+            if output not in outputs[name]:
+                raise UserInputError(
+                    f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' gives "
+                    f'{sorted(outputs[name])}.'
+                )
 
 
 def _override(stages: list[Stage], options: dict) -> None:
@@ -121,10 +156,16 @@ def run_pipeline(
         raise UserInputError(
             f'--stages {sorted(unknown)}: the stages are {[stage.name for stage in stages]}.'
         )
-    connect_ranks(launcher, stages[0].config)
+    connect_ranks(launcher, copy.deepcopy(stages[0].config))
     for stage in stages:
         if not only or stage.name in only:
-            check_stage(stage.name, stage.config, task=stage.task, taken=frozenset(stage.takes))
+            check_stage(
+                stage.name,
+                stage.config,
+                task=stage.task,
+                tta=stage.tta,
+                taken=frozenset(stage.takes),
+            )
     results: dict[str, StageResult] = {}
     for stage in stages:
         selected = not only or stage.name in only
@@ -145,61 +186,92 @@ def _run_or_skip(
     stage_dir = work_dir / stage.name
     if not selected:
         return _from_first_rank(_read_done(stage_dir, None))
-    _take(stage, results)
-    stamp = _stage_fingerprint(stage)
+    sources = _sources(stage, results)
+    stamp = _stage_fingerprint(stage, sources)
     done = _from_first_rank(_read_done(stage_dir, stamp))
     if done is not None:
         _say(f"stage '{stage.name}' is finished: {stage_dir / _DONE}")
         return done
     _say(f"stage '{stage.name}' starts in {stage_dir}")
+    resume = _from_first_rank(_start(stage_dir, stamp, resume))
+    config = copy.deepcopy(stage.config)
+    config.merge_from_dict(_taken_paths(stage, sources))
     result = run_stage(
-        stage.config,
-        stage_dir,
-        task=stage.task,
-        tta=stage.tta,
-        resume=resume,
-        launcher=launcher,
+        config, stage_dir, task=stage.task, tta=stage.tta, resume=resume, launcher=launcher
     )
+    result.fingerprint = stamp
     if is_main_process():
-        write_json(stage_dir / _DONE, dict(fingerprint=stamp, **result.to_dict()))
+        write_json(stage_dir / _DONE, result.to_dict())
     barrier()
     return result
 
 
-def _take(stage: Stage, results: dict[str, StageResult]) -> None:
-    """Put the outputs of earlier stages into the config."""
+def _start(stage_dir: Path, stamp: str, resume: bool) -> bool | None:
+    """Note with which settings a stage starts; say whether it may go on from its checkpoint."""
+    if not is_main_process():
+        return None
+    path = stage_dir / _STARTED
+    same = path.is_file() and json.loads(path.read_text()).get('fingerprint') == stamp
+    if resume and same:
+        return True
+    if resume and path.is_file():
+        _say(f'{stage_dir} was started with other settings; it starts anew')
+    (stage_dir / 'last_checkpoint').unlink(missing_ok=True)  # of a run with other settings
+    write_json(path, dict(fingerprint=stamp))
+    return False
+
+
+def _sources(stage: Stage, results: dict[str, StageResult]) -> dict[str, StageResult]:
+    """Find the results that a stage takes from, by config key."""
+    sources = {}
     for key, source in stage.takes.items():
-        name, _, output = source.partition('.')
+        name = source.split('.')[0]
         if name not in results:
             raise UserInputError(
                 f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' is not "
                 f'finished. Run it first, or leave --stages out.'
             )
-        outputs = results[name].outputs
-        if output not in outputs:
-            raise UserInputError(
-                f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' gives "
-                f'{sorted(outputs)}.'
-            )
-        if not Path(outputs[output]).exists():
-            raise UserInputError(
-                f"stage '{stage.name}' takes {key} from '{source}', but {outputs[output]} is gone. "
-                f"Delete {name}/{_DONE} in the work folder to run stage '{name}' again."
-            )
-        stage.config.merge_from_dict({key: outputs[output]})
+        sources[key] = results[name]
+    return sources
 
 
-def _stage_fingerprint(stage: Stage) -> str:
-    """Hash the settings and the checkpoint a stage starts from."""
+def _taken_paths(stage: Stage, sources: dict[str, StageResult]) -> dict[str, str]:
+    """Give the paths that a stage takes, by config key."""
+    paths = {}
+    for key, result in sources.items():
+        name, _, output = stage.takes[key].partition('.')
+        paths[key] = result.outputs[output]
+        if not Path(paths[key]).exists():
+            raise UserInputError(
+                f"stage '{stage.name}' takes {key} from '{name}.{output}', but {paths[key]} is "
+                f"gone. Delete {name}/{_DONE} in the work folder to run stage '{name}' again."
+            )
+    return paths
+
+
+def _stage_fingerprint(stage: Stage, sources: dict[str, StageResult]) -> str:
+    """Hash what decides the result of a stage: settings, checkpoint, and the stages it takes from.
+
+    What is taken counts by the fingerprint of its stage, not by its path, which never changes.
+    """
     load_from = stage.config.get('load_from')
     return fingerprint(
         dict(
-            config=ConfigDict(stage.config._cfg_dict).to_dict(),
+            config=_relevant(stage.config._cfg_dict.to_dict()),
             task=stage.task,
             tta=stage.tta,
             checkpoint=file_hash(load_from) if load_from else None,
+            takes={key: (stage.takes[key], result.fingerprint) for key, result in sources.items()},
         )
     )
+
+
+def _relevant(node: object) -> object:
+    if isinstance(node, dict):
+        return {k: _relevant(child) for k, child in node.items() if k not in _INDIFFERENT}
+    if isinstance(node, list | tuple):
+        return [_relevant(child) for child in node]
+    return node
 
 
 def _read_done(stage_dir: Path, stamp: str | None) -> StageResult | None:
@@ -213,7 +285,7 @@ def _read_done(stage_dir: Path, stamp: str | None) -> StageResult | None:
     return StageResult.from_dict(content)
 
 
-def _from_first_rank(value: StageResult | None) -> StageResult | None:
+def _from_first_rank(value: _Value) -> _Value:
     values = [value]
     broadcast_object_list(values)
     return values[0]

@@ -1,5 +1,6 @@
 """Run one stage: a training, a test, or the making of pseudo labels."""
 
+import copy
 import gc
 import os
 import time
@@ -24,11 +25,13 @@ class StageResult:
             label stage.
         metrics: Metric name -> value in the metric's own unit (mIoU in percent).
         seconds: Wall time.
+        fingerprint: Hash of all that decided the result, see the pipeline.
     """
 
     outputs: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    fingerprint: str = ''
 
     def to_dict(self) -> dict:
         """Give the fields as plain JSON values."""
@@ -36,8 +39,15 @@ class StageResult:
 
     @classmethod
     def from_dict(cls, content: dict) -> 'StageResult':
-        """Read what :meth:`to_dict` gave; other keys are ignored."""
-        return cls(content['outputs'], content['metrics'], content['seconds'])
+        """Read what :meth:`to_dict` gave."""
+        return cls(**content)
+
+
+def output_names(config: Config, task: str) -> set[str]:
+    """Name the outputs of a stage: a checkpoint, or one folder a label name."""
+    if task == 'train':
+        return {'checkpoint'}
+    return set(config.get('test_cfg', {}).get('generator', {}).get('labels', {}))
 
 
 def run_stage(
@@ -59,13 +69,15 @@ def run_stage(
         resume: Go on from the last checkpoint in `work_dir`, if there is one.
         launcher: How this process was started.
     """
-    config = Config(config._cfg_dict.copy(), filename=config.filename)
+    config = copy.deepcopy(config)
     config.work_dir = str(work_dir)
     config.launcher = launcher
     connect_ranks(launcher, config)
     # Runners of one process share named singletons (log, message hub): every stage has its name.
     config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
     config.resume = bool(resume and task == 'train' and find_latest_checkpoint(str(work_dir)))
+    if task == 'test' and 'env_cfg' in config:
+        config.env_cfg.cudnn_benchmark = False  # a search for every image size would be slow
     if tta:
         use_test_time_augmentation(config)
     start = time.monotonic()

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
+from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
@@ -12,19 +14,30 @@ _LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_data
 
 
 def check_stage(
-    name: str, config: Config, *, task: str, taken: frozenset[str] = frozenset()
+    name: str,
+    config: Config,
+    *,
+    task: str,
+    tta: bool = False,
+    taken: frozenset[str] = frozenset(),
 ) -> None:
-    """Check that checkpoints, data roots and list files of a stage exist.
+    """Check that checkpoints, data roots and list files exist and label generators can be built.
 
     Args:
         name: Name of the stage, for the message.
         config: Its config.
         task: ``'train'`` or ``'test'``.
+        tta: Whether the test uses ``tta_model`` and ``tta_pipeline``.
         taken: Config keys that an earlier stage will fill.
 
     Raises:
         UserInputError: Naming the stage, the config key and the path.
     """
+    for key in ('tta_model', 'tta_pipeline') if tta else ():
+        if key not in config:
+            raise UserInputError(f"stage '{name}': a test with tta needs `{key}` in its config.")
+    if task == 'test':
+        _check_generator(name, config)
     for key, path in _paths(config._cfg_dict, task):
         if key in taken or path.startswith(_REMOTE) or Path(path).exists():
             continue
@@ -33,6 +46,18 @@ def check_stage(
             'holds the data set) and MMWSSS_WEIGHTS (pretrained weights), or override the key '
             'with --cfg-options.'
         )
+
+
+def _check_generator(name: str, config: Config) -> None:
+    """Build the label generator, if there is one: a wrong option or a missing package shows now."""
+    generator = config.get('test_cfg', {}).get('generator')
+    if generator is None:
+        return
+    init_default_scope('mmwsss')
+    try:
+        TASK_UTILS.build(generator)
+    except (ImportError, KeyError, TypeError, ValueError) as error:
+        raise UserInputError(f"stage '{name}': test_cfg.generator: {error}") from error
 
 
 def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmwsss.engine import pipeline
+from mmwsss.engine import pipeline, stage_checks
 from mmwsss.engine.pipeline import load_stages, run_pipeline
 from mmwsss.engine.report import write_report
 from mmwsss.engine.stage import StageResult
@@ -33,10 +33,12 @@ def ran(monkeypatch):
     def run_stage(config, work_dir, **options):
         calls.append((work_dir.name, config.get('load_from'), options))
         work_dir.mkdir(parents=True, exist_ok=True)
-        (work_dir / 'last.pth').write_text(f'{work_dir.name} {config.train_cfg.max_iters}')
-        return StageResult({'checkpoint': str(work_dir / 'last.pth')}, {'mIoU': 50.0})
+        (work_dir / 'last.pth').write_text(work_dir.name)
+        outputs = {name: str(work_dir / 'last.pth') for name in ('checkpoint', 'Y')}
+        return StageResult(outputs, {'mIoU': 50.0})
 
     monkeypatch.setattr(pipeline, 'run_stage', run_stage)
+    monkeypatch.setattr(stage_checks, '_check_generator', lambda name, config: None)
     return calls
 
 
@@ -71,6 +73,40 @@ def test_a_change_of_the_last_stage_leaves_the_first_alone(folder, ran):
     assert [name for name, _, _ in ran] == ['classifier', 'segmentor', 'segmentor']
 
 
+def test_new_labels_in_an_old_folder_are_not_taken_for_the_old_ones(folder, ran):
+    (folder / 'label.py').write_text(
+        "test_cfg = dict(type='PseudoLabelLoop', generator=dict(labels=dict(Y=dict())))\n"
+    )
+    (folder / 'two.py').write_text(
+        "stages = [dict(name='classifier', config='classify.py'),\n"
+        "          dict(name='labels', config='label.py',\n"
+        "               takes={'load_from': 'classifier.checkpoint'}),\n"
+        "          dict(name='segmentor', config='segment.py', takes={'labels': 'labels.Y'})]\n"
+    )
+    run_pipeline(stages_of(folder), folder / 'work')
+    run_pipeline(stages_of(folder, **{'classifier.seed': 1}), folder / 'work')
+    assert [name for name, _, _ in ran] == ['classifier', 'labels', 'segmentor'] * 2
+
+
+def test_settings_that_change_no_result_run_nothing_again(folder, ran):
+    run_pipeline(stages_of(folder), folder / 'work')
+    options = {'classifier.default_hooks': dict(logger=dict(interval=7))}
+    run_pipeline(stages_of(folder, **options), folder / 'work')
+    assert len(ran) == 2
+
+
+def test_only_a_stage_started_with_the_same_settings_resumes(folder, ran):
+    run_pipeline(stages_of(folder), folder / 'work')
+    (folder / 'work' / 'classifier' / 'stage.json').unlink()
+    run_pipeline(stages_of(folder), folder / 'work', only=['classifier'], resume=True)
+    assert ran[-1][2]['resume'] is True
+    (folder / 'work' / 'classifier' / 'last_checkpoint').write_text('iter_1.pth')
+    options = {'classifier.train_cfg.max_iters': 7}
+    run_pipeline(stages_of(folder, **options), folder / 'work', only=['classifier'], resume=True)
+    assert ran[-1][2]['resume'] is False
+    assert not (folder / 'work' / 'classifier' / 'last_checkpoint').exists()
+
+
 def test_selected_stages_take_from_finished_ones(folder, ran):
     run_pipeline(stages_of(folder), folder / 'work', only=['classifier'])
     run_pipeline(stages_of(folder), folder / 'work', only=['segmentor'])
@@ -85,6 +121,7 @@ def test_taking_from_an_unfinished_stage_is_one_clear_error(folder, ran):
 def test_an_output_that_is_gone_is_one_clear_error(folder, ran):
     run_pipeline(stages_of(folder), folder / 'work')
     (folder / 'work' / 'classifier' / 'last.pth').unlink()
+    (folder / 'work' / 'segmentor' / 'stage.json').unlink()
     with pytest.raises(UserInputError, match=r'last\.pth is gone'):
         run_pipeline(stages_of(folder), folder / 'work')
 
@@ -93,7 +130,7 @@ def test_an_output_that_no_stage_gives_is_one_clear_error(folder, ran):
     text = (folder / 'two.py').read_text().replace('classifier.checkpoint', 'classifier.Y_crf')
     (folder / 'two.py').write_text(text)
     with pytest.raises(UserInputError, match=r"gives \['checkpoint'\]"):
-        run_pipeline(stages_of(folder), folder / 'work')
+        stages_of(folder)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,11 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from mmwsss.datasets.transforms.loading import read_image
+from mmwsss.engine.loops.label_checks import (
+    check_checkpoint,
+    check_no_mask,
+    check_supervision,
+)
 from mmwsss.engine.loops.label_files import (
     file_hash,
     fingerprint,
@@ -71,11 +76,13 @@ class PseudoLabelLoop(BaseLoop):
         evaluator: object = None,
     ) -> None:
         dataset = DATASETS.build(dataloader['dataset'])
+        check_checkpoint(runner)
         self.metainfo = dataset.metainfo
         self.split = dataset.ann_file
         self.generator = TASK_UTILS.build(generator)
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
         self.num_workers = num_workers
+        check_supervision(dataset, self.generator.requires)
         self.stamp = fingerprint(_settings(runner, dataloader, generator))
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
@@ -119,6 +126,7 @@ class PseudoLabelLoop(BaseLoop):
         if skipped:
             self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
         if self.todo:
+            self._remove_leftovers()
             self._write_manifest(complete=False)
             self._run_unfinished()
         barrier()
@@ -140,6 +148,7 @@ class PseudoLabelLoop(BaseLoop):
                 with torch.no_grad():
                     samples = self.runner.model.test_step(data_batch)
                 for sample in samples:
+                    check_no_mask(sample)
                     steps = self.generator.steps(sample, read_image(sample.img_path))
                     self._advance(_Task(sample.img_id, steps), None, pool, pending)
                 self._collect(pool, pending, limit)
@@ -192,6 +201,13 @@ class PseudoLabelLoop(BaseLoop):
         broadcast_object_list(shared)
         return shared[0]
 
+    def _remove_leftovers(self) -> None:
+        """Remove the temporary files of a run that was killed."""
+        if is_main_process():
+            for path in self.out_dir.glob('**/.*.tmp'):
+                path.unlink()
+        barrier()
+
     def _write_manifest(self, *, complete: bool) -> None:
         if not is_main_process():
             return
@@ -212,11 +228,13 @@ class PseudoLabelLoop(BaseLoop):
 
 
 def _settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
-    """Collect what decides the content of a label."""
+    """Collect what decides the content of a label: not where data lie, nor which images."""
     load_from = runner.cfg.get('load_from')
+    dataset = dataloader['dataset']
+    indifferent = ('data_root', 'data_prefix', 'ann_file', 'label_file', 'missing_annotation')
     return dict(
         model=runner.cfg.model,
-        dataset=dataloader['dataset'],
+        dataset={key: value for key, value in dataset.items() if key not in indifferent},
         generator=generator,
         checkpoint=file_hash(load_from) if load_from else None,
     )

@@ -1,0 +1,38 @@
+"""What must hold before labels are made."""
+
+from mmengine.dataset import BaseDataset
+from mmengine.runner import Runner
+from mmseg.structures import SegDataSample
+
+from mmwsss.structures import UserInputError
+
+
+def check_checkpoint(runner: Runner) -> None:
+    """Refuse to label images with a network that was never trained."""
+    has_weights = any(True for _ in runner.model.parameters())
+    if has_weights and not runner.cfg.get('load_from'):
+        raise UserInputError(
+            'labels need a trained classifier, but load_from is not set: name its checkpoint on '
+            'the command line, or let the stage take it from the stage that trains it.'
+        )
+
+
+def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
+    """Refuse parts that need boxes on data without them."""
+    missing = sorted(required & {'gt_instances', 'background_mask'})
+    supervision = getattr(dataset, 'supervision', 'box')
+    if missing and supervision != 'box':
+        raise UserInputError(
+            f'the label generator needs {missing}, that is boxes, but the data set of the images '
+            f'to label has supervision={supervision!r}. Set it to box in test_dataloader.dataset, '
+            'or choose parts that need no boxes (docs/methods.md).'
+        )
+
+
+def check_no_mask(sample: SegDataSample) -> None:
+    """True masks are for the evaluation of the finished files; no part may see one."""
+    if 'gt_sem_seg' in sample:
+        raise UserInputError(
+            'the pipeline of the images to label loads true masks: remove LoadAnnotations from it. '
+            'The evaluation reads them from data_prefix.seg_map_path itself.'
+        )

@@ -1,0 +1,41 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from mmwsss.engine.loops.label_checks import (
+    check_checkpoint,
+    check_no_mask,
+    check_supervision,
+)
+from mmwsss.structures import UserInputError
+
+
+def test_a_network_without_a_checkpoint_labels_nothing():
+    with pytest.raises(UserInputError, match='load_from is not set'):
+        check_checkpoint(SimpleNamespace(model=nn.Conv2d(1, 1, 1), cfg={}))
+
+
+def test_a_model_without_weights_needs_no_checkpoint():
+    assert check_checkpoint(SimpleNamespace(model=nn.Identity(), cfg={})) is None
+
+
+def test_parts_that_need_boxes_refuse_tags():
+    with pytest.raises(UserInputError, match=r"needs \['gt_instances'\], that is boxes"):
+        check_supervision(SimpleNamespace(supervision='tag'), frozenset({'gt_instances', 'feats'}))
+
+
+def test_features_need_no_boxes():
+    tags = SimpleNamespace(supervision='tag')
+    assert check_supervision(tags, frozenset({'feats'})) is None
+
+
+def test_a_sample_with_a_true_mask_is_refused():
+    sample = SegDataSample()
+    assert check_no_mask(sample) is None
+    sample.gt_sem_seg = PixelData(data=torch.zeros(1, 2, 2))
+    with pytest.raises(UserInputError, match='remove LoadAnnotations'):
+        check_no_mask(sample)
