@@ -58,8 +58,9 @@ $(DEV_STAMP): $(STAMP)
 	@touch $(DEV_STAMP)
 
 demo: install ## Run the whole BANA pipeline on synthetic shapes: minutes on a CPU
-	$(BIN)/python tools/dataset_converters/make_shapes.py data/shapes
-	$(BIN)/python tools/train.py configs/demo/bana_shapes.py --work-dir work_dirs/demo
+	@# The shapes are here, also for those whose own data are elsewhere.
+	MMWSSS_DATA=data $(BIN)/python tools/dataset_converters/make_shapes.py data/shapes
+	MMWSSS_DATA=data $(BIN)/python tools/train.py configs/demo/bana_shapes.py --work-dir work_dirs/demo
 
 test: install ## Run the tests; TESTS='tests/test_models -k crf' runs some
 	$(BIN)/python -m pytest $(TESTS)
