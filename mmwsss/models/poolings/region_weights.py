@@ -9,7 +9,6 @@ Legend: B images, C channels, M boxes an image (padded), J = G*G background cell
 h x w feature map, H x W pixels, n x m sampling points of a box (padded).
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -92,7 +91,8 @@ def box_grid(
     the half-pixel convention, with zeros outside of the map, as the published results are.
 
     Args:
-        boxes: Boxes xyxy in pixels, (B, M, 4). Sides are clamped to [0, W+1] and [0, H+1].
+        boxes: Boxes xyxy in pixels, (B, M, 4). Sides are clamped to [-1, W+1] and [-1, H+1]: the
+            published crop ends a box that it cuts at W+1, and flipping makes -1 of it.
         image_size: (H, W).
         feat_size: (h, w).
         bins: Bins a side, O.
@@ -109,11 +109,13 @@ def _axis_grid(
     start: Tensor, end: Tensor, pixels: int, size: int, bins: int
 ) -> tuple[Tensor, Tensor]:
     # An image of a single pixel has its corners in one place; any finite scale will do.
-    half_span = max(pixels - 1, 1) / 2
-    start, end = (side.clamp(0, pixels + 1) / half_span - 1 for side in (start, end))
+    span = max(pixels - 1, 1)
+    start, end = (side.clamp(-1, pixels + 1) / (span / 2) - 1 for side in (start, end))
     first, last = (side * ((size - 1) / 2) + (size - 1) / 2 for side in (start, end))
     count = (last.ceil() - first.floor()).clamp_min(1).unsqueeze(-1)  # (B, M, 1)
-    most = math.ceil((pixels + 1) / half_span * (size - 1) / 2) + 1
+    # Largest x2' from 0 upwards, smallest x1' from 0 downwards; where one is an integer, rounding
+    # may push it over.
+    most = (pixels + 1) * (size - 1) // span + 1 + (size - 1) // span + 1
     index = torch.arange(most, device=start.device, dtype=start.dtype)
     step = (end - start).unsqueeze(-1) / (count - 1).clamp_min(1)
     coords = start.unsqueeze(-1) + index * step  # (B, M, n)

@@ -159,6 +159,23 @@ def test_logits_equal_those_of_the_plain_loops(rng):
     assert pooled.targets[real][:12].tolist() == [2] * 4 + [1] * 4 + [2] * 4
 
 
+@pytest.mark.parametrize(
+    ('image_size', 'feat_size'), [((32, 40), (8, 10)), ((8, 10), (8, 10)), ((33, 33), (5, 5))]
+)
+def test_box_cut_by_the_crop_and_flipped_equals_the_plain_loops(rng, image_size, feat_size):
+    # The crop ends a box at W+1, flipping turns that into -1: one more point, beyond the border.
+    height, width = image_size
+    boxes = torch.tensor([[[-1.0, 1.0, width / 2, height + 1.0], [-1.0, -1.0, 3.0, 4.0]]])
+    boxes = torch.cat([boxes, torch.tensor([[[-1.0, -1.0, width + 1.0, height + 1.0]]])], dim=1)
+    feats = torch.randn(1, 6, *feat_size, generator=rng)
+    mask = mask_of_boxes(boxes[0, :2], height, width)[None]
+    weights, _, _ = background_aware_weights(feats, boxes, mask)
+    prototypes = weights[0].flatten(0, 1) @ feats[0].flatten(1).T
+    small = F.interpolate(mask[:, None].float(), feat_size)[:, 0]
+    expected = reference.box_prototypes(feats, boxes.tolist(), mask, small, 4)
+    assert_close(prototypes, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_score_of_a_region_is_the_score_of_its_pooled_feature(rng):
     feats = torch.randn(1, 5, 6, 6, generator=rng)
     classifier = torch.randn(3, 5, generator=rng)
