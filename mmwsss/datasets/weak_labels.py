@@ -11,6 +11,9 @@ from mmengine.logging import print_log
 from mmwsss.datasets.annotations import AnnotatedObject, Annotation, read_tags, read_voc_xml
 from mmwsss.structures import UserInputError
 
+# Boxes with a shorter side, in pixels of the image, are left out.
+MIN_BOX_SIDE = 1
+
 
 class Notes:
     """Counts what was left out or changed, to say it in one line a kind."""
@@ -128,11 +131,17 @@ class XMLLabels:
             if entry.box is None:
                 raise UserInputError(f'{xml_file}: a {entry.name!r} has no <bndbox>.')
             x1, y1, x2, y2 = entry.box
-            if x2 <= x1 or y2 <= y1:
-                self.notes.add('boxes without area or with swapped corners are left out', img_id)
+            if min(x2 - x1, y2 - y1) < MIN_BOX_SIDE:
+                self.notes.add(
+                    'boxes with a side below 1 pixel or swapped corners are left out', img_id
+                )
                 continue
-            if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-                # The size in the file may itself be wrong, so that the loaded image decides.
+            # The size in the file may itself be wrong, so that the loaded image decides.
+            inside = min(min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0))
+            if inside < MIN_BOX_SIDE:
+                note = 'boxes have a side below 1 pixel in the image and are left out there'
+                self.notes.add(note, img_id)
+            elif x1 < 0 or y1 < 0 or x2 > width or y2 > height:
                 self.notes.add('boxes reach beyond the image and are clipped to it', img_id)
             instances.append({'bbox': [x1, y1, x2, y2], 'bbox_label': label})
         return {'instances': instances}

@@ -150,10 +150,22 @@ def test_an_xml_file_without_objects_is_kept_as_background(two, notes):
     assert notes == []
 
 
-def test_boxes_without_area_are_dropped_and_counted(voc, notes):
-    voc.add('a', ('dog', (3, 3, 3, 6)), ('dog', (5, 5, 2, 6)), ('dog', (1, 1, 2, 2)))
-    assert len(entries(build(voc))[0]['instances']) == 1
-    assert notes == ['2 boxes without area or with swapped corners are left out (first: a).']
+def test_boxes_below_one_pixel_are_dropped_and_counted(voc, notes):
+    thin = ((3, 3, 3, 6), (5, 5, 2, 6), (4.2, 1, 4.9, 6))
+    voc.add('a', *(('dog', box) for box in (*thin, (1, 1, 2, 2), (3.5, 3, 4.5, 4.25))))
+    boxes = [instance['bbox'] for instance in entries(build(voc))[0]['instances']]
+    assert boxes == [[1, 1, 2, 2], [3.5, 3, 4.5, 4.25]]
+    expected = '3 boxes with a side below 1 pixel or swapped corners are left out (first: a).'
+    assert notes == [expected]
+
+
+def test_boxes_below_one_pixel_in_the_image_are_counted(voc, notes):
+    voc.add('a', ('dog', (9.5, 3, 30, 6)), ('dog', (1, 20, 4, 30)), ('dog', (1, 1, 2, 2)))
+    dataset = build(voc, pipeline=[{'type': 'LoadImage'}, {'type': 'LoadWeakAnnotations'}])
+    assert dataset[0]['gt_bboxes'].tolist() == [[1, 1, 2, 2]]
+    assert notes == [
+        '2 boxes have a side below 1 pixel in the image and are left out there (first: a).'
+    ]
 
 
 def test_boxes_beyond_the_image_are_counted(voc, notes):

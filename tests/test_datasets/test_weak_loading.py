@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mmwsss.datasets.transforms.loading as loading
@@ -12,6 +13,7 @@ from mmwsss.datasets.transforms import (
     background_mask_from_boxes,
     read_image,
 )
+from mmwsss.pseudo_labels.class_boxes import class_boxes, union_of_boxes
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError
 
@@ -92,15 +94,42 @@ def test_training_draws_another_image_for_a_damaged_one(voc, photo):
 
 
 def test_background_mask_excludes_the_maximum_sides():
-    mask = background_mask_from_boxes(np.array([[1.9, 0, 3.9, 2], [3, 1, 5, 3]]), (4, 6))
+    mask = background_mask_from_boxes(np.array([[1, 0, 3, 2], [3, 1, 5, 3]]), (4, 6))
     expected = [[1, 0, 0, 1, 1, 1], [1, 0, 0, 0, 0, 1], [1, 1, 1, 0, 0, 1], [1, 1, 1, 1, 1, 1]]
     assert mask.tolist() == expected
     assert mask.dtype == np.uint8
 
 
-def load_boxes(boxes, shape=(8, 10)):
+@pytest.mark.parametrize(
+    ('side', 'covered'),
+    [
+        ((1.6, 3.4), [2]),  # rounded, not truncated
+        ((1.4, 2.6), [1, 2]),
+        ((1.5, 2.5), [2]),  # halves go to even numbers: at least one pixel all the same
+        ((4.6, 6), [5]),
+        ((10.2, 10.9), [10]),
+    ],
+)
+def test_fractional_sides_of_the_background_mask(side, covered):
+    mask = background_mask_from_boxes(np.array([[side[0], 0, side[1], 1]]), (1, 12))
+    assert (mask[0] == 0).nonzero()[0].tolist() == covered
+
+
+def test_background_mask_is_the_complement_of_the_boxes_of_pseudo_labels():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, [11, 8], (200, 2)).round(1)
+    boxes = np.hstack([low, np.minimum(low + rng.uniform(1, 5, (200, 2)).round(1), [12, 9])])
+    boxes = boxes.astype(np.float32)
+    for box in boxes:
+        one = torch.from_numpy(box[None])
+        union = union_of_boxes(class_boxes(one, torch.tensor([0]), torch.tensor([0]), (9, 12)))
+        mask = background_mask_from_boxes(box[None], (9, 12))
+        assert (mask == 1 - union[0].numpy()).all()
+
+
+def load_boxes(boxes, shape=(8, 10), **state):
     instances = [{'bbox': box, 'bbox_label': i} for i, box in enumerate(boxes)]
-    results = {'instances': instances, 'ori_shape': shape, 'seg_fields': []}
+    results = {'instances': instances, 'ori_shape': shape, 'seg_fields': [], **state}
     return LoadWeakAnnotations().transform(results)
 
 
@@ -110,6 +139,20 @@ def test_boxes_are_clipped_to_the_image():
     assert results['gt_bboxes_labels'].tolist() == [0]
     assert (results['background_mask'] == 0).sum() == 4 * 6
     assert results['seg_fields'] == ['background_mask']
+
+
+def test_boxes_with_a_side_below_one_pixel_in_the_image_are_left_out():
+    boxes = [[6.2, 1, 6.9, 5], [9.5, 1, 14, 5], [1, 1, 2, 2], [3.5, 3, 4.5, 7]]
+    results = load_boxes(boxes)
+    assert results['gt_bboxes'].tolist() == boxes[2:]
+    assert results['gt_bboxes_labels'].tolist() == [2, 3]
+    assert (results['background_mask'] == 0).sum() == 1 + 4
+
+
+@pytest.mark.parametrize('state', [{'img_shape': (16, 20)}, {'img_shape': (8, 10), 'flip': True}])
+def test_boxes_are_refused_after_resizing_or_flipping(state):
+    with pytest.raises(ValueError, match='right after LoadImage'):
+        load_boxes([[1, 1, 4, 4]], **state)
 
 
 def test_no_box_means_all_background():

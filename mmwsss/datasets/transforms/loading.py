@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from PIL import Image
 
+from mmwsss.datasets.weak_labels import MIN_BOX_SIDE
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import IGNORE_INDEX, UserInputError
 
@@ -42,21 +43,26 @@ def read_label_map(path: str | Path) -> np.ndarray:
 
 
 def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mark the pixels outside every box: ``mask[int(y1):int(y2), int(x1):int(x2)] = 0``, else 1.
+    """Mark the pixels outside every box: ``mask[y1:y2, x1:x2] = 0``, else 1.
+
+    Sides are rounded, and a box covers at least one pixel, as when pseudo labels are made; see
+    :func:`mmwsss.pseudo_labels.class_boxes.class_boxes`.
 
     Args:
-        boxes: xyxy in pixels, within the image, (m, 4).
+        boxes: xyxy in pixels, within the image and with an area, (m, 4).
         shape: Height and width of the image.
 
     Returns:
         uint8 (H, W) of 0 and 1.
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised
-    Semantic Segmentation", CVPR 2021. The authors publish masks but not how they were made; this is
-    the rule by which others reproduced them.
+    Semantic Segmentation", CVPR 2021. The authors publish masks but not how they were made; for the
+    integer boxes of VOC this is the rule by which others reproduced them.
     """
     mask = np.ones(shape, dtype=np.uint8)
-    for x1, y1, x2, y2 in boxes.astype(np.int64):  # one memset a box
+    first = np.rint(boxes[:, :2]).clip(max=(shape[1] - 1, shape[0] - 1))
+    end = np.maximum(np.rint(boxes[:, 2:]), first + 1)
+    for x1, y1, x2, y2 in np.hstack([first, end]).astype(np.int64):  # one memset a box
         mask[y1:y2, x1:x2] = 0
     return mask
 
@@ -103,11 +109,14 @@ class LoadWeakAnnotations(BaseTransform):
     """Load the boxes and background mask, or the tags, of an entry of the data list.
 
     Boxes: ``gt_bboxes`` float32 (m, 4) clipped to the image, ``gt_bboxes_labels`` int64 (m,) and
-    ``background_mask`` uint8 (H, W), 1 outside every box, in annotation order and in pixels of the
-    *original* image. Tags: ``gt_label`` int64 (n,).
+    ``background_mask`` uint8 (H, W), 1 outside every box, in annotation order. A box with a side
+    below 1 pixel is left out. Tags: ``gt_label`` int64 (n,).
 
-    It stands before resizing where the network input needs boxes (training), and after it where
-    the original image does (making pseudo labels at several scales).
+    It stands right after the image is loaded: what resizes, crops and flips takes the boxes along
+    into pixels of the network input, and the classifier maps them back where labels are made.
+
+    Raises:
+        ValueError: The image with boxes is resized or flipped already, or the entry has no label.
     """
 
     def transform(self, results: dict) -> dict:
@@ -125,11 +134,18 @@ class LoadWeakAnnotations(BaseTransform):
 
     def _load_boxes(self, results: dict) -> None:
         height, width = results['ori_shape']
+        img_shape = tuple(results.get('img_shape', (height, width)))
+        if img_shape != (height, width) or results.get('flip', False):
+            raise ValueError(
+                f'Expected an image as it was loaded, {height}x{width}, got {img_shape[0]}x'
+                f'{img_shape[1]}, flip={bool(results.get("flip", False))}: the boxes would not fit '
+                'it. Put LoadWeakAnnotations right after LoadImage.'
+            )
         boxes = [instance['bbox'] for instance in results['instances']]
         labels = [instance['bbox_label'] for instance in results['instances']]
         boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
         boxes = boxes.clip(0, np.array([width, height, width, height], dtype=np.float32))
-        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # a box fully outside has no area now
+        kept = (boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1)
         results['gt_bboxes'] = boxes[kept]
         results['gt_bboxes_labels'] = np.array(labels, dtype=np.int64)[kept]
         results['background_mask'] = background_mask_from_boxes(boxes[kept], (height, width))
