@@ -3,13 +3,11 @@
 Legend: B images, K foreground classes, H x W pixels.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
+from mmwsss.models.losses.process_sums import sum_over_processes
 from mmwsss.registry import MODELS
 from mmwsss.structures import IGNORE_INDEX
 
@@ -69,22 +67,6 @@ def _noise_aware_sums(
     )
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """Sum a tensor over all processes, gradients too; DDP divides these by their number."""
-
-    @staticmethod
-    def forward(ctx: Any, local: Tensor) -> Tensor:
-        total = local.clone()
-        all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        total = grad.clone()
-        all_reduce(total)
-        return total
-
-
 def noise_aware_loss(
     cosines: Tensor,
     label: Tensor,
@@ -135,9 +117,7 @@ def noise_aware_loss(
         detach_confidence=detach_confidence,
         ignore_index=ignore_index,
     )
-    if get_world_size() > 1:
-        sums = _SumOverProcesses.apply(sums)
-    ce_sum, num_reliable, wce_sum, confidence_sum = sums.unbind()
+    ce_sum, num_reliable, wce_sum, confidence_sum = sum_over_processes(sums).unbind()
     return ce_sum / num_reliable.clamp_min(1), wce_sum / confidence_sum.clamp_min(_EPS)
 
 

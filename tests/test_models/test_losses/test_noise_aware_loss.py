@@ -1,8 +1,5 @@
-import os
-
 import pytest
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from reference import noise_aware as reference
 from torch.testing import assert_close
@@ -146,42 +143,20 @@ def test_a_negative_gamma_is_refused():
         NoiseAwareLoss(gamma=-1)
 
 
-def _loss_of_one_rank(rank, port, case, results):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
-    dist.init_process_group('gloo', rank=rank, world_size=2)
-    cosines, label, aux_label = (part[rank : rank + 1] for part in case)
-    cosines = cosines.clone().requires_grad_()
-    losses = noise_aware_loss(cosines, label, aux_label)
-    (losses[0] + losses[1]).backward()
-    results[rank] = (torch.stack(losses).detach(), cosines.grad / 2)  # DDP averages
-    dist.destroy_process_group()
-
-
-def test_two_processes_equal_one(rng, unused_port):
+def test_two_processes_equal_one(rng, on_two_ranks):
     cosines, label, aux_label = random_case(rng)
     aux_label[1] = label[1]  # the second process has no disagreement of its own
     single = cosines.clone().requires_grad_()
     losses = noise_aware_loss(single, label, aux_label)
     (losses[0] + losses[1]).backward()
 
-    with torch.multiprocessing.Manager() as manager:
-        results = manager.dict()
-        torch.multiprocessing.start_processes(
-            _loss_of_one_rank,
-            (unused_port, (cosines, label, aux_label), results),
-            nprocs=2,
-            start_method='fork',  # spares the imports of a fresh process
-        )
-        for rank in (0, 1):
-            rank_losses, rank_grad = results[rank]
-            assert_close(rank_losses, torch.stack(losses).detach())
-            assert_close(rank_grad[0], single.grad[rank])
+    def loss_of_one_image(rank):
+        image = slice(rank, rank + 1)
+        leaf = cosines[image].clone().requires_grad_()
+        rank_losses = noise_aware_loss(leaf, label[image], aux_label[image])
+        (rank_losses[0] + rank_losses[1]).backward()
+        return torch.stack(rank_losses).detach(), leaf.grad / 2  # DDP averages
 
-
-@pytest.fixture
-def unused_port():
-    import socket
-
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        return server.getsockname()[1]
+    for rank, (rank_losses, rank_grad) in enumerate(on_two_ranks(loss_of_one_image)):
+        assert_close(rank_losses, torch.stack(losses).detach())
+        assert_close(rank_grad[0], single.grad[rank])

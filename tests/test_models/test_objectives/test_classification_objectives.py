@@ -3,6 +3,7 @@ import math
 import torch
 from torch.testing import assert_close
 
+from mmwsss.models.objectives.region_cross_entropy import region_cross_entropy
 from mmwsss.registry import MODELS
 from mmwsss.structures import IGNORE_INDEX, CAMOutputs
 
@@ -38,6 +39,25 @@ def test_region_cross_entropy_of_no_rows_is_zero():
     logits = torch.zeros(0, 4, requires_grad=True)
     losses = score({'type': 'RegionCrossEntropy'}, logits, torch.zeros(0, dtype=torch.long))
     assert losses['loss_region'].item() == 0
+
+
+def test_region_cross_entropy_of_two_processes_equals_one(rng, on_two_ranks):
+    # The second process has one region that counts, the first four.
+    logits, targets = torch.randn(2, 4, 3, generator=rng), torch.randint(3, (2, 4), generator=rng)
+    targets[1, 1:] = IGNORE_INDEX
+    single = logits.clone().requires_grad_()
+    loss = region_cross_entropy(single.flatten(0, 1), targets.flatten())
+    loss.backward()
+
+    def loss_of_one_rank(rank):
+        leaf = logits[rank].clone().requires_grad_()
+        rank_loss = region_cross_entropy(leaf, targets[rank])
+        rank_loss.backward()
+        return rank_loss.detach(), leaf.grad / 2  # DDP averages
+
+    for rank, (rank_loss, rank_grad) in enumerate(on_two_ranks(loss_of_one_rank)):
+        assert_close(rank_loss, loss.detach())
+        assert_close(rank_grad, single.grad[rank])
 
 
 def test_loss_weight_scales_the_loss():
