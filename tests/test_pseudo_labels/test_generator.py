@@ -154,6 +154,7 @@ def test_requires_is_the_union_of_the_parts(box_generator):
     assert box_generator.requires == {
         'feats',
         'class_weights',
+        'pred_score',
         'gt_instances',
         'background_mask',
     }

@@ -21,7 +21,7 @@ class RetrievalRefiner:
     """
 
     in_worker = False
-    requires = ('feats', 'class_weights')
+    requires = ('feats', 'class_weights', 'pred_score')
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
         """Refine scores (1+n, H, W)."""
