@@ -127,6 +127,16 @@ def test_no_stage_trains_on_true_masks(path):
         assert loader.dataset.supervision is None
 
 
+@pytest.mark.parametrize('path', STAGES, ids=lambda path: path.stem)
+def test_no_stage_makes_labels_from_true_masks(path):
+    config = Config.fromfile(path)
+    if (config.get('test_cfg') or {}).get('type') != 'PseudoLabelLoop':
+        pytest.skip('makes no labels')
+    # Any tta_pipeline can be asked for, whether or not a pipeline of stages does.
+    for pipeline in (config.test_dataloader.dataset.pipeline, config.get('tta_pipeline', [])):
+        assert not types_in(pipeline) & {'LoadAnnotations', 'LoadPseudoLabels'}
+
+
 @pytest.mark.parametrize('path', DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_leads_somewhere(path):
     for target in re.findall(r'\]\(([^)\s]+)\)', without_code(path.read_text())):

@@ -1,6 +1,24 @@
 # Pseudo labels of the plain CAM: background (1 - max cam)^2, as they are and refined by a CRF. The
 # published alphas of 4 to 32 are too large for these broad maps.
 _base_ = ['./cam_mobilenet-v2_voc12-mini-320x320.py']
+# The sizes of the sweep in _base_, without true masks.
+tta_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale=(480, 480), keep_ratio=True),
+                dict(type='Resize', scale=(160, 160), keep_ratio=True),
+                dict(type='Resize', scale=(320, 320), keep_ratio=True),
+                dict(type='Resize', scale=(640, 640), keep_ratio=True),
+            ],
+            [dict(type='PackWeakInputs')],
+        ],
+    ),
+]
+test_dataloader = dict(dataset=dict(pipeline=tta_pipeline))
 test_cfg = dict(
     _delete_=True,
     type='PseudoLabelLoop',

@@ -89,6 +89,15 @@ def test_segmentation_on_two_pseudo_labels(data):
     assert (sample.gt_sem_seg.data.numpy() == truth).all()
 
 
+@pytest.mark.parametrize('name', ['voc12_pseudo_321', 'voc12_pseudo_mini_320'])
+def test_images_that_got_no_pseudo_label_are_left_out(data, name):
+    (data / 'ImageSets/Segmentation/train.txt').write_text('0\n1\n')
+    (data / 'SegmentationClass/1.png').unlink()
+    prefix = 'train_dataloader.dataset.data_prefix'
+    config = load(name, **{f'{prefix}.seg_map_path': str(data / 'SegmentationClass')})
+    assert len(DATASETS.build(config.train_dataloader.dataset)) == 1
+
+
 def test_shapes(tmp_path, monkeypatch):
     monkeypatch.setenv('MMWSSS_DATA', str(tmp_path))
     with pytest.raises(UserInputError, match='MMWSSS_DATA'):
@@ -102,9 +111,10 @@ def test_without_the_variable_the_data_lie_in_data(monkeypatch):
     assert load('voc12_tags').data_root == 'data/VOCdevkit/VOC2012'
 
 
-@pytest.mark.parametrize('name', ['voc12_boxes_321', 'voc12_tags', 'shapes_boxes'])
-def test_weak_stages_never_train_on_true_masks(name):
+@pytest.mark.parametrize('name', sorted(path.stem for path in CONFIGS.glob('*.py')))
+def test_no_stage_trains_on_true_masks(name):
     dataset = load(name).train_dataloader.dataset
     assert 'seg_map_path' not in dataset.get('data_prefix', {})
     loaded = {step.type for step in dataset.pipeline}
-    assert not loaded & {'LoadAnnotations', 'LoadPseudoLabels'}
+    assert 'LoadAnnotations' not in loaded
+    assert ('LoadPseudoLabels' in loaded) == (dataset.supervision is None)

@@ -29,6 +29,8 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='ImageSets/Segmentation/train_aug.txt',
         supervision=None,
+        # Images without an annotation got no label.
+        missing_seg_map='skip',
         data_prefix=dict(),
         pipeline=train_pipeline,
     ),
