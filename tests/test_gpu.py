@@ -1,0 +1,136 @@
+"""What only a GPU shows: the same results there, no waiting for the device, half precision."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from mmengine.optim import AmpOptimWrapper
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
+from torch.testing import assert_close
+
+from mmwsss.registry import MODELS, TASK_UTILS
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device'),
+]
+DEVICE = 'cuda'
+SIZE = (32, 40)
+POOLING = dict(type='BackgroundAwarePooling')
+
+
+@contextmanager
+def waiting_for_the_device_is_an_error():
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+
+
+def box_sample(boxes, labels):
+    sample = SegDataSample()
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor(boxes, dtype=torch.float32), labels=torch.tensor(labels)
+    )
+    mask = torch.ones(1, *SIZE, dtype=torch.uint8)
+    for x1, y1, x2, y2 in boxes:
+        mask[:, y1:y2, x1:x2] = 0
+    sample.background_mask = PixelData(data=mask)
+    return sample
+
+
+def box_samples():
+    return [box_sample([[4, 2, 20, 30], [18, 10, 38, 21]], [1, 0]), box_sample([[8, 8, 9, 9]], [1])]
+
+
+def region_loss(feats, weights, samples):
+    """Loss of the regions of boxes, from features (B, C, h, w) and class weights (1+K, C)."""
+    score_map = torch.einsum('kc,bchw->bkhw', weights, feats)
+    pooled = MODELS.build(POOLING)(feats, score_map, samples)
+    objective = MODELS.build(dict(type='RegionCrossEntropy'))
+    return objective(pooled, samples, None)['loss_region']
+
+
+def features(rng):
+    return torch.randn(2, 6, 8, 10, generator=rng).relu(), torch.randn(3, 6, generator=rng)
+
+
+def test_background_aware_pooling_has_the_loss_and_gradient_of_the_cpu(rng):
+    feats, weights = features(rng)
+    results = []
+    for device in ('cpu', DEVICE):
+        leaf = feats.to(device).requires_grad_()
+        samples = [sample.to(device) for sample in box_samples()]
+        loss = region_loss(leaf, weights.to(device), samples)
+        loss.backward()
+        results.append((loss.detach().cpu(), leaf.grad.cpu()))
+    assert_close(results[1], results[0], rtol=1e-4, atol=1e-6)
+
+
+def test_background_aware_pooling_never_waits_for_the_device(rng):
+    feats, weights = (part.to(DEVICE).requires_grad_() for part in features(rng))
+    samples = [sample.to(DEVICE) for sample in box_samples()]
+    with waiting_for_the_device_is_an_error():
+        region_loss(feats, weights, samples).backward()
+    assert feats.grad.isfinite().all()
+
+
+def test_noise_aware_loss_never_waits_for_the_device(rng):
+    cosines = (torch.rand(2, 5, 9, 9, generator=rng) * 2 - 1).to(DEVICE).requires_grad_()
+    label, aux_label = torch.randint(5, (2, 2, 9, 9), generator=rng).to(DEVICE)
+    loss = MODELS.build(dict(type='NoiseAwareLoss'))
+    with waiting_for_the_device_is_an_error():
+        sum(loss(cosines, label, aux_label, temperature=20.0).values()).backward()
+    assert cosines.grad.isfinite().all()
+
+
+def test_pseudo_labels_are_those_of_the_cpu(rng):
+    pytest.importorskip('pydensecrf')
+    generator = TASK_UTILS.build(
+        dict(
+            type='PseudoLabelGenerator',
+            normalize=dict(type='BoxNormalize'),
+            labels=dict(
+                Y_crf=dict(
+                    background=dict(type='AttentionBackground'),
+                    refiners=[
+                        dict(type='SoftmaxInBoxes'),
+                        dict(type='DenseCRF'),
+                        dict(type='BoxConstraint'),
+                    ],
+                ),
+                Y_ret=dict(start='Y_crf', refiners=[dict(type='RetrievalRefiner')]),
+            ),
+        )
+    )
+    sample = box_samples()[0]
+    sample.cam_label = torch.tensor([0, 1])
+    sample.cams = torch.rand(2, *SIZE, generator=rng)
+    sample.feats = torch.rand(6, 8, 10, generator=rng)
+    sample.class_weights = torch.randn(3, 6, generator=rng)
+    sample.pred_score = torch.rand(2, generator=rng)
+    image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    expected = generator.generate(sample, image)
+    labels = generator.generate(sample.to(DEVICE), image)
+    for name, label in labels.items():
+        assert (label != expected[name]).mean() <= 0.01  # rounding may decide near-ties otherwise
+
+
+def test_a_step_in_half_precision_has_a_finite_loss(rng):
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='CAMClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=8),
+            head=dict(type='CAMHead', in_channels=64, num_classes=2, pooling=POOLING),
+            objectives=[dict(type='RegionCrossEntropy')],
+        )
+    ).to(DEVICE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    batch = dict(inputs=torch.randn(2, 3, *SIZE, generator=rng), data_samples=box_samples())
+    logged = model.train_step(batch, AmpOptimWrapper(optimizer=optimizer, dtype='float16'))
+    assert logged['loss'].isfinite()
