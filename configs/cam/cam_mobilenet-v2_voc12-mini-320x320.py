@@ -1,6 +1,6 @@
-# Plain CAM from tags: average pooling, multi-label soft margin, the last three layers of a frozen
-# MobileNetV2. The test is a sweep of the background threshold over multi-scale CAMs, which uses
-# ground truth.
+# Plain CAM from tags: average pooling, multi-label soft margin, MobileNetV2 frozen up to its last
+# layer. The test is a sweep of the background threshold over multi-scale CAMs, which uses ground
+# truth.
 _base_ = [
     '../_base_/models/bap_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_mini_320.py',
@@ -9,8 +9,7 @@ _base_ = [
 ]
 max_iters = 420
 model = dict(
-    backbone=dict(frozen_stages=6, out_indices=(4, 5, 6)),
-    neck=dict(in_channels=[96, 160, 320]),
+    backbone=dict(frozen_stages=6),
     head=dict(
         pooling=dict(_delete_=True, type='GlobalAveragePooling'),
         init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),  # as PSA's classifier
@@ -24,10 +23,6 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
     dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
 ]
-# The last layer cannot be frozen by an option; it does not learn.
-optim_wrapper = dict(
-    paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.0, decay_mult=0.0)})
-)
 train_cfg = dict(max_iters=max_iters)
 tta_model = dict(type='MultiScaleCAM')
 test_cfg = dict(type='TestLoop')
