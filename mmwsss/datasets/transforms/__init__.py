@@ -11,6 +11,7 @@ from mmwsss.datasets.transforms.loading import (
     read_label_map,
 )
 from mmwsss.datasets.transforms.pad_random_crop import PadRandomCrop, clip_boxes, pad_symmetric
+from mmwsss.datasets.transforms.place_random_crop import PlaceRandomCrop, place
 from mmwsss.datasets.transforms.rescaling import RandomBoxScale, RandomLongSide, rescale
 
 __all__ = [
@@ -20,11 +21,13 @@ __all__ = [
     'LoadWeakAnnotations',
     'PackWeakInputs',
     'PadRandomCrop',
+    'PlaceRandomCrop',
     'RandomBoxScale',
     'RandomLongSide',
     'background_mask_from_boxes',
     'clip_boxes',
     'pad_symmetric',
+    'place',
     'read_image',
     'read_label_map',
     'rescale',

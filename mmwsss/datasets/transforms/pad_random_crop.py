@@ -69,6 +69,11 @@ def clip_boxes(
     return np.concatenate([low, high], axis=1)[kept], kept
 
 
+def field_padding(key: str) -> int:
+    """Padding of a map of ``seg_fields``: "nothing known", 0 for masks and scores, else 255."""
+    return 0 if key in ('background_mask', 'confident_scores') else IGNORE_INDEX
+
+
 @TRANSFORMS.register_module()
 class PadRandomCrop(BaseTransform):
     """Pad a small image on both sides, then crop at random.
@@ -113,8 +118,7 @@ class PadRandomCrop(BaseTransform):
         top, left = self._draw(results['img'].shape[:2])
         results['img'] = self._crop(results['img'], (top, left))
         for key in results.get('seg_fields', []):
-            value = 0 if key == 'background_mask' else IGNORE_INDEX
-            padded = pad_symmetric(results[key], self.crop_size, value)
+            padded = pad_symmetric(results[key], self.crop_size, field_padding(key))
             results[key] = self._crop(padded, (top, left))
         if 'gt_bboxes' in results:
             shift = np.array([pad_x - left, pad_y - top] * 2, dtype=np.float32)

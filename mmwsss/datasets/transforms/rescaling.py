@@ -1,5 +1,7 @@
 """Random sizes that keep images, boxes and all label maps together."""
 
+from typing import Literal
+
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -8,15 +10,19 @@ from mmcv.transforms.utils import cache_randomness
 from mmwsss.registry import TRANSFORMS
 
 
-def rescale(results: dict, factor: float) -> dict:
-    """Resize the image bilinearly and every map of ``seg_fields`` by nearest; multiply the boxes.
+def rescale(results: dict, factor: float, *, interpolation: str = 'bilinear') -> dict:
+    """Resize the image and, by nearest, every map of ``seg_fields``; multiply the boxes.
 
     Sizes are rounded to the nearest pixel, at least 1. Boxes are multiplied by ``factor`` itself,
-    not by the ratio of the rounded sizes.
+    not by the ratio of the rounded sizes. ``interpolation`` is ``'bilinear'`` (OpenCV) or
+    ``'bicubic'`` (Pillow, whose filter widens when it shrinks; OpenCV's does not).
     """
     height, width = results['img'].shape[:2]
     size = (max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1))
-    results['img'] = mmcv.imresize(results['img'], size, interpolation='bilinear')
+    backend = 'pillow' if interpolation == 'bicubic' else 'cv2'
+    results['img'] = mmcv.imresize(
+        results['img'], size, interpolation=interpolation, backend=backend
+    )
     for key in results.get('seg_fields', []):
         results[key] = mmcv.imresize(results[key], size, interpolation='nearest')
     if 'gt_bboxes' in results:
@@ -56,13 +62,25 @@ class RandomLongSide(BaseTransform):
     Args:
         size: Length in pixels at ratio 1, e.g. the crop size.
         ratio_range: Lowest and highest ratio. ``size=512, ratio_range=(0.5, 1.0)`` gives 256-512.
+        interpolation: ``'bilinear'`` or ``'bicubic'``, see :func:`rescale`.
     """
 
-    def __init__(self, size: int, *, ratio_range: tuple[float, float] = (0.6, 1.5)) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        ratio_range: tuple[float, float] = (0.6, 1.5),
+        interpolation: Literal['bilinear', 'bicubic'] = 'bilinear',
+    ) -> None:
+        if interpolation not in ('bilinear', 'bicubic'):
+            raise ValueError(
+                f"Expected `interpolation` to be 'bilinear' or 'bicubic', got {interpolation!r}."
+            )
         if size < 1:
             raise ValueError(f'Expected `size` to be at least 1 pixel, got {size}.')
         self.size = size
         self.ratio_range = _checked_range('ratio_range', ratio_range)
+        self.interpolation = interpolation
 
     @cache_randomness
     def _draw(self) -> float:
@@ -70,7 +88,8 @@ class RandomLongSide(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Resize ``img``, ``gt_bboxes`` and the maps."""
-        return rescale(results, self._draw() * self.size / max(results['img'].shape[:2]))
+        factor = self._draw() * self.size / max(results['img'].shape[:2])
+        return rescale(results, factor, interpolation=self.interpolation)
 
 
 def _checked_range(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
