@@ -21,8 +21,8 @@ class StageResult:
     """What a stage leaves behind.
 
     Attributes:
-        outputs: Output name -> path: ``checkpoint`` of a training, one folder a label name of a
-            label stage.
+        outputs: Output name -> path: ``checkpoint`` of a training, one folder a label name (and
+            ``<label name>_scores``) of a label stage.
         metrics: Metric name -> value in the metric's own unit (mIoU in percent).
         seconds: Wall time.
         fingerprint: Hash of all that decided the result, see the pipeline.
@@ -44,10 +44,12 @@ class StageResult:
 
 
 def output_names(config: Config, task: str) -> set[str]:
-    """Name the outputs of a stage: a checkpoint, or one folder a label name."""
+    """Name the outputs of a stage: a checkpoint, or one folder a label name and kept scores."""
     if task == 'train':
         return {'checkpoint'}
-    return set(config.get('test_cfg', {}).get('generator', {}).get('labels', {}))
+    test_cfg = config.get('test_cfg', {})
+    scores = {f'{name}_scores' for name in test_cfg.get('keep_scores', ())}
+    return {*test_cfg.get('generator', {}).get('labels', {}), *scores}
 
 
 def run_stage(

@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmwsss.engine.loops.label_checks import check_keep_scores
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -55,9 +56,10 @@ def _check_generator(name: str, config: Config) -> None:
         return
     init_default_scope('mmwsss')
     try:
-        TASK_UTILS.build(generator)
+        names = TASK_UTILS.build(generator).names
+        check_keep_scores(config.test_cfg.get('keep_scores', ()), names)
     except (ImportError, KeyError, TypeError, ValueError) as error:
-        raise UserInputError(f"stage '{name}': test_cfg.generator: {error}") from error
+        raise UserInputError(f"stage '{name}': test_cfg: {error}") from error
 
 
 def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ from mmwsss.pseudo_labels.backgrounds import (
     ConstantBackground,
     PowerBackground,
 )
-from mmwsss.pseudo_labels.generator import PseudoLabelGenerator, RefineJob
+from mmwsss.pseudo_labels.generator import PseudoLabelGenerator
+from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob
 from mmwsss.pseudo_labels.labelers import ArgmaxLabeler
 from mmwsss.pseudo_labels.normalizers import BoxNormalize, MaxNormalize
 from mmwsss.pseudo_labels.refiners import (
@@ -22,6 +23,7 @@ __all__ = [
     'BoxNormalize',
     'ConstantBackground',
     'DenseCRF',
+    'LabelMaps',
     'MaxNormalize',
     'PowerBackground',
     'PseudoLabelGenerator',

@@ -2,50 +2,18 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob, Refiner, Steps
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import BACKGROUND
 
 _ENTRY_KEYS = {'start', 'background', 'refiners'}
 _CAM_FIELDS = ('cams', 'cam_label')
-
-
-class Refiner(Protocol):
-    """Scores in, scores out; ``in_worker`` says that it needs nothing but scores and image."""
-
-    in_worker: bool
-    requires: tuple[str, ...]
-
-    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
-        """Refine scores (1+n, H, W)."""
-
-
-@dataclass(frozen=True)
-class RefineJob:
-    """A CPU-bound refinement that may run in another process; call it to run it.
-
-    Attributes:
-        refiner: Refiner with ``in_worker = True``.
-        scores: Background first, float32 (1+n, H, W).
-        image: Original image, RGB uint8 (H, W, 3).
-    """
-
-    refiner: Refiner
-    scores: np.ndarray
-    image: np.ndarray
-
-    def __call__(self) -> np.ndarray:
-        """Return the refined scores, float32 (1+n, H, W)."""
-        return self.refiner.refine(torch.from_numpy(self.scores), self.image, None).numpy()
-
-
-Steps = Generator[RefineJob, np.ndarray, dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -100,6 +68,7 @@ class PseudoLabelGenerator:
                 background=TASK_UTILS.build(background) if background else None,
                 refiners=tuple(TASK_UTILS.build(cfg) for cfg in entry.get('refiners', ())),
             )
+        self._groups = _groups(labels, self.labels)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,43 +113,79 @@ class PseudoLabelGenerator:
             try:
                 job = steps.send(refined)
             except StopIteration as finished:
-                return finished.value
+                return finished.value.labels
             refined = job()
 
     @torch.no_grad()
     def steps(self, sample: SegDataSample, image: np.ndarray) -> Steps:
         """As :meth:`generate`, but yield the jobs that may run elsewhere and be sent their results.
 
-        The labels are the value of the final ``StopIteration``.
+        The value of the final ``StopIteration`` is :class:`LabelMaps`.
         """
         size = image.shape[:2]
         _check_sample(sample, size, self.requires)
-        if len(sample.cam_label) == 0:
-            self._without_class += 1
-            return {name: np.full(size, BACKGROUND, dtype=np.uint8) for name in self.labels}
         cams = sample.cams.float()
+        if len(sample.cam_label) == 0:
+            return self._background_alone(cams, sample)
         if self.normalizer is not None:
             cams = self.normalizer.normalize(cams, sample)
         scores: dict[str, Tensor] = {}
-        for name, label in self.labels.items():
-            if label.start is None:
-                start = torch.cat([label.background.background(cams, sample), cams])
-            else:
-                start = scores[label.start]
-            scores[name] = yield from _refine(label.refiners, start, image, sample)
-        return {name: self.labeler(scores[name], sample).cpu().numpy() for name in self.labels}
+        for names in self._groups:
+            group = [self.labels[name] for name in names]
+            stacks = [
+                torch.cat([label.background.background(cams, sample), cams])
+                if label.start is None
+                else scores[label.start]
+                for label in group
+            ]
+            stacks = yield from _refine(group[0].refiners[:1], stacks, image, sample)
+            for name, label, stack in zip(names, group, stacks, strict=True):
+                refined = yield from _refine(label.refiners[1:], [stack], image, sample)
+                scores[name] = refined[0]
+        labels = {name: self.labeler(scores[name], sample).cpu().numpy() for name in self.labels}
+        return LabelMaps(labels, scores, sample.cam_label)
+
+    def _background_alone(self, cams: Tensor, sample: SegDataSample) -> LabelMaps:
+        self._without_class += 1
+        certain = cams.new_ones(1, *cams.shape[1:])
+        label = np.full(cams.shape[1:], BACKGROUND, dtype=np.uint8)
+        return LabelMaps(
+            {name: label.copy() for name in self.labels},
+            dict.fromkeys(self.labels, certain),
+            sample.cam_label,
+        )
 
 
 def _refine(
-    refiners: tuple[Refiner, ...], scores: Tensor, image: np.ndarray, sample: SegDataSample
-) -> Generator[RefineJob, np.ndarray, Tensor]:
+    refiners: tuple[Refiner, ...], stacks: list[Tensor], image: np.ndarray, sample: SegDataSample
+) -> Generator[RefineJob, tuple[np.ndarray, ...], list[Tensor]]:
+    """Refine several stacks of scores of one image in the same way."""
     for refiner in refiners:
         if refiner.in_worker:
-            refined = yield RefineJob(refiner, scores.cpu().numpy(), image)
-            scores = torch.from_numpy(refined).to(scores.device)
+            arrays = tuple(scores.cpu().numpy() for scores in stacks)
+            refined = yield RefineJob(refiner, arrays, image)
+            stacks = [
+                torch.from_numpy(new).to(old.device)
+                for new, old in zip(refined, stacks, strict=True)
+            ]
         else:
-            scores = refiner.refine(scores, image, sample)
-    return scores
+            stacks = [refiner.refine(scores, image, sample) for scores in stacks]
+    return stacks
+
+
+def _groups(entries: dict[str, dict], labels: dict[str, _Label]) -> list[list[str]]:
+    """Put neighbours together that start from a background and first run the same in a worker."""
+    groups: list[list[str]] = []
+    shared = None
+    for name, label in labels.items():
+        in_worker = label.start is None and label.refiners and label.refiners[0].in_worker
+        first = entries[name]['refiners'][0] if in_worker else None
+        if first is not None and first == shared:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+        shared = first
+    return groups
 
 
 def _check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) -> None:

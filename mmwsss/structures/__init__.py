@@ -10,6 +10,7 @@ from mmwsss.structures.labels import (
     to_class_index,
     to_seg_label,
 )
+from mmwsss.structures.score_files import is_valid_scores, read_scores, write_scores
 
 __all__ = [
     'BACKGROUND',
@@ -17,8 +18,11 @@ __all__ = [
     'CAMOutputs',
     'Pooled',
     'UserInputError',
+    'is_valid_scores',
     'multi_hot',
+    'read_scores',
     'seg_map_from_scores',
     'to_class_index',
     'to_seg_label',
+    'write_scores',
 ]

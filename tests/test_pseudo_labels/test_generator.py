@@ -38,14 +38,14 @@ def test_whole_chain_matches_the_oracle(box_generator, oracle_image, index):
     image, sample = oracle_image(index)
     steps = box_generator.steps(sample, image['image'])
     job = next(steps)
-    np.testing.assert_allclose(job.scores, image['unary'], rtol=0, atol=5e-6)
-    refined = job()
+    np.testing.assert_allclose(job.stacks[0], image['unary'], rtol=0, atol=5e-6)
+    (refined,) = job()
     difference = np.abs(refined - image['crf'].astype(np.float32))
     assert difference.max() < 2e-3
     assert difference.mean() < 2e-4
     with pytest.raises(StopIteration) as finished:
-        steps.send(refined)
-    labels = finished.value.value
+        steps.send((refined,))
+    labels = finished.value.value.labels
     assert (labels['Y_crf'] != image['y_crf']).mean() <= 1e-3
     assert (labels['Y_ret'] != image['y_ret']).mean() <= 1e-3
 
@@ -90,7 +90,7 @@ def test_image_without_a_class_is_background_without_a_job(box_generator, random
     steps = box_generator.steps(random_sample([], []), IMAGE)
     with pytest.raises(StopIteration) as finished:
         next(steps)
-    for label in finished.value.value.values():
+    for label in finished.value.value.labels.values():
         assert label.shape == SIZE
         assert not label.any()
     assert box_generator.counts['without_class'] == 1
@@ -123,11 +123,11 @@ def test_result_sent_back_replaces_the_scores(random_sample):
     )
     steps = generator.steps(sample, IMAGE)
     job = next(steps)
-    sent = np.zeros_like(job.scores)
+    sent = np.zeros_like(job.stacks[0])
     sent[1, :, 5] = 1
     with pytest.raises(StopIteration) as finished:
-        steps.send(sent)
-    label = finished.value.value['only']
+        steps.send((sent,))
+    label = finished.value.value.labels['only']
     assert np.unique(label[:, 5]).tolist() == [4]
     assert not np.delete(label, 5, axis=1).any()
 
@@ -147,7 +147,7 @@ def test_job_survives_pickling(box_generator, random_sample):
     job = next(box_generator.steps(random_sample([[2, 2, 12, 12]], [3]), IMAGE))
     assert isinstance(job, RefineJob)
     copied = pickle.loads(pickle.dumps(job))
-    assert_close(torch.from_numpy(copied()), torch.from_numpy(job()))
+    assert_close(torch.from_numpy(copied()[0]), torch.from_numpy(job()[0]))
 
 
 def test_requires_is_the_union_of_the_parts(box_generator):

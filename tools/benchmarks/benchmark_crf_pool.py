@@ -30,13 +30,13 @@ def make_jobs(num_images: int, num_labels: int, noise: float) -> list[RefineJob]
         colors += noise * torch.randn(3, *SIZE, generator=generator)
         image = colors.clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
         scores = upsample(3 * torch.rand(num_labels, 12, 16, generator=generator), SIZE)
-        jobs.append(RefineJob(refiner, scores.softmax(dim=0).numpy(), image))
+        jobs.append(RefineJob(refiner, (scores.softmax(dim=0).numpy(),), image))
     return jobs
 
 
 def timed(job: RefineJob) -> tuple[np.ndarray, float]:
     start = time.process_time()
-    return job(), time.process_time() - start
+    return job()[0], time.process_time() - start
 
 
 def run(pool: RefinePool, jobs: list[RefineJob]) -> tuple[list[np.ndarray], float, float]:

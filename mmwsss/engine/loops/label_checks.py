@@ -29,6 +29,16 @@ def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
         )
 
 
+def check_keep_scores(keep_scores: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Refuse to keep the scores of labels that are not made."""
+    unknown = [name for name in keep_scores if name not in names]
+    if unknown:
+        raise UserInputError(
+            f'keep_scores={keep_scores!r} names {unknown}, but the labels are {list(names)}. Give '
+            'a tuple of their names.'
+        )
+
+
 def check_no_mask(sample: SegDataSample) -> None:
     """True masks are for the evaluation of the finished files; no part may see one."""
     if 'gt_sem_seg' in sample:

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from mmwsss.structures.atomic_files import write_atomically
+
 _CHUNK = 'mmwsss'
 _HASH_BLOCK = 1 << 20
 
@@ -31,14 +33,6 @@ def file_hash(path: str | os.PathLike) -> str:
         while block := file.read(_HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()[:16]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mmengine
-import numpy as np
 import torch
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.model import BaseTTAModel, is_model_wrapper
@@ -17,16 +16,16 @@ from mmengine.runner import BaseLoop, Runner
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
+    check_keep_scores,
     check_no_mask,
     check_supervision,
 )
 from mmwsss.engine.loops.label_files import (
     file_hash,
     fingerprint,
-    is_valid_label,
     write_json,
-    write_label,
 )
+from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.evaluation.label_folder import evaluate_label_folder
@@ -50,19 +49,25 @@ class PseudoLabelLoop(BaseLoop):
     """Predict CAMs, refine them and write one palette PNG an image and label name.
 
     Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
-    them. A label that is there, complete and made by the same settings is skipped, so that a run
-    that was killed goes on where it stopped and ends with the same files. CPU-bound refiners run in
-    a process pool while the network goes on with the next images; several ranks share the images.
-    Hooks are called before and after the whole run, not for every image: the loop shows its own
-    progress.
+    them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
+    :mod:`mmwsss.structures.score_files`. Files that are there, complete and made by the same
+    settings are skipped, so that a run that was killed goes on where it stopped and ends with the
+    same files. CPU-bound refiners run in a process pool while the network goes on with the next
+    images; several ranks share the images. Hooks are called before and after the whole run, not for
+    every image: the loop shows its own progress.
 
     Args:
         runner: The runner.
         dataloader: Config of the data loader (batch size 1), over the images to label.
         generator: Config of the :class:`PseudoLabelGenerator`.
         out_dir: Folder to write to; ``<work_dir>/labels`` by default.
+        keep_scores: Names of labels whose scores are written as well, for a later stage.
         num_workers: Processes for CPU-bound refiners; 0 runs them in this process.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
+
+    Raises:
+        UserInputError: If there is no label of a name in ``keep_scores``, no trained classifier, or
+            the generator needs what the data set does not have.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class PseudoLabelLoop(BaseLoop):
         generator: dict,
         *,
         out_dir: str | None = None,
+        keep_scores: tuple[str, ...] = (),
         num_workers: int = 2,
         evaluator: object = None,
     ) -> None:
@@ -83,7 +89,14 @@ class PseudoLabelLoop(BaseLoop):
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
         self.num_workers = num_workers
         check_supervision(dataset, self.generator.requires)
-        self.stamp = fingerprint(_settings(runner, dataloader, generator))
+        check_keep_scores(keep_scores, self.generator.names)
+        self.store = LabelStore(
+            self.out_dir,
+            self.generator.names,
+            tuple(keep_scores),
+            dataset.metainfo['palette'],
+            fingerprint(_settings(runner, dataloader, generator)),
+        )
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
@@ -92,25 +105,16 @@ class PseudoLabelLoop(BaseLoop):
             dataset.get_subset_(self.todo)
         super().__init__(runner, {**dataloader, 'dataset': dataset})
 
-    def _paths(self, img_id: str) -> dict[str, Path]:
-        return {name: self.out_dir / name / f'{img_id}.png' for name in self.generator.names}
-
     @property
     def outputs(self) -> dict[str, str]:
-        """Absolute folder of every label name."""
-        return {name: str(self.out_dir / name) for name in self.generator.names}
+        """Absolute folder of every label name and of every ``<label name>_scores``."""
+        return {**self.store.label_folders, **self.store.score_folders}
 
     def _unfinished(self) -> list[int]:
-        """Find the images without valid labels; all ranks get the answer of the first."""
-        todo = [
-            [
-                i
-                for i, img_id in enumerate(self.ids)
-                if not all(is_valid_label(p, self.stamp) for p in self._paths(img_id).values())
-            ]
-            if is_main_process()
-            else None
-        ]
+        """Find the images without valid files; all ranks get the answer of the first."""
+        todo: list[list[int] | None] = [None]
+        if is_main_process():
+            todo = [[i for i, img_id in enumerate(self.ids) if not self.store.is_done(img_id)]]
         broadcast_object_list(todo)
         return todo[0]
 
@@ -173,16 +177,14 @@ class PseudoLabelLoop(BaseLoop):
                 self._advance(task, task.future.result(), pool, pending)
 
     def _advance(
-        self, task: _Task, result: np.ndarray | None, pool: RefinePool, pending: list[_Task]
+        self, task: _Task, result: tuple | None, pool: RefinePool, pending: list[_Task]
     ) -> None:
         """Run an image's steps up to its next job in the pool, or write its labels."""
         try:
             with torch.no_grad():
                 job = task.steps.send(result)
         except StopIteration as finished:
-            paths = self._paths(task.img_id)
-            for name, label in finished.value.items():
-                write_label(paths[name], label, self.metainfo['palette'], self.stamp)
+            self.store.write(task.img_id, finished.value)
             return
         task.future = pool.submit(job)
         pending.append(task)
@@ -191,7 +193,7 @@ class PseudoLabelLoop(BaseLoop):
         """Compare the labels with true masks, if the data set lists them."""
         metrics: dict[str, float] = {}
         if self.masks and is_main_process():
-            for name, folder in self.outputs.items():
+            for name, folder in self.store.label_folders.items():
                 quality = evaluate_label_folder(
                     folder, self.masks, classes=self.metainfo['classes'], split=self.split
                 )
@@ -215,9 +217,10 @@ class PseudoLabelLoop(BaseLoop):
         write_json(
             self.out_dir / 'manifest.json',
             dict(
-                fingerprint=self.stamp,
+                fingerprint=self.store.stamp,
                 complete=complete,
                 labels=list(self.generator.names),
+                scores=list(self.store.scores_of),
                 split=self.split,
                 count=len(self.ids),
                 checkpoint=str(load_from) if load_from else None,

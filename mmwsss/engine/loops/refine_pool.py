@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 import torch
 
-Job = Callable[[], np.ndarray]
+Job = Callable[[], tuple[np.ndarray, ...]]
 
 
 class RefinePool:

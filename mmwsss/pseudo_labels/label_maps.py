@@ -1,0 +1,63 @@
+"""What a generator of pseudo labels hands out: jobs on the way, label maps at the end."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+
+class Refiner(Protocol):
+    """Scores in, scores out; ``in_worker`` says that it needs nothing but scores and image."""
+
+    in_worker: bool
+    requires: tuple[str, ...]
+
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
+        """Refine scores (1+n, H, W)."""
+
+
+@dataclass(frozen=True)
+class RefineJob:
+    """A CPU-bound refinement that may run in another process; call it to run it.
+
+    It carries the scores of all labels that begin with the same refinement of the same image, so
+    that what depends on the image alone (the lattice of a CRF) is made once.
+
+    Attributes:
+        refiner: Refiner with ``in_worker = True``.
+        stacks: Scores of each label, background first, float32 (1+n, H, W).
+        image: Original image, RGB uint8 (H, W, 3).
+    """
+
+    refiner: Refiner
+    stacks: tuple[np.ndarray, ...]
+    image: np.ndarray
+
+    def __call__(self) -> tuple[np.ndarray, ...]:
+        """Return the refined scores of each label, float32 (1+n, H, W)."""
+        return tuple(
+            self.refiner.refine(torch.from_numpy(scores), self.image, None).numpy()
+            for scores in self.stacks
+        )
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """What a generator makes of one image.
+
+    Attributes:
+        labels: Label map uint8 (H, W) of each name.
+        scores: Scores (1+n, H, W) behind each label map, background first.
+        classes: Class index of each row of the scores after the first, (n,).
+    """
+
+    labels: dict[str, np.ndarray]
+    scores: dict[str, Tensor]
+    classes: Tensor
+
+
+Steps = Generator[RefineJob, tuple[np.ndarray, ...], LabelMaps]

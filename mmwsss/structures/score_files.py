@@ -1,0 +1,114 @@
+"""Scores of an image on disk: compressed npz files that any program can read and write.
+
+======================  =====================  ==================================================
+``scores``              float16 (1+n, H, W)    background first, then the classes; finite
+``classes``             int64 (n,)             class index 0..K-1 of each row after the first
+``fingerprint``         str                    of the settings that made them; optional for reading
+======================  =====================  ==================================================
+"""
+
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from mmwsss.structures.atomic_files import write_atomically
+from mmwsss.structures.errors import UserInputError
+
+_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def write_scores(path: Path, scores: np.ndarray, classes: np.ndarray, stamp: str) -> None:
+    """Write scores as float16, atomically.
+
+    Args:
+        path: Where to write.
+        scores: Background first, (1+n, H, W).
+        classes: Class index of each row after the first, (n,).
+        stamp: Fingerprint of the settings that made the scores.
+
+    Raises:
+        ValueError: If a score is not finite, or too large for float16.
+    """
+    with np.errstate(over='ignore'):  # becomes infinite and is refused below
+        halves = scores.astype(np.float16)
+    if not np.isfinite(halves).all():
+        raise ValueError(
+            f'{path}: scores to keep must be finite and below 65504, got {scores.min()} to '
+            f'{scores.max()}. Check the class activation maps of this image, and give the '
+            'generator a `normalize`.'
+        )
+    buffer = BytesIO()
+    np.savez_compressed(
+        buffer, scores=halves, classes=classes.astype(np.int64), fingerprint=np.array(stamp)
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read scores and their classes.
+
+    Returns:
+        Scores as stored (float16 by :func:`write_scores`), background first, (1+n, H, W), and the
+        class index of each row after the first, int64 (n,).
+
+    Raises:
+        UserInputError: If the file is missing, damaged, no score file, or has a score that is not
+            finite.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            scores, classes = np.asarray(file['scores']), np.asarray(file['classes'])
+    except FileNotFoundError as error:
+        raise UserInputError(
+            f'The score file {str(path)!r} does not exist. Name its label in `keep_scores` of the '
+            'PseudoLabelLoop, finish making the labels, and check the folder in the config.'
+        ) from error
+    except (KeyError, AttributeError, TypeError) as error:  # another npz, or a bare npy
+        raise UserInputError(
+            f'{path} is no score file: expected an npz with `scores` and `classes`.'
+        ) from error
+    except _DAMAGE as error:
+        raise UserInputError(
+            f'The score file {str(path)!r} cannot be read: {error}. Delete it and run the stage '
+            'that made it again; what is complete is skipped.'
+        ) from error
+    _check(path, scores, classes)
+    return scores, classes.astype(np.int64)
+
+
+def is_valid_scores(path: Path, stamp: str) -> bool:
+    """Say whether a complete score file with this fingerprint lies at the path.
+
+    The list of a zip's contents stands at its end, so a file that was cut off does not open. The
+    scores themselves are not read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            complete = {'scores', 'classes', 'fingerprint'} <= set(file.files)
+            return complete and str(file['fingerprint']) == stamp
+    except (*_DAMAGE, AttributeError, TypeError):
+        return False
+
+
+def _check(path: str | Path, scores: np.ndarray, classes: np.ndarray) -> None:
+    fits = (
+        scores.ndim == 3
+        and scores.dtype.kind == 'f'
+        and classes.shape == (len(scores) - 1,)
+        and (classes.dtype.kind in 'iu' or len(classes) == 0)
+        and len(np.unique(classes)) == len(classes)
+        and (classes >= 0).all()
+    )
+    if not fits:
+        raise UserInputError(
+            f'{path}: expected floats `scores` (1+n, H, W) and different class indices from 0 '
+            f'`classes` (n,), got {scores.dtype} {scores.shape} and {classes.dtype} '
+            f'{classes.tolist()}.'
+        )
+    if not np.isfinite(scores).all():
+        raise UserInputError(
+            f'{path}: a score is NaN or infinite. Delete this file and make it again.'
+        )
