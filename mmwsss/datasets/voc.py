@@ -12,7 +12,13 @@ from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError
 
 _FOLDERS = {'img_path': 'JPEGImages', 'ann_path': 'Annotations'}
-_MAPS = ('seg_map_path', 'aux_seg_map_path')
+# Files made from the images, or true masks, and what they are called in messages.
+_MADE = {
+    'seg_map_path': 'label maps',
+    'aux_seg_map_path': 'label maps',
+    'foreground_score_path': 'score files',
+    'background_score_path': 'score files',
+}
 
 
 @DATASETS.register_module()
@@ -29,7 +35,8 @@ class VOCWeakDataset(BaseSegDataset):
 
     With ``data_prefix['seg_map_path']`` it has ``seg_map_path``: pseudo labels for training, true
     masks for evaluation. ``data_prefix['aux_seg_map_path']`` adds ``aux_seg_map_path``, a second
-    pseudo label.
+    pseudo label. ``data_prefix['foreground_score_path']`` and ``['background_score_path']`` add the
+    score files of the same names, for :class:`~mmwsss.datasets.transforms.LoadConfidentScores`.
 
     The first class is the background; the others are the foreground classes 0..K-1. A subset of
     the data set's class names selects classes: objects of the others are left out, so they count as
@@ -44,10 +51,12 @@ class VOCWeakDataset(BaseSegDataset):
         missing_annotation: What to do with images that have no XML file or no entry in
             ``label_file``: leave them out with one counted warning, keep them as images without
             any object, or stop. An XML file without objects is an image without objects.
-        missing_seg_map: Whether images without a label map stop the start or are left out.
+        missing_seg_map: Whether images without a label map or score file stop the start or are left
+            out.
         keep_difficult: Use objects marked ``difficult``, as published box-supervised methods do.
         data_prefix: Folders below ``data_root``: ``img_path`` (default ``JPEGImages``),
-            ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``.
+            ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``,
+            ``foreground_score_path``, ``background_score_path``.
         **base: Options of :class:`mmseg.datasets.BaseSegDataset` (``data_root``, ``metainfo``,
             ``pipeline``, ``test_mode``, ``indices``, ...).
 
@@ -110,14 +119,14 @@ class VOCWeakDataset(BaseSegDataset):
         read_label = self._label_reader(notes)
         ids = read_image_ids(self.ann_file) if self.ann_file else read_label.image_ids
         self._without_file(ids, 'img_path', self.img_suffix)
-        lacking = set()
-        for prefix in _MAPS:
-            if prefix in self.data_prefix:
-                lacking |= self._without_file(ids, prefix, self.seg_map_suffix)
+        lacking = {}
+        for prefix, suffix in self._made.items():
+            absent = self._without_file(ids, prefix, suffix)
+            lacking.update(dict.fromkeys(absent, _MADE[prefix]))
         entries = []
         for img_id in ids:
             if img_id in lacking:
-                notes.add('images without a label map are left out', img_id)
+                notes.add(f'images without {lacking[img_id]} are left out', img_id)
                 continue
             label = {} if read_label is None else read_label(img_id)
             if label is None:
@@ -160,15 +169,20 @@ class VOCWeakDataset(BaseSegDataset):
             notes=notes,
         )
 
+    @property
+    def _made(self) -> dict[str, str]:
+        """Suffix of the files below each folder of label maps and scores."""
+        suffixes = {'label maps': self.seg_map_suffix, 'score files': '.npz'}
+        return {prefix: suffixes[_MADE[prefix]] for prefix in _MADE if prefix in self.data_prefix}
+
     def _without_file(self, ids: list[str], prefix: str, suffix: str) -> set[str]:
         """Return the ids without a file, if they may be left out."""
         folder = self.data_prefix[prefix]
         present = _files_below(folder, {os.path.dirname(img_id) for img_id in ids})
         lacking = [img_id for img_id in ids if img_id + suffix not in present]
-        if lacking and (prefix not in _MAPS or self.missing_seg_map == 'error'):
-            kind, remedy = 'images', ''
-            if prefix in _MAPS:
-                kind = 'label maps'
+        if lacking and (prefix not in _MADE or self.missing_seg_map == 'error'):
+            kind, remedy = _MADE.get(prefix, 'images'), ''
+            if prefix in _MADE:
                 remedy = ", finish making them, or leave such images out by missing_seg_map='skip'"
             raise UserInputError(
                 f'{folder!r} lacks {len(lacking)} of {len(ids)} {kind}, the first is '
@@ -198,10 +212,8 @@ class VOCWeakDataset(BaseSegDataset):
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
-        for prefix in _MAPS:
-            if prefix in self.data_prefix:
-                folder = self.data_prefix[prefix]
-                entry[prefix] = os.path.join(folder, img_id + self.seg_map_suffix)
+        for prefix, suffix in self._made.items():
+            entry[prefix] = os.path.join(self.data_prefix[prefix], img_id + suffix)
         return entry
 
 

@@ -232,7 +232,7 @@ def test_images_without_pseudo_label_can_be_left_out(two, pseudo, notes):
         two, supervision=None, data_prefix={'seg_map_path': pseudo}, missing_seg_map='skip'
     )
     assert [entry['img_id'] for entry in entries(dataset)] == ['b']
-    assert notes == ['1 images without a label map are left out (first: a).']
+    assert notes == ['1 images without label maps are left out (first: a).']
 
 
 def test_ids_may_lie_in_subfolders(two):

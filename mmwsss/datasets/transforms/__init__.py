@@ -1,5 +1,6 @@
 """Transforms that know weak labels."""
 
+from mmwsss.datasets.transforms.affinity_labels import AffinityLabels, LoadConfidentScores
 from mmwsss.datasets.transforms.color_jitter import BrightnessContrastSaturation
 from mmwsss.datasets.transforms.formatting import PackWeakInputs
 from mmwsss.datasets.transforms.loading import (
@@ -15,7 +16,9 @@ from mmwsss.datasets.transforms.place_random_crop import PlaceRandomCrop, place
 from mmwsss.datasets.transforms.rescaling import RandomBoxScale, RandomLongSide, rescale
 
 __all__ = [
+    'AffinityLabels',
     'BrightnessContrastSaturation',
+    'LoadConfidentScores',
     'LoadImage',
     'LoadPseudoLabels',
     'LoadWeakAnnotations',

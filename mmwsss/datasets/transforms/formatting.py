@@ -32,7 +32,8 @@ class PackWeakInputs(PackSegInputs):
       classes of the boxes left after cropping, with tags the tags of the whole image;
     - ``gt_instances`` with ``bboxes`` float (m, 4) and ``labels`` (m,), in annotation order;
     - ``background_mask`` uint8 (1, H, W);
-    - ``gt_sem_seg_aux`` (1, H, W) from ``gt_seg_map_aux``.
+    - ``gt_sem_seg_aux`` (1, H, W) from ``gt_seg_map_aux``;
+    - ``affinity_label`` uint8 (1, h, w) on the grid of an affinity network.
 
     Args:
         meta_keys: Keys of the results kept as meta information of the sample.
@@ -57,6 +58,8 @@ class PackWeakInputs(PackSegInputs):
             sample.gt_score = multi_hot(sample.gt_label, results['num_classes'])
         if 'background_mask' in results:
             sample.background_mask = _pixel_data(results['background_mask'])
+        if 'affinity_label' in results:
+            sample.affinity_label = _pixel_data(results['affinity_label'])
         if 'gt_seg_map_aux' in results:
             sample.gt_sem_seg_aux = _pixel_data(results['gt_seg_map_aux'].astype(np.int64))
         return packed

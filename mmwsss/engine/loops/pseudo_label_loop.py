@@ -4,13 +4,10 @@ import os
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import mmengine
 import torch
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from mmwsss.datasets.transforms.loading import read_image
@@ -25,14 +22,12 @@ from mmwsss.engine.loops.label_files import (
     fingerprint,
     write_json,
 )
+from mmwsss.engine.loops.label_settings import base_model, label_settings, package_versions
 from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.evaluation.label_folder import evaluate_label_folder
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
-from mmwsss.version import __version__
-
-_PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 
 
 @dataclass
@@ -95,7 +90,7 @@ class PseudoLabelLoop(BaseLoop):
             self.generator.names,
             tuple(keep_scores),
             dataset.metainfo['palette'],
-            fingerprint(_settings(runner, dataloader, generator)),
+            fingerprint(label_settings(runner, dataloader, generator)),
         )
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
@@ -123,7 +118,7 @@ class PseudoLabelLoop(BaseLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        _base_model(self.runner.model).keep = frozenset(
+        base_model(self.runner.model).keep = frozenset(
             {'feats', 'class_weights'} & set(self.generator.requires)
         )
         skipped = len(self.ids) - len(self.todo)
@@ -225,36 +220,6 @@ class PseudoLabelLoop(BaseLoop):
                 count=len(self.ids),
                 checkpoint=str(load_from) if load_from else None,
                 checkpoint_hash=file_hash(load_from) if load_from else None,
-                versions=_versions(),
+                versions=package_versions(),
             ),
         )
-
-
-def _settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
-    """Collect what decides the content of a label: not where data lie, nor which images."""
-    load_from = runner.cfg.get('load_from')
-    dataset = dataloader['dataset']
-    indifferent = ('data_root', 'data_prefix', 'ann_file', 'label_file', 'missing_annotation')
-    return dict(
-        model=runner.cfg.model,
-        dataset={key: value for key, value in dataset.items() if key not in indifferent},
-        generator=generator,
-        checkpoint=file_hash(load_from) if load_from else None,
-    )
-
-
-def _versions() -> dict[str, str]:
-    found = {'mmwsss': __version__, 'mmengine': mmengine.__version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = 'not installed'
-    return found
-
-
-def _base_model(model: torch.nn.Module) -> torch.nn.Module:
-    """Unwrap a data-parallel or test-time-augmentation wrapper."""
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model

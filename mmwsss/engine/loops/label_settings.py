@@ -1,0 +1,54 @@
+"""What decides the content of labels, and what is noted about it."""
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+
+import mmengine
+import torch
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+
+from mmwsss.engine.loops.label_files import file_hash
+from mmwsss.version import __version__
+
+_PACKAGES = ('torch', 'numpy', 'pydensecrf2')
+
+
+def label_settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
+    """Collect what decides the content of a label: not where data lie, nor which images."""
+    load_from = runner.cfg.get('load_from')
+    dataset = dataloader['dataset']
+    indifferent = ('data_root', 'data_prefix', 'ann_file', 'label_file', 'missing_annotation')
+    return dict(
+        model=_model_settings(runner),
+        dataset={key: value for key, value in dataset.items() if key not in indifferent},
+        generator=generator,
+        checkpoint=file_hash(load_from) if load_from else None,
+    )
+
+
+def _model_settings(runner: Runner) -> dict:
+    """Take stored maps by the settings that made them and not by where they lie."""
+    settings, model = dict(runner.cfg.model), base_model(runner.model)
+    for manifest in getattr(model, 'files', ()):
+        stamp = json.loads(manifest.read_text()).get('fingerprint')
+        settings['folder'] = [model.folder.name, stamp]
+    return settings
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that labels depend on."""
+    found = {'mmwsss': __version__, 'mmengine': mmengine.__version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = 'not installed'
+    return found
+
+
+def base_model(model: torch.nn.Module) -> torch.nn.Module:
+    """Unwrap a data-parallel or test-time-augmentation wrapper."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model

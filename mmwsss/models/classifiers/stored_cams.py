@@ -1,0 +1,77 @@
+"""Class activation maps from files: seeds that were made once, used without their network."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.models.classifiers.cam_classifier import annotations_to_original
+from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError, read_scores
+
+
+@MODELS.register_module()
+class StoredCAMs(BaseModel):
+    """Class activation maps read from ``<folder>/<img_id>.npz``.
+
+    A model in form only, so that stored seeds go through the same loop, refiners and evaluation as
+    those of a network. The files are those of ``keep_scores`` of a
+    :class:`~mmwsss.engine.loops.PseudoLabelLoop`, or of any program that writes the same form
+    (:mod:`mmwsss.structures.score_files`); their background score is not used.
+
+    Args:
+        folder: Folder of the score files.
+
+    Raises:
+        UserInputError: When an image is predicted whose file is missing or damaged, has not the
+            size of the image, or has other classes than the image's label.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The manifest that says what made the folder, if there is one."""
+        manifest = self.folder.parent / 'manifest.json'
+        return (manifest,) if manifest.is_file() else ()
+
+    def forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample], mode: str = 'predict'
+    ) -> list[SegDataSample]:
+        """Fill each sample with ``cams`` and ``cam_label``; there is nothing to train."""
+        if mode != 'predict':
+            raise ValueError(f"StoredCAMs has only mode 'predict', got {mode!r}.")
+        device = self.data_preprocessor.device
+        for sample in data_samples:
+            annotations_to_original(sample)
+            path = self.folder / f'{sample.img_id}.npz'
+            scores, classes = read_scores(path)
+            _check_fit(path, scores.shape[1:], classes.tolist(), sample)
+            sample.cam_label = torch.from_numpy(classes).to(device)
+            sample.cams = torch.from_numpy(scores[1:].astype(np.float32)).to(device)
+        return data_samples
+
+
+def _check_fit(
+    path: Path, size: tuple[int, ...], classes: list[int], sample: SegDataSample
+) -> None:
+    if size != tuple(sample.ori_shape):
+        raise UserInputError(
+            f'{path}: the scores are {size[0]}x{size[1]}, the image {sample.img_path} is '
+            f'{sample.ori_shape[0]}x{sample.ori_shape[1]} (height x width). Make the scores again '
+            'from the same images.'
+        )
+    if 'gt_label' not in sample:
+        return
+    present = sample.gt_label.tolist()
+    if set(classes) != set(present):
+        raise UserInputError(
+            f'{path} has scores of the classes {sorted(classes)}, but the label of the image says '
+            f'{sorted(present)} (class indices from 0). Make the scores again with these labels, '
+            'or leave LoadWeakAnnotations out to take the classes of the file.'
+        )
