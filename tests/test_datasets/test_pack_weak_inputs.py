@@ -51,6 +51,12 @@ def test_no_box_left_means_no_class():
     assert sample.gt_instances.bboxes.shape == (0, 4)
 
 
+def test_an_affinity_label_keeps_its_own_grid():
+    _, sample = pack(affinity_label=np.array([[0, 5, 255], [1, 1, 1]], dtype=np.uint8))
+    assert sample.affinity_label.data.dtype == torch.uint8
+    assert sample.affinity_label.data.tolist() == [[[0, 5, 255], [1, 1, 1]]]
+
+
 def test_tags_are_those_of_the_image():
     _, sample = pack(gt_label=np.array([0, 3]))
     assert sample.gt_label.tolist() == [0, 3]

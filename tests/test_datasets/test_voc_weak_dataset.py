@@ -235,6 +235,18 @@ def test_images_without_pseudo_label_can_be_left_out(two, pseudo, notes):
     assert notes == ['1 images without label maps are left out (first: a).']
 
 
+@pytest.mark.parametrize('key', ['foreground_score_path', 'background_score_path'])
+def test_score_files_are_listed_and_looked_for_like_label_maps(two, tmp_path, notes, key):
+    (tmp_path / 'low_scores').mkdir()
+    (tmp_path / 'low_scores/b.npz').touch()
+    options = dict(supervision=None, data_prefix={key: str(tmp_path / 'low_scores')})
+    with pytest.raises(UserInputError, match=r"scores' lacks 1 of 2 score files.*'a\.npz'.*skip"):
+        build(two, **options)
+    (b,) = entries(build(two, missing_seg_map='skip', **options))
+    assert b[key] == str(tmp_path / 'low_scores/b.npz')
+    assert notes == ['1 images without score files are left out (first: a).']
+
+
 def test_ids_may_lie_in_subfolders(two):
     for folder, suffix in (('JPEGImages', 'jpg'), ('Annotations', 'xml')):
         (two.root / folder / 'sub').mkdir()
