@@ -35,6 +35,7 @@ class CAMOutputs:
         logits: Class logits of the pooled regions, (R, K) or (R, 1+K).
         targets: Targets of the regions; None when no weak label was given.
         parts: Named by-products, e.g. ``threshold_map`` or ``gated_map``.
+        images: The normalised network input (B, 3, H, W), where a classifier made the outputs.
     """
 
     feats: Tensor
@@ -42,3 +43,4 @@ class CAMOutputs:
     logits: Tensor
     targets: Tensor | None = None
     parts: dict[str, Tensor] = field(default_factory=dict)
+    images: Tensor | None = None

@@ -1,5 +1,6 @@
 """Hooks."""
 
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
+from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
 
-__all__ = ['ChannelsLastHook']
+__all__ = ['ChannelsLastHook', 'StartObjectiveHook']

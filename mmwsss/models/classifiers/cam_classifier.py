@@ -1,5 +1,7 @@
 """Classifier from weak labels whose class scores, position by position, are the CAMs."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
@@ -75,7 +77,7 @@ class CAMClassifier(BaseModel):
         feats = self.backbone(images)
         if self.neck is not None:
             feats = self.neck(feats)
-        return self.head(feats, data_samples)
+        return replace(self.head(feats, data_samples), images=images)
 
     def forward(
         self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
@@ -88,10 +90,12 @@ class CAMClassifier(BaseModel):
         return self.encode(inputs, data_samples)
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
-        """Sum the objectives' losses on one batch."""
+        """Sum the losses of the objectives on one batch; one with ``enabled`` False is left out."""
         outputs = self.encode(inputs, data_samples)
         losses: dict[str, Tensor] = {}
         for objective in self.objectives:
+            if not getattr(objective, 'enabled', True):
+                continue
             losses.update(
                 objective(outputs, data_samples, lambda images: self.encode(images, data_samples))
             )

@@ -1,0 +1,58 @@
+"""Starts an objective of a classifier later than the training."""
+
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmwsss.registry import HOOKS
+from mmwsss.structures import UserInputError
+
+
+@HOOKS.register_module()
+class StartObjectiveHook(Hook):
+    """Leave an objective out of the loss before an iteration, the warm-up.
+
+    Whether it is enabled follows from ``runner.iter`` alone, so a resumed run goes on exactly. An
+    objective that is not enabled is not called: it runs no second forward pass.
+
+    Args:
+        objective: Type of the objective, as the config of the model names it.
+        begin: First iteration, counted from 0, in which it takes part.
+
+    Raises:
+        UserInputError: The model has no such objective, or no other one to learn from before.
+    """
+
+    def __init__(self, objective: str, begin: int) -> None:
+        self.objective = objective
+        self.begin = begin
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that the model has the objective."""
+        names = {type(objective).__name__ for objective in _objectives(runner)}
+        if self.objective not in names:
+            raise UserInputError(
+                f'StartObjectiveHook: the model has no objective {self.objective!r}, only '
+                f'{sorted(names)}. Correct `objective` in `custom_hooks`, or add it to '
+                '`model.objectives`.'
+            )
+        if self.begin > 0 and len(names) == 1:
+            raise UserInputError(
+                f'StartObjectiveHook: nothing is learnt before iteration {self.begin}, because '
+                f'{self.objective!r} is the only objective. Set `begin` to 0 or add another.'
+            )
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
+    ) -> None:
+        """Enable the objective from ``begin`` on."""
+        for objective in _objectives(runner):
+            if type(objective).__name__ == self.objective:
+                objective.enabled = runner.iter >= self.begin
+
+
+def _objectives(runner: Runner) -> list[nn.Module]:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return list(getattr(model, 'objectives', []))

@@ -1,0 +1,72 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmseg.structures import SegDataSample
+from torch import nn
+
+from mmwsss.registry import HOOKS, MODELS
+from mmwsss.structures import UserInputError
+
+
+class MultiLabelSoftMargin(nn.Module):
+    pass
+
+
+class ErasingTriplet(nn.Module):
+    pass
+
+
+def runner_at(iteration, *objectives):
+    model = SimpleNamespace(objectives=list(objectives))
+    return SimpleNamespace(model=model, iter=iteration)
+
+
+def hook(begin=3):
+    return HOOKS.build(dict(type='StartObjectiveHook', objective='ErasingTriplet', begin=begin))
+
+
+@pytest.mark.parametrize(('iteration', 'enabled'), [(0, False), (2, False), (3, True), (9, True)])
+def test_whether_an_objective_is_enabled_follows_from_the_iteration_alone(iteration, enabled):
+    # A fresh hook, as after resuming.
+    triplet = ErasingTriplet()
+    hook().before_train_iter(runner_at(iteration, triplet), 0)
+    assert triplet.enabled is enabled
+
+
+def test_other_objectives_are_left_alone():
+    other = MultiLabelSoftMargin()
+    hook().before_train_iter(runner_at(0, other, ErasingTriplet()), 0)
+    assert not hasattr(other, 'enabled')
+
+
+def test_an_objective_that_the_model_lacks_is_named_before_the_training():
+    with pytest.raises(UserInputError, match=r"no objective 'ErasingTriplet'.*MultiLabelSoftM"):
+        hook().before_train(runner_at(0, MultiLabelSoftMargin()))
+
+
+def test_the_only_objective_cannot_start_later():
+    with pytest.raises(UserInputError, match='only objective'):
+        hook().before_train(runner_at(0, ErasingTriplet()))
+    hook(begin=0).before_train(runner_at(0, ErasingTriplet()))
+
+
+def test_a_disabled_objective_is_not_called_by_the_classifier(monkeypatch):
+    model = MODELS.build(
+        dict(
+            type='CAMClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=4),
+            head=dict(
+                type='CAMHead',
+                in_channels=32,
+                num_classes=2,
+                pooling=dict(type='GlobalAveragePooling'),
+            ),
+            objectives=[dict(type='MultiLabelSoftMargin'), dict(type='MultiLabelSoftMargin')],
+        )
+    )
+    sample = SegDataSample()
+    sample.gt_score = torch.ones(2)
+    model.objectives[1].enabled = False
+    monkeypatch.setattr(model.objectives[1], 'forward', None)  # calling it would fail
+    assert set(model.loss(torch.zeros(1, 3, 64, 64), [sample])) == {'loss_multi_label'}
