@@ -1,0 +1,209 @@
+"""Scores written beside the labels, and used again by a later stage."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmwsss.engine.loops import label_store
+from mmwsss.engine.stage import output_names, run_stage
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.pseudo_labels import LabelMaps
+from mmwsss.structures import UserInputError, read_scores, write_scores
+
+pytest.importorskip('pydensecrf')
+
+ROOT = Path(__file__).parents[2]
+CRF = dict(type='DenseCRF', iterations=2)
+LABELS = dict(
+    seed=dict(background=dict(type='ConstantBackground', threshold=0.5)),
+    low=dict(background=dict(type='ConstantBackground', threshold=0.9), refiners=[CRF]),
+    high=dict(background=dict(type='ConstantBackground', threshold=0.1), refiners=[CRF]),
+)
+_runs = itertools.count()
+
+
+@pytest.fixture(scope='module')
+def make_labels(shapes_data, tmp_path_factory):
+    """Label the shapes' training images with filled boxes, or another model, in this process."""
+    work = tmp_path_factory.mktemp('work')
+
+    def run(out_dir, *, model=None, labels=LABELS, keep_scores=('seed', 'high'), num_workers=0):
+        config = Config(
+            dict(
+                default_scope='mmwsss',
+                model=model or dict(type='FilledBoxes'),
+                test_cfg=dict(
+                    type='PseudoLabelLoop',
+                    out_dir=str(out_dir),
+                    keep_scores=keep_scores,
+                    num_workers=num_workers,
+                    generator=dict(type='PseudoLabelGenerator', labels=labels),
+                ),
+                test_evaluator=[],
+                test_dataloader=dict(
+                    batch_size=1,
+                    num_workers=0,
+                    sampler=dict(type='DefaultSampler', shuffle=False),
+                    dataset=dict(
+                        type='ShapesWeakDataset',
+                        data_root=str(shapes_data / 'shapes'),
+                        ann_file='ImageSets/Segmentation/train.txt',
+                        test_mode=True,
+                        pipeline=[
+                            dict(type='LoadImage'),
+                            dict(type='LoadWeakAnnotations'),
+                            dict(type='PackWeakInputs'),
+                        ],
+                    ),
+                ),
+            )
+        )
+        return run_stage(config, work / f'run{next(_runs)}' / 'a' / 'b', task='test')
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def made(make_labels, tmp_path_factory):
+    out_dir = tmp_path_factory.mktemp('labels') / 'made'
+    return out_dir, make_labels(out_dir)
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """A copy of the finished folder to damage."""
+    for path in made[0].glob('**/*'):
+        if path.is_file():
+            target = tmp_path / path.relative_to(made[0])
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def content(out_dir):
+    return {str(p.relative_to(out_dir)): p.read_bytes() for p in out_dir.glob('*/*')}
+
+
+def test_every_image_gets_the_scores_asked_for(made):
+    out_dir, result = made
+    assert set(result.outputs) == {'seed', 'low', 'high', 'seed_scores', 'high_scores'}
+    names = {path.stem for path in (out_dir / 'seed').iterdir()}
+    assert len(names) == 12
+    for folder in ('seed_scores', 'high_scores'):
+        assert result.outputs[folder] == str(out_dir / folder)
+        assert {path.name for path in (out_dir / folder).iterdir()} == {f'{n}.npz' for n in names}
+    assert not (out_dir / 'low_scores').exists()
+    manifest = json.loads((out_dir / 'manifest.json').read_text())
+    assert manifest['scores'] == ['seed', 'high']
+
+
+def test_the_scores_are_those_behind_the_label(made):
+    for path in (made[0] / 'high_scores').iterdir():
+        scores, classes = read_scores(path)
+        rows = np.concatenate([[0], classes + 1])
+        with Image.open(made[0] / 'high' / f'{path.stem}.png') as label:
+            assert (rows[scores.argmax(axis=0)] == np.asarray(label)).mean() > 0.999  # float16
+        with np.load(path) as file:
+            stamp = json.loads((made[0] / 'manifest.json').read_text())['fingerprint']
+            assert str(file['fingerprint']) == stamp
+
+
+def test_a_pool_of_processes_writes_the_same_files(made, make_labels, tmp_path):
+    make_labels(tmp_path, num_workers=1)
+    assert content(tmp_path) == content(made[0])
+
+
+def test_finished_files_are_left_alone(copy, make_labels):
+    before = {path: path.stat().st_mtime_ns for path in copy.glob('*/*')}
+    make_labels(copy)
+    assert {path: path.stat().st_mtime_ns for path in copy.glob('*/*')} == before
+
+
+@pytest.mark.parametrize('damage', ['label missing', 'scores missing', 'scores cut', 'other stamp'])
+def test_an_image_without_all_its_files_is_made_again(made, copy, make_labels, damage):
+    name = min(path.stem for path in (copy / 'seed').iterdir())
+    scores = copy / 'high_scores' / f'{name}.npz'
+    if damage == 'label missing':  # a kill after the scores were written
+        for label in ('seed', 'low', 'high'):
+            (copy / label / f'{name}.png').unlink()
+    elif damage == 'scores missing':
+        scores.unlink()
+    elif damage == 'scores cut':
+        scores.write_bytes(scores.read_bytes()[:-30])
+    else:
+        write_scores(scores, *read_scores(scores), 'other')
+    (copy / 'high_scores' / '.left.npz.1.tmp').write_text('half a file')
+    keeper = copy / 'seed' / f'{max(path.stem for path in (copy / "seed").iterdir())}.png'
+    before = keeper.stat().st_mtime_ns
+    make_labels(copy)
+    assert content(copy) == content(made[0])
+    assert keeper.stat().st_mtime_ns == before
+
+
+def test_a_label_appears_only_after_its_scores(tmp_path, monkeypatch):
+    written = []
+    for name in ('write_scores', 'write_label'):
+        monkeypatch.setattr(label_store, name, lambda path, *_: written.append(path.name))
+    store = label_store.LabelStore(tmp_path, ('a',), ('a',), [], 'x')
+    label = np.zeros((2, 2), dtype=np.uint8)
+    store.write('i', LabelMaps({'a': label}, {'a': torch.ones(1, 2, 2)}, torch.zeros(0)))
+    assert written == ['i.npz', 'i.png']
+
+
+def test_scores_of_a_label_that_is_not_made_are_refused(make_labels, tmp_path):
+    with pytest.raises(UserInputError, match=r"\['lo'\], but the labels are \['seed', 'low'"):
+        make_labels(tmp_path, keep_scores=('seed', 'lo'))
+    with pytest.raises(UserInputError, match='Give a tuple'):
+        make_labels(tmp_path, keep_scores='low')
+
+
+def test_scores_of_a_label_that_is_not_made_are_refused_before_the_pipeline_starts():
+    generator = dict(type='PseudoLabelGenerator', labels=LABELS)
+    config = Config(dict(test_cfg=dict(generator=generator, keep_scores=('Y',))))
+    with pytest.raises(UserInputError, match=r"stage 'labels'.*\['Y'\], but the labels are"):
+        check_stage('labels', config, task='test')
+
+
+def test_later_stages_can_take_the_folders_of_scores():
+    config = Config(dict(test_cfg=dict(generator=dict(labels=LABELS), keep_scores=('low',))))
+    assert output_names(config, 'test') == {'seed', 'low', 'high', 'low_scores'}
+
+
+def stored(folder):
+    return dict(type='StoredCAMs', folder=str(folder))
+
+
+def test_stored_seeds_give_the_labels_of_their_network(made, make_labels, tmp_path):
+    make_labels(tmp_path, model=stored(made[0] / 'seed_scores'))
+    first, again = content(made[0]), content(tmp_path)
+    assert first.keys() == again.keys()
+    for name in ('seed', 'low', 'high'):
+        for path in (tmp_path / name).iterdir():
+            with Image.open(path) as a, Image.open(made[0] / name / path.name) as b:
+                assert np.array_equal(a, b)
+
+
+def fingerprint(out_dir):
+    return json.loads((out_dir / 'manifest.json').read_text())['fingerprint']
+
+
+def test_labels_of_stored_seeds_depend_on_what_made_the_seeds_not_on_where_they_lie(
+    made, copy, make_labels, tmp_path_factory
+):
+    def run(folder):
+        out_dir = tmp_path_factory.mktemp('from_seeds')
+        make_labels(out_dir, model=stored(folder), labels=dict(seed=LABELS['seed']), keep_scores=())
+        return fingerprint(out_dir)
+
+    first = run(made[0] / 'seed_scores')
+    assert run(copy / 'seed_scores') == first
+    assert run(copy / 'high_scores') != first  # other scores of the same run
+    manifest = json.loads((copy / 'manifest.json').read_text())
+    (copy / 'manifest.json').write_text(json.dumps({**manifest, 'fingerprint': 'other'}))
+    assert run(copy / 'seed_scores') != first

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+from mmseg.structures import SegDataSample
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError, write_scores
+
+SCORES = np.stack([np.full((4, 6), 0.5), np.full((4, 6), 0.25), np.arange(24).reshape(4, 6) / 32])
+
+
+@pytest.fixture
+def model(tmp_path):
+    write_scores(tmp_path / 'seed_scores/sub/a.npz', SCORES, np.array([7, 2]), 'x')
+    return MODELS.build(dict(type='StoredCAMs', folder=str(tmp_path / 'seed_scores')))
+
+
+def sample_of(img_id='sub/a', label=(2, 7), size=(4, 6)):
+    sample = SegDataSample(metainfo=dict(img_id=img_id, img_path=f'{img_id}.jpg', ori_shape=size))
+    if label is not None:
+        sample.gt_label = torch.tensor(label, dtype=torch.long)
+    return sample
+
+
+@pytest.mark.parametrize('label', [(2, 7), None])
+def test_maps_and_classes_are_those_of_the_file(model, label):
+    (sample,) = model(torch.zeros(1, 3, 4, 6), [sample_of(label=label)], mode='predict')
+    assert sample.cam_label.tolist() == [7, 2]
+    assert sample.cams.dtype == torch.float32
+    assert np.array_equal(sample.cams.numpy(), SCORES[1:].astype(np.float32))
+
+
+def test_an_image_without_a_class_has_no_maps(model):
+    write_scores(model.folder / 'b.npz', np.ones((1, 4, 6)), np.zeros(0), 'x')
+    (sample,) = model(torch.zeros(1, 3, 4, 6), [sample_of('b', ())])
+    assert sample.cams.shape == (0, 4, 6)
+    assert sample.cam_label.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ('sample', 'message'),
+    [
+        (sample_of('c'), r"c\.npz' does not exist"),
+        (sample_of(label=(2,)), r'a\.npz has scores of the classes \[2, 7\].*says \[2\]'),
+        (sample_of(label=()), r'a\.npz has scores of the classes \[2, 7\].*says \[\]'),
+        (sample_of(size=(6, 4)), r'a\.npz: the scores are 4x6, the image sub/a\.jpg is 6x4'),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(model, sample, message):
+    with pytest.raises(UserInputError, match=message):
+        model(torch.zeros(1, 3, 4, 6), [sample])
+
+
+def test_the_folder_may_appear_after_the_model_is_built(tmp_path):
+    model = MODELS.build(dict(type='StoredCAMs', folder=str(tmp_path / 'later')))
+    assert model.files == ()
+    with pytest.raises(UserInputError, match='does not exist'):
+        model(torch.zeros(1, 3, 4, 6), [sample_of()])
+
+
+def test_the_manifest_beside_the_folder_says_what_made_it(model):
+    assert model.files == ()
+    manifest = model.folder.parent / 'manifest.json'
+    manifest.write_text('{}')
+    assert model.files == (manifest,)
+
+
+def test_there_is_nothing_to_train(model):
+    assert list(model.parameters()) == []
+    with pytest.raises(ValueError, match="mode 'predict'"):
+        model(torch.zeros(1, 3, 4, 6), [sample_of()], mode='loss')
