@@ -5,6 +5,7 @@ from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.labels import (
     BACKGROUND,
     IGNORE_INDEX,
+    image_tags,
     multi_hot,
     seg_map_from_scores,
     to_class_index,
@@ -18,6 +19,7 @@ __all__ = [
     'CAMOutputs',
     'Pooled',
     'UserInputError',
+    'image_tags',
     'is_valid_scores',
     'multi_hot',
     'read_scores',

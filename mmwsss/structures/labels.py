@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
 BACKGROUND = 0
@@ -31,6 +32,20 @@ def multi_hot(classes: Tensor, num_classes: int) -> Tensor:
     score = torch.zeros(num_classes, device=classes.device)
     score[classes] = 1.0
     return score
+
+
+def image_tags(data_samples: list[SegDataSample]) -> Tensor:
+    """Stack the samples' ``gt_score`` to the multi-hot tags of a batch, (B, K).
+
+    Raises:
+        ValueError: A data sample has no ``gt_score``.
+    """
+    if not all('gt_score' in sample for sample in data_samples):
+        raise ValueError(
+            'Expected every data sample to have `gt_score`, its tags, but one has none. Use a data '
+            "set with supervision 'tag' or 'box' and PackWeakInputs in its pipeline."
+        )
+    return torch.stack([sample.gt_score for sample in data_samples])
 
 
 def seg_map_from_scores(scores: Tensor, classes: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Poolings: what of a score map is scored against the weak labels."""
 
 from mmwsss.models.poolings.background_aware_pooling import BackgroundAwarePooling
+from mmwsss.models.poolings.gated_pyramid_pooling import GatedPyramidPooling
 from mmwsss.models.poolings.global_average_pooling import GlobalAveragePooling
 
-__all__ = ['BackgroundAwarePooling', 'GlobalAveragePooling']
+__all__ = ['BackgroundAwarePooling', 'GatedPyramidPooling', 'GlobalAveragePooling']

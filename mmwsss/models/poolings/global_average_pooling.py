@@ -1,12 +1,11 @@
 """Pooling of the whole image into one score a class."""
 
-import torch
 from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import Pooled
+from mmwsss.structures import Pooled, image_tags
 
 
 @MODELS.register_module()
@@ -31,14 +30,8 @@ class GlobalAveragePooling(BaseModule):
             ValueError: If a data sample has no ``gt_score``.
         """
         logits = score_map.mean(dim=(2, 3))
-        if data_samples is None:
-            return Pooled(logits)
-        if not all('gt_score' in sample for sample in data_samples):
-            raise ValueError(
-                'GlobalAveragePooling expected every data sample to have `gt_score`, its tags. '
-                'Pack it in the pipeline.'
-            )
-        return Pooled(logits, torch.stack([sample.gt_score for sample in data_samples]))
+        targets = None if data_samples is None else image_tags(data_samples)
+        return Pooled(logits, targets)
 
     def image_scores(self, score_map: Tensor) -> Tensor:
         """Probability of every class, (B, K)."""
