@@ -1,6 +1,15 @@
 """Affinities between neighbouring cells of a feature grid."""
 
+from mmwsss.affinity.functional import PairMasks, pair_masks, stencil_affinities
 from mmwsss.affinity.labels import affinity_label, block_means
 from mmwsss.affinity.stencil import stencil_mask, stencil_offsets
 
-__all__ = ['affinity_label', 'block_means', 'stencil_mask', 'stencil_offsets']
+__all__ = [
+    'PairMasks',
+    'affinity_label',
+    'block_means',
+    'pair_masks',
+    'stencil_affinities',
+    'stencil_mask',
+    'stencil_offsets',
+]

@@ -4,11 +4,12 @@ Legend: K offsets, h x w feature grid.
 """
 
 from functools import lru_cache
+from types import EllipsisType
 
 import torch
 from torch import Tensor
 
-Window = tuple[slice, slice]
+Window = tuple[EllipsisType, slice, slice]
 
 
 @lru_cache(maxsize=32)
@@ -28,7 +29,7 @@ def stencil_offsets(radius: int) -> tuple[tuple[int, int], ...]:
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
-        Weakly Supervised Semantic Segmentation", CVPR 2018, section 3.3, the set P.
+        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2, the set P.
     """
     if radius < 2:
         raise ValueError(
@@ -46,22 +47,22 @@ def stencil_offsets(radius: int) -> tuple[tuple[int, int], ...]:
 def stencil_windows(size: tuple[int, int], *, radius: int) -> list[tuple[Window, Window]]:
     """Slices of a map whose cells are the first, and the second, of the pairs of each offset.
 
-    ``map[..., *first]`` and ``map[..., *second]`` have one size; it is 0 where a map smaller than
-    the offset has no such pair.
+    ``maps[first]`` and ``maps[second]``, of maps (..., h, w), have one size; it is 0 where a map
+    smaller than the offset has no such pair.
 
     Args:
         size: Height and width (h, w) of the grid.
         radius: Radius of the stencil in cells.
 
     Returns:
-        K pairs of (rows, columns), in the order of :func:`stencil_offsets`.
+        K pairs ``(first, second)``, in the order of :func:`stencil_offsets`.
     """
     height, width = size
     windows = []
     for dy, dx in stencil_offsets(radius):
         left, right = max(-dx, 0), max(dx, 0)
-        first = slice(0, max(height - dy, 0)), slice(left, max(width - right, 0))
-        second = slice(dy, height), slice(right, max(width - left, 0))
+        first = ..., slice(0, max(height - dy, 0)), slice(left, max(width - right, 0))
+        second = ..., slice(dy, height), slice(right, max(width - left, 0))
         windows.append((first, second))
     return windows
 
@@ -93,8 +94,8 @@ def stencil_mask(
     height, width = size
     windows = stencil_windows(size, radius=radius)
     mask = torch.zeros(len(windows), height, width, dtype=torch.bool, device=device)
-    for k, ((rows, columns), _) in enumerate(windows):
-        mask[k, rows, columns] = True
+    for k, (first, _) in enumerate(windows):
+        mask[k][first] = True
     if official_border:
         mask[:, max(height - radius + 1, 0) :] = False
         mask[:, :, : radius - 1] = False
