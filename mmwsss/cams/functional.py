@@ -42,3 +42,26 @@ def activation_maps(
 def max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:
     """Divide every map by its maximum, ``cam / (max(cam) + eps)``: (n, H, W) -> (n, H, W)."""
     return cams / (cams.amax(dim=(-2, -1), keepdim=True) + eps)
+
+
+def min_max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:
+    """Bring the positive part of every map to [0, 1).
+
+    With R = ReLU and minimum and maximum of R(c) over space,
+    ``norm(c) = R(R(c) - min - eps) / (max - min + eps)``. A constant map, and one without positive
+    values, becomes 0. The gradient flows through minimum and maximum as well.
+
+    Args:
+        cams: Maps of any sign, (..., H, W).
+        eps: Both what is cut off and what keeps the quotient finite.
+
+    Returns:
+        Maps shaped as ``cams``.
+
+    Source: the published code of Yoon et al., "Adversarial Erasing Framework via Triplet with Gated
+        Pyramid Pooling Layer for Weakly Supervised Semantic Segmentation", ECCV 2022.
+    """
+    positive = cams.relu()
+    low = positive.amin(dim=(-2, -1), keepdim=True)
+    high = positive.amax(dim=(-2, -1), keepdim=True)
+    return (positive - low - eps).relu() / (high - low + eps)

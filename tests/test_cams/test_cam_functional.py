@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmwsss.cams import MultiScaleCAM, activation_maps, max_normalize
+from mmwsss.cams import MultiScaleCAM, activation_maps, max_normalize, min_max_normalize
 
 
 def test_cutting_negative_scores_before_the_resize_keeps_more_than_after():
@@ -46,3 +46,28 @@ def sample_with_cams():
 
 def test_no_present_class_gives_no_map():
     assert activation_maps(torch.zeros(0, 3, 3), (5, 7)).shape == (0, 5, 7)
+
+
+def test_min_max_normalize_spreads_the_positive_part_over_the_unit_interval():
+    cams = torch.tensor([[[-2.0, 1.0, 4.0]], [[2.0, 3.0, 4.0]]])
+    expected = torch.tensor([[[0.0, 0.25, 1.0]], [[0.0, 0.5, 1.0]]])
+    assert_close(min_max_normalize(cams), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize('value', [-1.0, 0.0, 5.0, 1e-6])
+def test_min_max_normalize_of_a_constant_map_is_zero_with_finite_gradients(value):
+    cams = torch.full((1, 2, 2), value, requires_grad=True)
+    normalized = min_max_normalize(cams)
+    normalized.sum().backward()
+    assert normalized.abs().max() == 0
+    assert cams.grad.abs().max() == 0
+
+
+def test_min_max_normalize_of_published_maps(oracle):
+    data = oracle('aeft_max_norm')
+    for k in range(int(data['num_cases'])):
+        cams = torch.from_numpy(data[f'c{k}_x']).requires_grad_()
+        normalized = min_max_normalize(cams)
+        (normalized * torch.from_numpy(data[f'c{k}_r'])).sum().backward()
+        assert_close(normalized, torch.from_numpy(data[f'c{k}_y']), rtol=0, atol=1e-6)
+        assert_close(cams.grad, torch.from_numpy(data[f'c{k}_grad_x']), rtol=0, atol=2e-6)

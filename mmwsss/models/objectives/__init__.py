@@ -1,6 +1,7 @@
 """Objectives: losses over what a CAM head scored."""
 
+from mmwsss.models.objectives.erasing_triplet import ErasingTriplet
 from mmwsss.models.objectives.multi_label_soft_margin import MultiLabelSoftMargin
 from mmwsss.models.objectives.region_cross_entropy import RegionCrossEntropy
 
-__all__ = ['MultiLabelSoftMargin', 'RegionCrossEntropy']
+__all__ = ['ErasingTriplet', 'MultiLabelSoftMargin', 'RegionCrossEntropy']

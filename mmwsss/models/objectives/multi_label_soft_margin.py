@@ -19,6 +19,8 @@ class MultiLabelSoftMargin(BaseModule):
 
     Args:
         loss_weight: Factor of the loss.
+        supervised: How many images of the batch of a process count, the first ones; all without it.
+            The published code of AEFT has 8 of 32.
 
     Shape:
         ``outputs.logits`` and ``outputs.targets`` (B, K); the loss is ().
@@ -26,9 +28,12 @@ class MultiLabelSoftMargin(BaseModule):
 
     requires: tuple[str, ...] = ()
 
-    def __init__(self, *, loss_weight: float = 1.0) -> None:
+    def __init__(self, *, loss_weight: float = 1.0, supervised: int | None = None) -> None:
         super().__init__()
+        if supervised is not None and supervised < 1:
+            raise ValueError(f'Expected `supervised` to be at least one image, got {supervised}.')
         self.loss_weight = loss_weight
+        self.supervised = supervised
 
     def forward(
         self,
@@ -37,6 +42,7 @@ class MultiLabelSoftMargin(BaseModule):
         encode: Callable[[Tensor], CAMOutputs],
     ) -> dict[str, Tensor]:
         """Score the logits of the images."""
-        logits = outputs.logits.float()
-        loss = F.binary_cross_entropy_with_logits(logits, outputs.targets.float())
+        logits = outputs.logits[: self.supervised].float()
+        targets = outputs.targets[: self.supervised].float()
+        loss = F.binary_cross_entropy_with_logits(logits, targets)
         return {'loss_multi_label': self.loss_weight * loss}

@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -18,6 +19,25 @@ def test_multi_label_soft_margin_of_hand_made_scores():
     logits = torch.tensor([[0.0, math.log(4)]])
     losses = score({'type': 'MultiLabelSoftMargin'}, logits, torch.ones(1, 2))
     assert_close(losses['loss_multi_label'].item(), (math.log(2) - math.log(0.8)) / 2)
+
+
+def test_only_the_first_images_are_supervised_when_asked():
+    logits = torch.tensor([[0.0], [5.0], [-7.0]], requires_grad=True)
+    loss = score({'type': 'MultiLabelSoftMargin', 'supervised': 1}, logits, torch.ones(3, 1))
+    assert_close(loss['loss_multi_label'].item(), math.log(2))
+    loss['loss_multi_label'].backward()
+    assert logits.grad.flatten().tolist() == [-0.5, 0, 0]
+
+
+def test_a_batch_with_fewer_images_than_asked_is_supervised_as_it_is():
+    score_of = {'type': 'MultiLabelSoftMargin', 'supervised': 8}
+    loss = score(score_of, torch.zeros(3, 1), torch.ones(3, 1))['loss_multi_label']
+    assert_close(loss.item(), math.log(2))
+
+
+def test_supervising_no_image_is_refused():
+    with pytest.raises(ValueError, match='supervised'):
+        MODELS.build({'type': 'MultiLabelSoftMargin', 'supervised': 0})
 
 
 def test_region_cross_entropy_is_the_mean_over_regions_that_count():

@@ -1,0 +1,131 @@
+"""Losses of an image, its erased copy and an image without a common class, as pure functions.
+
+Legend: B images, K classes, h x w feature grid, H x W pixels. ``tags`` are multi-hot, (B, K); a
+``class map`` holds one value a class and position, signed.
+
+Source: Yoon et al., "Adversarial Erasing Framework via Triplet with Gated Pyramid Pooling Layer for
+Weakly Supervised Semantic Segmentation", ECCV 2022, section 3.4. Where the paper leaves the form
+open (normalisation of maps and embeddings, hard triplets), it is that of the published code.
+"""
+
+import torch
+from torch import Tensor
+
+from mmwsss.cams.functional import activation_maps, min_max_normalize
+
+_EPS = 1e-5
+
+
+def foreground_map(
+    cams: Tensor,
+    tags: Tensor,
+    size: tuple[int, int],
+    *,
+    most_classes: int | None = None,
+    align_corners: bool = False,
+) -> Tensor:
+    """Strongest activation of any present class, ``F = max_c y_c norm(up(R(cam_c)))``.
+
+    Args:
+        cams: Class maps, (B, K, h, w).
+        tags: Present classes y, (B, K).
+        size: Height and width (H, W) of the result; maps are enlarged before they are normalised.
+        most_classes: No image has more classes than this; fewer maps have to be enlarged then.
+        align_corners: Corner convention of the enlargement.
+
+    Returns:
+        Map in [0, 1), (B, 1, H, W); 0 for an image without a class.
+    """
+    most_classes = max(1, cams.size(1) if most_classes is None else most_classes)
+    present, classes = tags.topk(most_classes, dim=1)  # (B, M), rows with fewer classes end in 0
+    cams = cams.gather(1, classes[:, :, None, None].expand(-1, -1, *cams.shape[2:]))
+    enlarged = activation_maps(cams.flatten(0, 1), size, align_corners=align_corners)
+    maps = min_max_normalize(enlarged, eps=_EPS).unflatten(0, present.shape)  # (B, M, H, W)
+    return (maps * present[:, :, None, None]).amax(dim=1, keepdim=True)
+
+
+def erasing_mask(foreground: Tensor, *, threshold: float) -> Tensor:
+    """Factor of the erased image: ``F`` where it is below the threshold, 0 elsewhere.
+
+    Strong activation is erased, weak activation fades, and background, where F is near 0, goes as
+    well. The gradient flows through F.
+    """
+    return torch.where(foreground < threshold, foreground, 0.0)
+
+
+def class_embeddings(class_map: Tensor, tags: Tensor) -> Tensor:
+    """Mean positive evidence of the present classes, ``mean_hw R(m_c) y_c``: (B, K)."""
+    return class_map.relu().mean(dim=(2, 3)) * tags
+
+
+def attraction_loss(anchor: Tensor, positive: Tensor) -> Tensor:
+    """Mean absolute difference of two embeddings over all images and classes, ().
+
+    Absent classes count as zeros in the mean. No gradient is stopped on either side.
+    """
+    return (positive - anchor).abs().mean()
+
+
+def choose_negatives(tags: Tensor) -> tuple[Tensor, Tensor]:
+    """Choose for every image another one without a common class, uniformly at random.
+
+    An image without a class is neither anchor nor negative: its embedding, which its tags mask, is
+    zero. Random numbers are those of PyTorch's generator of the device; nothing waits for it.
+
+    Args:
+        tags: Multi-hot tags y, (B, K); candidates are those j with ``y_i . y_j = 0``.
+
+    Returns:
+        The index of the negative of every image (B,), and whether there is one, bool (B,). Where
+        there is none, the index means nothing.
+    """
+    tagged = tags.sum(dim=1) > 0
+    disjoint = (tags @ tags.T == 0) & tagged & tagged[:, None]  # (B, B)
+    # The largest of independent uniform numbers is equally likely to be any of them.
+    draws = torch.rand(disjoint.shape, device=tags.device).masked_fill(~disjoint, -1.0)
+    return draws.argmax(dim=1), disjoint.any(dim=1)
+
+
+def negative_distances(
+    class_map: Tensor, cams: Tensor, tags: Tensor, negatives: Tensor, *, low_threshold: float
+) -> Tensor:
+    """Squared distance of the low-confidence area of an image to a whole image of other classes.
+
+    With ``f_c = m_c / (max_hw |m_c| + eps)`` and the low area ``L_c = [norm(cam_c) < t_L]``,
+    ``e_low = y sum_hw(L f) / (sum_hw L + eps)``, ``e = y sum_hw f / (hw + eps)`` and
+    ``d_i = |e_low,i - e_neg(i)|^2`` over the classes; both are masked by their own tags.
+
+    Args:
+        class_map: m, (B, K, h, w).
+        cams: Class maps whose activation tells the low area, (B, K, h, w); they get no gradient.
+        tags: Present classes y, (B, K).
+        negatives: Index of the negative of every image, (B,).
+        low_threshold: t_L.
+
+    Returns:
+        Distances, (B,).
+    """
+    low = (min_max_normalize(cams.detach(), eps=_EPS) < low_threshold).to(class_map)
+    scaled = class_map / (class_map.abs().amax(dim=(2, 3), keepdim=True) + _EPS)
+    low_sum, low_area = (low * scaled).sum(dim=(2, 3)), low.sum(dim=(2, 3))
+    low_embedding = low_sum / (low_area + _EPS) * tags  # (B, K)
+    embedding = scaled.sum(dim=(2, 3)) / (scaled[0, 0].numel() + _EPS) * tags
+    return (low_embedding - embedding[negatives]).square().sum(dim=1)
+
+
+def repulsion_loss(distances: Tensor, valid: Tensor, *, margin: float, min_hard: int = 1) -> Tensor:
+    """Mean of ``margin - d`` over the hard triplets, those nearer than the margin.
+
+    Args:
+        distances: d, (B,).
+        valid: Images that have a negative, bool (B,); the others are left out.
+        margin: Distance from which on a triplet is satisfied.
+        min_hard: With fewer hard triplets the loss is 0. The published code has 5.
+
+    Returns:
+        Loss (); 0, with gradients 0, when no triplet is hard.
+    """
+    hard = ((distances < margin) & valid).to(distances)
+    count = hard.sum()
+    mean = (hard * (margin - distances)).sum() / count.clamp_min(1)
+    return mean * (count >= min_hard)
