@@ -46,8 +46,8 @@ def stencil_affinities(feats: Tensor, *, radius: int) -> Tensor:
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
-        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2. Differs from the paper, as the
-        published code does: the mean over the channels instead of their sum.
+        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2. Differs from the paper,
+        as the published code does: the mean over the channels instead of their sum.
     """
     return _StencilAffinities.apply(feats, radius)
 

@@ -5,6 +5,7 @@ import mmseg.models  # noqa: F401  (a registry does not import the locations of 
 from mmwsss.models import (
     backbones,
     classifiers,
+    contexts,
     heads,
     losses,
     necks,
@@ -12,12 +13,15 @@ from mmwsss.models import (
     poolings,
     segmentors,
 )
+from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
 
 __all__ = [
+    'AffinityNetwork',
     'WeakSegDataPreProcessor',
     'backbones',
     'classifiers',
+    'contexts',
     'heads',
     'losses',
     'necks',

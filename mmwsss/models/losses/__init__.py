@@ -1,6 +1,30 @@
-"""Losses of the segmentation stage, and sums over processes for any loss."""
+"""Losses of segmentors and affinity networks, and sums over processes for any loss."""
 
+from mmwsss.models.losses.affinity_loss import AffinityLoss, AffinityLosses, affinity_loss
 from mmwsss.models.losses.noise_aware_loss import NoiseAwareLoss, noise_aware_loss
 from mmwsss.models.losses.process_sums import sum_over_processes
+from mmwsss.models.losses.spatial_bce import (
+    positive_term,
+    predicted_threshold,
+    present_rows,
+    probability_step_loss,
+    proportion_kl,
+    proportion_threshold,
+    threshold_step_loss,
+)
 
-__all__ = ['NoiseAwareLoss', 'noise_aware_loss', 'sum_over_processes']
+__all__ = [
+    'AffinityLoss',
+    'AffinityLosses',
+    'NoiseAwareLoss',
+    'affinity_loss',
+    'noise_aware_loss',
+    'positive_term',
+    'predicted_threshold',
+    'present_rows',
+    'probability_step_loss',
+    'proportion_kl',
+    'proportion_threshold',
+    'sum_over_processes',
+    'threshold_step_loss',
+]

@@ -1,0 +1,86 @@
+"""Network that learns which neighbouring cells of an image belong together."""
+
+import torch
+from mmengine.model import BaseModel
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.affinity.functional import stencil_affinities
+from mmwsss.affinity.stencil import stencil_offsets
+from mmwsss.registry import MODELS
+
+
+@MODELS.register_module()
+class AffinityNetwork(BaseModel):
+    """Backbone, optional neck and head, whose features are compared between neighbouring cells.
+
+    Args:
+        backbone: Config of the backbone; it returns a tuple of feature maps.
+        head: Config of a module from tuple of feature maps to features (B, C, h, w), such as
+            :class:`AffinityHead`.
+        neck: Config of a module from tuple to tuple of feature maps.
+        loss: Config of the loss; :class:`AffinityLoss` by default.
+        radius: Radius of the neighbourhood in cells of the feature grid.
+        data_preprocessor: Config of the data preprocessor.
+        init_cfg: Weight initialisation.
+
+    Shape:
+        images (B, 3, H, W); affinities (B, K, h, w), offsets in the order of
+        :func:`stencil_offsets`.
+
+    Source:
+        Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
+        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        *,
+        neck: dict | None = None,
+        loss: dict | None = None,
+        radius: int = 5,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck) if neck else None
+        self.head = MODELS.build(head)
+        self.affinity_loss = MODELS.build(loss or dict(type='AffinityLoss'))
+        self.radius = radius
+        stencil_offsets(radius)  # refuses a radius without neighbours
+
+    def affinities(self, images: Tensor) -> Tensor:
+        """Compare neighbouring cells of normalised images, (B, 3, H, W) -> (B, K, h, w)."""
+        feats = self.backbone(images)
+        if self.neck is not None:
+            feats = self.neck(feats)
+        return stencil_affinities(self.head(feats), radius=self.radius)
+
+    def forward(
+        self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
+    ) -> dict[str, Tensor] | Tensor:
+        """Give the losses in mode 'loss', else the affinities."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        return self.affinities(inputs)
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """Compare the affinities with ``affinity_label`` of the samples, uint8 (1, h, w).
+
+        Raises:
+            ValueError: If a label is not of the size of the feature grid.
+        """
+        affinities = self.affinities(inputs)
+        labels = [sample.affinity_label.data.squeeze(0) for sample in data_samples]
+        grid = affinities.shape[2:]
+        for label in labels:
+            if label.shape != grid:
+                raise ValueError(
+                    f'Expected affinity labels of the size of the feature grid {tuple(grid)}, got '
+                    f'{tuple(label.shape)} for images of {tuple(inputs.shape[2:])}. Set the stride '
+                    "of the `AffinityLabels` transform to the backbone's output stride."
+                )
+        return self.affinity_loss(affinities, torch.stack(labels), radius=self.radius)

@@ -1,0 +1,99 @@
+"""Head that turns feature maps of several depths into the features that affinities compare."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmwsss.registry import MODELS
+
+
+class _Branch(nn.Module):
+    def __init__(self, in_channels: int, channels: int, groups: int | None) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.norm = nn.GroupNorm(groups, channels) if groups else nn.Identity()
+
+    def forward(self, x: Tensor, size: torch.Size) -> Tensor:
+        # The same as resizing first, both being linear, at a fraction of the channels.
+        x = self.conv(x)
+        if x.shape[2:] != size:
+            x = F.interpolate(x, size, mode='bilinear')
+        return F.elu(self.norm(x), inplace=True)
+
+
+@MODELS.register_module()
+class AffinityHead(BaseModule):
+    r"""Reduce feature maps of several depths, concatenate and mix them.
+
+    .. math::
+        g_i = ELU([GN](W_i x_i)), \quad f = ELU(W [g_0; g_1; \dots])
+
+    All W are 1x1 convolutions without bias.
+
+    Args:
+        in_channels: Channels of the feature maps.
+        channels: Channels to which each is reduced; their sum is C.
+        norm_groups: Groups of a group normalisation of each reduced map; without it there is none.
+        in_indices: Which of the backbone's feature maps these are; by default all of them.
+        init_cfg: Weight initialisation; by default normal of Kaiming, and for the last convolution
+            uniform of Xavier with a gain of 4.
+
+    Raises:
+        ValueError: If the numbers of feature maps, channels, groups and indices differ.
+
+    Shape:
+        tuple of (B, C_i, h_i, w_i); returns (B, C, h, w), h and w of the first of ``in_indices``.
+        Maps of other sizes are resized bilinearly; those of the paper's networks are all equal.
+
+    Source:
+        Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
+        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.4. Widths and initialisation are
+        those of the published code.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (512, 1024, 4096),
+        channels: Sequence[int] = (64, 128, 256),
+        *,
+        norm_groups: Sequence[int] | None = None,
+        in_indices: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg or _default_init())
+        count = len(in_channels)
+        groups = (None,) * count if norm_groups is None else tuple(norm_groups)
+        self.in_indices = tuple(range(count) if in_indices is None else in_indices)
+        if not count == len(channels) == len(groups) == len(self.in_indices):
+            raise ValueError(
+                'Expected in_channels, channels, norm_groups and in_indices of one length, got '
+                f'{list(in_channels)}, {list(channels)}, {norm_groups} and {in_indices}. Give one '
+                'entry for each feature map.'
+            )
+        self.num_expected = count if in_indices is None else None
+        self.branches = nn.ModuleList(map(_Branch, in_channels, channels, groups))
+        self.fusion = nn.Conv2d(sum(channels), sum(channels), 1, bias=False)
+
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Give the features whose differences are the affinities."""
+        if self.num_expected not in (None, len(feats)):
+            raise ValueError(
+                f'AffinityHead has in_channels for {self.num_expected} feature maps, but the '
+                f'backbone gives {len(feats)}. Match its out_indices or set in_indices.'
+            )
+        selected = [feats[index] for index in self.in_indices]
+        size = selected[0].shape[2:]
+        reduced = [branch(x, size) for branch, x in zip(self.branches, selected, strict=True)]
+        return F.elu(self.fusion(torch.cat(reduced, dim=1)), inplace=True)
+
+
+def _default_init() -> dict:
+    return dict(
+        type='Kaiming',
+        layer='Conv2d',
+        mode='fan_in',
+        override=dict(type='Xavier', name='fusion', distribution='uniform', gain=4),
+    )
