@@ -1,6 +1,7 @@
 """Backbones that MMSegmentation lacks or has differently."""
 
 from mmwsss.models.backbones.dilated_mobilenet_v2 import DilatedMobileNetV2
+from mmwsss.models.backbones.resnet38 import ResNet38
 from mmwsss.models.backbones.vgg16_deeplab import VGG16DeepLab
 
-__all__ = ['DilatedMobileNetV2', 'VGG16DeepLab']
+__all__ = ['DilatedMobileNetV2', 'ResNet38', 'VGG16DeepLab']
