@@ -1,6 +1,7 @@
 """Hooks."""
 
+from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
 from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
 
-__all__ = ['ChannelsLastHook', 'StartObjectiveHook']
+__all__ = ['AlternatingPhaseHook', 'ChannelsLastHook', 'StartObjectiveHook']

@@ -31,7 +31,7 @@ class StartObjectiveHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check that the model has the objective."""
-        names = {type(objective).__name__ for objective in _objectives(runner)}
+        names = {type(objective).__name__ for objective in objectives_of(runner)}
         if self.objective not in names:
             raise UserInputError(
                 f'StartObjectiveHook: the model has no objective {self.objective!r}, only '
@@ -48,11 +48,12 @@ class StartObjectiveHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
         """Enable the objective from ``begin`` on."""
-        for objective in _objectives(runner):
+        for objective in objectives_of(runner):
             if type(objective).__name__ == self.objective:
                 objective.enabled = runner.iter >= self.begin
 
 
-def _objectives(runner: Runner) -> list[nn.Module]:
+def objectives_of(runner: Runner) -> list[nn.Module]:
+    """Objectives of the model in training, through a distributed wrapper."""
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     return list(getattr(model, 'objectives', []))

@@ -38,7 +38,7 @@ class CAMHead(BaseModule):
     instead of the many feature channels.
 
     Args:
-        in_channels: Channels C of the features.
+        in_channels: Channels C of the features that the classifier sees, after the context.
         num_classes: Number K of foreground classes.
         pooling: Config of the pooling; if it says ``with_background`` the classifier has a
             background channel first, 1+K in all.
@@ -70,6 +70,13 @@ class CAMHead(BaseModule):
         self.in_index = in_index
         self.pooling = MODELS.build(pooling)
         self.context = MODELS.build(context) if context else None
+        context_channels = getattr(self.context, 'out_channels', in_channels)
+        if context_channels != in_channels:
+            raise ValueError(
+                f'in_channels of CAMHead is {in_channels}, but {type(self.context).__name__} gives '
+                f'features of {context_channels} channels. The classifier sees those: set '
+                f'in_channels={context_channels}.'
+            )
         self.dropout = nn.Dropout2d(dropout)
         num_scores = num_classes + int(self.pooling.with_background)
         self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)

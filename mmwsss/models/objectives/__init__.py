@@ -3,5 +3,11 @@
 from mmwsss.models.objectives.erasing_triplet import ErasingTriplet
 from mmwsss.models.objectives.multi_label_soft_margin import MultiLabelSoftMargin
 from mmwsss.models.objectives.region_cross_entropy import RegionCrossEntropy
+from mmwsss.models.objectives.spatial_bce import SpatialBCE
 
-__all__ = ['ErasingTriplet', 'MultiLabelSoftMargin', 'RegionCrossEntropy']
+__all__ = [
+    'ErasingTriplet',
+    'MultiLabelSoftMargin',
+    'RegionCrossEntropy',
+    'SpatialBCE',
+]

@@ -1,0 +1,120 @@
+"""Objective of probabilities and thresholds that are trained in turn."""
+
+from collections.abc import Callable
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.models.losses.spatial_bce import (
+    present_rows,
+    probability_step_loss,
+    proportion_kl,
+    threshold_step_loss,
+)
+from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs, UserInputError
+
+PHASES = ('probability', 'threshold')
+
+
+@MODELS.register_module()
+class SpatialBCE(BaseModule):
+    """Spatial-BCE and the divergence from expected proportions, in two alternating phases.
+
+    The logits are ``z = exp(T) * score_map`` with the temperatures of the context. In the phase
+    ``'probability'`` the thresholds come from the expected proportions: classifier, temperature
+    and backbone learn. In the phase ``'threshold'`` the thresholds are the predicted ones and the
+    probabilities are constants: the threshold branch learns, and through it the backbone.
+    ``AlternatingPhaseHook`` switches; without it the thresholds never learn.
+
+    Parameters without a gradient differ between the phases, so that a distributed run needs
+    ``find_unused_parameters=True`` in the config. The optimizer leaves them alone, weight decay and
+    momentum included.
+
+    Args:
+        loss_weight: Factor of Spatial-BCE.
+        kl_weight: Factor of the divergence.
+        official: Follow the published code where it is less robust or another than the paper: the
+            divergence trains the probabilities in both phases; proportions of 0 are kept; the term
+            of absent classes has an upper bound. See the functions of ``losses/spatial_bce.py``.
+
+    Attributes:
+        phase: ``'probability'`` at first; changed by :meth:`set_phase`.
+
+    Shape:
+        ``outputs.score_map`` (B, K, h, w), parts ``threshold_map`` (B, K, h, w) and
+        ``log_temperature`` (K,); samples with ``gt_label`` (n,) and ``gt_proportion`` float64
+        (K,); the losses ``loss_spatial_bce`` and ``loss_proportion_kl`` are ().
+
+    Raises:
+        ValueError: If the score map has a channel for background.
+        UserInputError: If a sample has no ``gt_proportion``, or one of another length.
+
+    Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
+        ECCV 2022, section 3.
+    """
+
+    requires: tuple[str, ...] = ('threshold_map', 'log_temperature')
+
+    def __init__(
+        self, *, loss_weight: float = 1.0, kl_weight: float = 1.0, official: bool = False
+    ) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.kl_weight = kl_weight
+        self.official = official
+        self.phase = PHASES[0]
+
+    def set_phase(self, phase: str) -> None:
+        """Choose what learns, ``'probability'`` or ``'threshold'``."""
+        if phase not in PHASES:
+            raise ValueError(f'phase must be one of {PHASES}, got {phase!r}.')
+        self.phase = phase
+
+    def forward(
+        self,
+        outputs: CAMOutputs,
+        data_samples: list[SegDataSample],
+        encode: Callable[[Tensor], CAMOutputs],
+    ) -> dict[str, Tensor]:
+        """Score all positions."""
+        threshold_map = outputs.parts['threshold_map']
+        num_classes = threshold_map.shape[1]
+        if outputs.score_map.shape[1] != num_classes:
+            raise ValueError(
+                f'SpatialBCE expected {num_classes} score channels, one a foreground class, got '
+                f'{outputs.score_map.shape[1]}. Choose a pooling without background.'
+            )
+        proportions = _stack_proportions(data_samples, num_classes)
+        present = present_rows([sample.gt_label for sample in data_samples], num_classes)
+        scale = outputs.parts['log_temperature'].exp().view(-1, 1, 1)
+        logits = outputs.score_map.float() * scale
+        kl_logits = logits
+        if self.phase == 'probability':
+            loss = probability_step_loss(logits, proportions, present, official=self.official)
+        else:
+            loss = threshold_step_loss(logits, threshold_map, present)
+            if not self.official:
+                # The paper: no gradient with respect to the probabilities in this phase.
+                kl_logits = logits.detach()
+        divergence = proportion_kl(kl_logits, proportions, present, official=self.official)
+        return {
+            'loss_spatial_bce': self.loss_weight * loss,
+            'loss_proportion_kl': self.kl_weight * divergence,
+        }
+
+
+def _stack_proportions(data_samples: list[SegDataSample], num_classes: int) -> Tensor:
+    """Expected proportions of all images, float64 (B, K)."""
+    for sample in data_samples:
+        found = tuple(sample.gt_proportion.shape) if 'gt_proportion' in sample else None
+        if found != (num_classes,):
+            what = 'is missing' if found is None else f'has shape {found}'
+            raise UserInputError(
+                f'{sample.get("img_path", "A data sample")}: `gt_proportion` {what}, expected one '
+                f'number a class, ({num_classes},). Load the proportions of the pseudo labels in '
+                'the training pipeline, for all classes of the data set.'
+            )
+    return torch.stack([sample.gt_proportion for sample in data_samples]).double()
