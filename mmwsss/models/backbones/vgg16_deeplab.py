@@ -30,18 +30,24 @@ class VGG16DeepLab(BaseModule):
         fc6_dilation: Dilation of fc6: 1 for classification, 12 for DeepLab-LargeFOV.
         out_indices: Which features to return. 0 to 4 are the outputs of the blocks before their
             pooling, 5 is that of fc7.
-        dropout: Probability of dropping a channel after fc6 and after fc7.
+        pool5: Whether maximum and average pooling follow the last block. AffinityNet's published
+            code leaves both out.
+        frozen_stages: The convolutions of blocks 1 to this one are not trained; 0 or -1 freezes
+            none. AffinityNet freezes two.
+        dropout: Probability of dropping a channel after fc6 and after fc7, or one for each.
+            AffinityNet's fc7 features have none, ``(0.5, 0)``; its classifier brings its own.
         init_cfg: Weight initialisation; Kaiming by default. ``tools/model_converters`` makes a file
             for ``Pretrained``; it expects BGR input minus (104.008, 116.669, 122.675).
 
     Raises:
-        ValueError: If ``out_indices`` or ``fc6_dilation`` is out of range.
+        ValueError: If ``out_indices``, ``fc6_dilation`` or ``frozen_stages`` is out of range.
 
     Shape:
         images (B, 3, H, W); features (B, 1024, h, w) where three times n becomes (n-1)//2 + 1.
 
     Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
-        Connected CRFs", ICLR 2015, section 3.
+        Connected CRFs", ICLR 2015, section 3. Without pool5: the published code of Ahn and Kwak,
+        "Learning Pixel-level Semantic Affinity", CVPR 2018.
     """
 
     def __init__(
@@ -49,7 +55,9 @@ class VGG16DeepLab(BaseModule):
         *,
         fc6_dilation: int = 1,
         out_indices: tuple[int, ...] = (5,),
-        dropout: float = 0.5,
+        pool5: bool = True,
+        frozen_stages: int = 0,
+        dropout: float | tuple[float, float] = 0.5,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
@@ -57,18 +65,26 @@ class VGG16DeepLab(BaseModule):
             raise ValueError(f'out_indices must be some of 0 to {len(_BLOCKS)}, got {out_indices}.')
         if fc6_dilation < 1:
             raise ValueError(f'fc6_dilation must be >= 1, got {fc6_dilation}.')
+        if not -1 <= frozen_stages <= len(_BLOCKS):
+            raise ValueError(
+                f'frozen_stages must be from -1 to {len(_BLOCKS)}, got {frozen_stages}.'
+            )
         self.out_indices = tuple(out_indices)
+        self.pool5 = pool5
         in_channels = 3
         for block, (num_convs, channels, dilation, _) in enumerate(_BLOCKS, start=1):
             for index in range(1, num_convs + 1):
                 conv = nn.Conv2d(in_channels, channels, 3, padding=dilation, dilation=dilation)
+                conv.requires_grad_(block > frozen_stages)
                 self.add_module(f'conv{block}_{index}', conv)
                 in_channels = channels
         self.fc6 = nn.Conv2d(
             in_channels, _FC_CHANNELS, 3, padding=fc6_dilation, dilation=fc6_dilation
         )
         self.fc7 = nn.Conv2d(_FC_CHANNELS, _FC_CHANNELS, 1)
-        self.dropout = nn.Dropout2d(dropout)
+        after_fc6, after_fc7 = dropout if isinstance(dropout, tuple | list) else (dropout, dropout)
+        self.dropout6 = nn.Dropout2d(after_fc6)
+        self.dropout7 = nn.Dropout2d(after_fc7)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the features of ``out_indices``, in ascending order."""
@@ -78,8 +94,10 @@ class VGG16DeepLab(BaseModule):
             for index in range(1, num_convs + 1):
                 x = F.relu(getattr(self, f'conv{block}_{index}')(x))
             feats.append(x)
-            x = F.max_pool2d(x, 3, stride=stride, padding=1)
-        x = F.avg_pool2d(x, 3, stride=1, padding=1)
-        x = self.dropout(F.relu(self.fc6(x)))
-        feats.append(self.dropout(F.relu(self.fc7(x))))
+            if block < len(_BLOCKS) or self.pool5:
+                x = F.max_pool2d(x, 3, stride=stride, padding=1)
+        if self.pool5:
+            x = F.avg_pool2d(x, 3, stride=1, padding=1)
+        x = self.dropout6(F.relu(self.fc6(x)))
+        feats.append(self.dropout7(F.relu(self.fc7(x))))
         return tuple(feat for index, feat in enumerate(feats) if index in self.out_indices)

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.testing import assert_close
 
 from mmwsss.models.backbones import VGG16DeepLab
@@ -81,8 +82,55 @@ def test_pretrained_checkpoint_is_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'options', [{'out_indices': ()}, {'out_indices': (6,)}, {'fc6_dilation': 0}]
+    'options',
+    [{'out_indices': ()}, {'out_indices': (6,)}, {'fc6_dilation': 0}, {'frozen_stages': 6}],
 )
 def test_option_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match='must be'):
         VGG16DeepLab(**options)
+
+
+def test_without_pool5_the_last_block_leads_to_fc6_directly(rng):
+    model = VGG16DeepLab(out_indices=(4, 5), pool5=False, fc6_dilation=4).eval()
+    with torch.no_grad():
+        conv5, feats = model(torch.rand(1, 3, 33, 41, generator=rng))
+        expected = model.fc7(model.fc6(conv5).relu()).relu()
+    assert conv5.shape == (1, 512, 5, 6)
+    assert_close(feats, expected)
+
+
+def test_without_pool5_the_fourth_block_is_still_pooled(rng):
+    model = VGG16DeepLab(out_indices=(3, 4), pool5=False).eval()
+    with torch.no_grad():
+        conv4, conv5 = model(torch.rand(1, 3, 17, 17, generator=rng))
+        x = F.max_pool2d(conv4, 3, stride=1, padding=1)
+        for conv in (model.conv5_1, model.conv5_2, model.conv5_3):
+            x = conv(x).relu()
+    assert_close(conv5, x)
+
+
+@pytest.mark.parametrize(
+    ('stages', 'frozen'),
+    [(-1, []), (0, []), (2, ['conv1_1', 'conv1_2', 'conv2_1', 'conv2_2'])],
+)
+def test_weights_and_biases_of_frozen_blocks_are_not_trained(stages, frozen):
+    with torch.device('meta'):
+        model = VGG16DeepLab(frozen_stages=stages)
+    names = [name for name, p in model.named_parameters() if not p.requires_grad]
+    assert names == [f'{layer}.{kind}' for layer in frozen for kind in ('weight', 'bias')]
+
+
+def test_dropout_after_fc7_can_be_left_to_the_head():
+    model = VGG16DeepLab(dropout=(0.5, 0.0)).train()
+    with torch.no_grad():
+        model.fc7.weight.zero_()
+        model.fc7.bias.fill_(1.0)
+        (feats,) = model(torch.zeros(1, 3, 9, 9))
+    assert feats.eq(1.0).all()
+
+
+def test_with_a_classifier_of_20_classes_it_has_20_and_a_half_million_parameters():
+    with torch.device('meta'):
+        model = VGG16DeepLab()
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert round((count + 20 * 1024) / 1e6, 2) == 20.50
