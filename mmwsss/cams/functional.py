@@ -17,6 +17,7 @@ def activation_maps(
     *,
     align_corners: bool = False,
     rectify: Rectify = 'before_resize',
+    square_root: bool = False,
 ) -> Tensor:
     """Positive class evidence at image size: ReLU and bilinear resize, in the given order.
 
@@ -26,17 +27,38 @@ def activation_maps(
         align_corners: Corner convention of the resize.
         rectify: Whether negative evidence is cut before it is resized (PSA) or after (BANA, whose
             maps are scores of resized features).
+        square_root: Take the square root between ReLU and resize, which lifts weak evidence. PSA's
+            published code does so on VGG16 and not on ResNet-38.
 
     Returns:
         Maps >= 0, (n, H, W).
+
+    Raises:
+        ValueError: If ``square_root`` is asked for with ``rectify='after_resize'``.
     """
+    check_rectification(rectify, square_root)
     if rectify == 'before_resize':
         score_map = score_map.relu()
+    if square_root:
+        score_map = score_map.sqrt()
     # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
     maps = F.interpolate(
         score_map[:, None], size, mode='bilinear', align_corners=align_corners
     ).squeeze(1)
     return maps.relu() if rectify == 'after_resize' else maps
+
+
+def check_rectification(rectify: Rectify, square_root: bool) -> None:
+    """Refuse a square root of scores that are not yet cut at zero.
+
+    Raises:
+        ValueError: If ``square_root`` is asked for with ``rectify='after_resize'``.
+    """
+    if square_root and rectify != 'before_resize':
+        raise ValueError(
+            f"square_root expects rectify='before_resize', got {rectify!r}: before the resize "
+            'scores may still be negative. Change one of the two.'
+        )
 
 
 def max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:

@@ -13,6 +13,17 @@ def test_cutting_negative_scores_before_the_resize_keeps_more_than_after():
     assert_close(after, torch.tensor([[[0.0, 0.0, 1.0]]]))
 
 
+def test_square_root_is_taken_between_the_cut_and_the_resize():
+    score_map = torch.tensor([[[-1.0, 4.0]]])
+    maps = activation_maps(score_map, (1, 3), align_corners=True, square_root=True)
+    assert_close(maps, torch.tensor([[[0.0, 1.0, 2.0]]]))
+
+
+def test_square_root_of_scores_that_may_be_negative_is_refused():
+    with pytest.raises(ValueError, match="expects rectify='before_resize'"):
+        activation_maps(torch.ones(1, 1, 1), (1, 1), rectify='after_resize', square_root=True)
+
+
 def test_max_normalize_divides_each_class_by_its_own_maximum():
     cams = torch.tensor([[[1.0, 2.0]], [[0.0, 8.0]]])
     assert_close(max_normalize(cams, eps=0.0), torch.tensor([[[0.5, 1.0]], [[0.0, 1.0]]]))

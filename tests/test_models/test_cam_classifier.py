@@ -79,6 +79,42 @@ def test_without_the_image_label_all_classes_have_a_map():
     assert predicted.cam_label.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(('net', 'square_root'), [('resnet38', False), ('vgg16', True)])
+def test_logits_and_maps_equal_the_oracle(oracle, monkeypatch, net, square_root):
+    arrays = {
+        key.removeprefix(f'{net}_'): torch.from_numpy(value)
+        for key, value in oracle('psa_heads').items()
+        if key.startswith(net)
+    }
+    feats = arrays['feat']
+    head = dict(
+        type='CAMHead',
+        in_channels=feats.shape[1],
+        num_classes=len(arrays['weight']),
+        pooling=dict(type='GlobalAveragePooling'),
+        dropout=0.5,
+    )
+    config = {**classifier_config(square_root=square_root), 'head': head}
+    model = MODELS.build(config).eval()
+    model.head.classifier.weight.data.copy_(arrays['weight'])
+    monkeypatch.setattr(model.backbone, 'forward', lambda images: (feats,))
+    samples = [SegDataSample(metainfo=dict(ori_shape=tuple(feats.shape[2:]))) for _ in feats]
+
+    with torch.no_grad():
+        predictions = model.predict(feats, samples)
+        logits = model.encode(feats).logits
+    maps = torch.stack([sample.cams for sample in predictions])
+    assert_close(logits, arrays['logits'], rtol=0, atol=5e-6)
+    if square_root:  # which amplifies values close to 0
+        maps, arrays['cam'] = maps.square(), arrays['cam'].square()
+    assert_close(maps, arrays['cam'], rtol=0, atol=5e-6)
+
+
+def test_square_root_of_maps_that_are_cut_after_the_resize_is_an_error_at_construction():
+    with pytest.raises(ValueError, match='square_root expects'):
+        MODELS.build(classifier_config(square_root=True, rectify='after_resize'))
+
+
 def test_flip_makes_the_maps_of_a_mirrored_image_mirrored():
     torch.manual_seed(0)
     model = MODELS.build(classifier_config(flip=True)).eval()

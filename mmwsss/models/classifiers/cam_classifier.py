@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.cams.functional import Rectify, activation_maps
+from mmwsss.cams.functional import Rectify, activation_maps, check_rectification
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs
 
@@ -29,10 +29,12 @@ class CAMClassifier(BaseModel):
         flip: Add the maps of the mirrored image, run in the same batch.
         use_image_label: Give maps of the present classes alone when the sample has a weak label;
             otherwise of all classes.
+        square_root: Take the square root of the maps before that resize.
         init_cfg: Weight initialisation.
 
     Raises:
-        ValueError: If an objective requires a part that neither pooling nor context provides.
+        ValueError: If an objective requires a part that neither pooling nor context provides, or
+            if ``square_root`` is asked for with ``rectify='after_resize'``.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class CAMClassifier(BaseModel):
         rectify: Rectify = 'before_resize',
         flip: bool = False,
         use_image_label: bool = True,
+        square_root: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        check_rectification(rectify, square_root)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else None
         self.head = MODELS.build(head)
@@ -58,6 +62,7 @@ class CAMClassifier(BaseModel):
         self.rectify = rectify
         self.flip = flip
         self.use_image_label = use_image_label
+        self.square_root = square_root
         # Fields of a prediction that a generator of pseudo labels asks for beyond the CAMs.
         self.keep: frozenset[str] = frozenset()
         self._check_requirements()
@@ -131,7 +136,11 @@ class CAMClassifier(BaseModel):
     def _cams(self, score_map: Tensor, sample: SegDataSample) -> Tensor:
         present = _unflip(score_map[sample.cam_label], sample)
         return activation_maps(
-            present, sample.ori_shape, align_corners=self.align_corners, rectify=self.rectify
+            present,
+            sample.ori_shape,
+            align_corners=self.align_corners,
+            rectify=self.rectify,
+            square_root=self.square_root,
         )
 
 
