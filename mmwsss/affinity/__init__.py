@@ -2,6 +2,7 @@
 
 from mmwsss.affinity.functional import PairMasks, pair_masks, stencil_affinities
 from mmwsss.affinity.labels import affinity_label, block_means
+from mmwsss.affinity.random_walk import random_walk
 from mmwsss.affinity.stencil import stencil_mask, stencil_offsets
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     'affinity_label',
     'block_means',
     'pair_masks',
+    'random_walk',
     'stencil_affinities',
     'stencil_mask',
     'stencil_offsets',
