@@ -7,7 +7,13 @@ from typing import Any, Literal
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from mmwsss.datasets.annotations import read_image_ids
-from mmwsss.datasets.weak_labels import ClassIndex, Notes, TagFileLabels, XMLLabels
+from mmwsss.datasets.weak_labels import (
+    ClassIndex,
+    Notes,
+    TagFileLabels,
+    XMLLabels,
+    add_proportions,
+)
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError
 
@@ -37,6 +43,7 @@ class VOCWeakDataset(BaseSegDataset):
     masks for evaluation. ``data_prefix['aux_seg_map_path']`` adds ``aux_seg_map_path``, a second
     pseudo label. ``data_prefix['foreground_score_path']`` and ``['background_score_path']`` add the
     score files of the same names, for :class:`~mmwsss.datasets.transforms.LoadConfidentScores`.
+    With ``proportion_file`` it has ``proportions``, the share of the pixels of each class, (K,).
 
     The first class is the background; the others are the foreground classes 0..K-1. A subset of
     the data set's class names selects classes: objects of the others are left out, so they count as
@@ -48,6 +55,8 @@ class VOCWeakDataset(BaseSegDataset):
         supervision: Which weak label to read.
         label_file: JSON ``{image id: [class names or foreground class indices]}`` for ``'tag'``;
             without it the tags are the classes of the objects in the XML file.
+        proportion_file: Foreground proportions of every image of the list, as a label stage or
+            ``estimate_proportions.py`` writes them (:mod:`mmwsss.structures.proportion_files`).
         missing_annotation: What to do with images that have no XML file or no entry in
             ``label_file``: leave them out with one counted warning, keep them as images without
             any object, or stop. An XML file without objects is an image without objects.
@@ -73,6 +82,7 @@ class VOCWeakDataset(BaseSegDataset):
         *,
         supervision: Literal['box', 'tag'] | None = 'box',
         label_file: str = '',
+        proportion_file: str = '',
         missing_annotation: Literal['skip', 'empty', 'error'] = 'skip',
         missing_seg_map: Literal['skip', 'error'] = 'error',
         keep_difficult: bool = True,
@@ -88,6 +98,7 @@ class VOCWeakDataset(BaseSegDataset):
             )
         self.supervision = supervision
         self.label_file = label_file
+        self.proportion_file = proportion_file
         self.missing_annotation = missing_annotation
         self.missing_seg_map = missing_seg_map
         self.keep_difficult = keep_difficult
@@ -136,6 +147,9 @@ class VOCWeakDataset(BaseSegDataset):
         notes.log()
         if not entries:
             raise UserInputError(f'No image of {self.ann_file or self.label_file!r} has a label.')
+        if self.proportion_file:
+            path = os.path.join(self.data_root or '', self.proportion_file)
+            add_proportions(entries, path, self.foreground_classes)
         return entries
 
     def _check_setup(self) -> None:

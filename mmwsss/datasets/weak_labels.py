@@ -9,7 +9,7 @@ from typing import Literal
 from mmengine.logging import print_log
 
 from mmwsss.datasets.annotations import AnnotatedObject, Annotation, read_tags, read_voc_xml
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, read_proportions
 
 # Boxes with a shorter side, in pixels of the image, are left out.
 MIN_BOX_SIDE = 1
@@ -175,3 +175,32 @@ class TagFileLabels:
         if None in labels:
             self.notes.add('images have tags of classes that are not in use', img_id)
         return {'gt_label': sorted(labels - {None})}
+
+
+def add_proportions(entries: list[dict], proportion_file: str, classes: tuple[str, ...]) -> None:
+    """Add ``proportions`` float64 (K,), the share of the pixels of each class, to all entries.
+
+    Args:
+        entries: Entries of a data list, changed in place; an entry has its ``img_id``.
+        proportion_file: File of proportions, see :mod:`mmwsss.structures.proportion_files`.
+        classes: Names of the foreground classes.
+
+    Raises:
+        UserInputError: The file cannot be read, is of other classes, or lacks images.
+    """
+    ids, values, found = read_proportions(proportion_file)
+    if found != classes:
+        raise UserInputError(
+            f'{proportion_file}: `classes` are {", ".join(found)}; the foreground classes of the '
+            f'data set are {", ".join(classes)}. Make the file again from labels of these classes.'
+        )
+    rows = dict(zip(ids, values, strict=True))
+    lacking = [entry['img_id'] for entry in entries if entry['img_id'] not in rows]
+    if lacking:
+        raise UserInputError(
+            f'{proportion_file}: `ids` lacks {len(lacking)} of {len(entries)} images, the first is '
+            f'{lacking[0]!r}. Make labels of all images of the list and the file from them, or '
+            'train on the images that have labels.'
+        )
+    for entry in entries:
+        entry['proportions'] = rows[entry['img_id']]

@@ -2,6 +2,7 @@
 
 import mmseg.evaluation  # noqa: F401  (a registry does not import the locations of its parent)
 
+from mmwsss.evaluation.foreground_proportions import class_proportions, proportions_of_folder
 from mmwsss.evaluation.label_folder import (
     LabelAgreement,
     LabelQuality,
@@ -20,10 +21,12 @@ __all__ = [
     'LabelAgreement',
     'LabelQuality',
     'SeedIoUWithGroundTruth',
+    'class_proportions',
     'evaluate_label_folder',
     'label_agreement',
     'masks_of_dataset',
     'mean_iou',
+    'proportions_of_folder',
     'seed_confusions',
     'seed_histogram',
 ]

@@ -11,6 +11,11 @@ from mmwsss.structures.labels import (
     to_class_index,
     to_seg_label,
 )
+from mmwsss.structures.proportion_files import (
+    Proportions,
+    read_proportions,
+    write_proportions,
+)
 from mmwsss.structures.score_files import is_valid_scores, read_scores, write_scores
 
 __all__ = [
@@ -18,13 +23,16 @@ __all__ = [
     'IGNORE_INDEX',
     'CAMOutputs',
     'Pooled',
+    'Proportions',
     'UserInputError',
     'image_tags',
     'is_valid_scores',
     'multi_hot',
+    'read_proportions',
     'read_scores',
     'seg_map_from_scores',
     'to_class_index',
     'to_seg_label',
+    'write_proportions',
     'write_scores',
 ]

@@ -30,6 +30,8 @@ class PackWeakInputs(PackSegInputs):
 
     - ``gt_label`` LongTensor (n,), ascending, and ``gt_score`` FloatTensor (K,): with boxes the
       classes of the boxes left after cropping, with tags the tags of the whole image;
+    - ``gt_proportion`` float64 (K,), the expected share of the image's pixels of each class. It is
+      that of the whole image: cropping and warping leave it as it is;
     - ``gt_instances`` with ``bboxes`` float (m, 4) and ``labels`` (m,), in annotation order;
     - ``background_mask`` uint8 (1, H, W);
     - ``gt_sem_seg_aux`` (1, H, W) from ``gt_seg_map_aux``;
@@ -56,6 +58,8 @@ class PackWeakInputs(PackSegInputs):
         if label is not None:
             sample.gt_label = torch.from_numpy(np.unique(label).astype(np.int64))
             sample.gt_score = multi_hot(sample.gt_label, results['num_classes'])
+        if 'proportions' in results:
+            sample.gt_proportion = torch.tensor(results['proportions'], dtype=torch.float64)
         if 'background_mask' in results:
             sample.background_mask = _pixel_data(results['background_mask'])
         if 'affinity_label' in results:

@@ -1,0 +1,65 @@
+"""How much of every image each foreground class covers, measured on label maps.
+
+Legend: N images, K foreground classes, H x W pixels.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mmwsss.datasets.transforms.loading import read_label_map
+from mmwsss.evaluation.label_folder import label_file
+from mmwsss.structures import IGNORE_INDEX, UserInputError, to_seg_label
+
+
+def class_proportions(label_map: np.ndarray, num_classes: int) -> np.ndarray:
+    """Share of the pixels of every foreground class, ``|{p: label(p) = c + 1}| / (H W)``.
+
+    Ignored pixels are in the denominator: they count as not of the class.
+
+    Args:
+        label_map: Values 0..K and 255, uint8 (H, W).
+        num_classes: Number K of foreground classes.
+
+    Returns:
+        Shares in [0, 1], float64 (K,).
+
+    Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
+        ECCV 2022; the share of all pixels is that of the published code, where the paper has the
+        ratio of foreground to background.
+    """
+    pixels = np.bincount(label_map.ravel(), minlength=IGNORE_INDEX + 1)
+    return pixels[to_seg_label(np.arange(num_classes))] / label_map.size
+
+
+def proportions_of_folder(
+    folder: str | os.PathLike, img_ids: Iterable[str], num_classes: int
+) -> np.ndarray:
+    """Measure the proportions of the label maps ``<folder>/<image id>.png``.
+
+    Args:
+        folder: Folder of the label maps.
+        img_ids: The N images.
+        num_classes: Number K of foreground classes.
+
+    Returns:
+        Share of the pixels of every class in every image, float64 (N, K).
+
+    Raises:
+        UserInputError: A label map is missing, damaged or has other values than 0..K and 255.
+    """
+    rows = [_of_file(label_file(folder, img_id), num_classes) for img_id in img_ids]
+    return np.stack(rows) if rows else np.zeros((0, num_classes))
+
+
+def _of_file(path: Path, num_classes: int) -> np.ndarray:
+    label_map = read_label_map(path)
+    foreign = (label_map > num_classes) & (label_map != IGNORE_INDEX)
+    if foreign.any():
+        raise UserInputError(
+            f'{path} has the value {label_map[foreign][0]}; expected 0..{num_classes} or '
+            f'{IGNORE_INDEX}. Name the classes that these labels were made with.'
+        )
+    return class_proportions(label_map, num_classes)

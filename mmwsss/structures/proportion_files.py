@@ -1,0 +1,121 @@
+"""Foreground proportions of a split on disk: one npz file that any program can read and write.
+
+======================  =====================  ==================================================
+``ids``                 str (N,)               image ids, each once
+``proportions``         float64 (N, K)         share of the image's pixels of each class, in [0, 1]
+``classes``             str (K,)               names of the foreground classes
+======================  =====================  ==================================================
+"""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mmwsss.structures.atomic_files import write_atomically
+from mmwsss.structures.errors import UserInputError
+
+_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+class Proportions(NamedTuple):
+    """Foreground proportions of N images: what a file of them holds.
+
+    Attributes:
+        ids: Image ids, N of them.
+        values: Share of the pixels of every class in every image, float64 (N, K).
+        classes: Names of the K foreground classes.
+    """
+
+    ids: tuple[str, ...]
+    values: np.ndarray
+    classes: tuple[str, ...]
+
+
+def write_proportions(
+    path: Path, ids: Sequence[str], values: np.ndarray, classes: Sequence[str]
+) -> None:
+    """Write proportions atomically.
+
+    Args:
+        path: Where to write.
+        ids: Image ids, N of them.
+        values: Share of the pixels of every class in every image, (N, K).
+        classes: Names of the K foreground classes.
+
+    Raises:
+        UserInputError: If ids, values and classes do not fit each other, an id is there twice, or
+            a value is no share.
+    """
+    arrays = dict(
+        ids=np.array(list(ids), dtype=np.str_),
+        proportions=np.asarray(values, dtype=np.float64),
+        classes=np.array(list(classes), dtype=np.str_),
+    )
+    _check(path, **arrays)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_proportions(path: str | Path) -> Proportions:
+    """Read a file of proportions.
+
+    Raises:
+        UserInputError: If the file is missing, damaged, no file of proportions, has an id twice or
+            a value outside of [0, 1].
+    """
+    keys = ('ids', 'proportions', 'classes')
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            ids, values, classes = (np.asarray(file[key]) for key in keys)
+    except FileNotFoundError as error:
+        raise UserInputError(
+            f'The file of proportions {str(path)!r} does not exist. Name its label in '
+            '`proportions` of the PseudoLabelLoop, or make it from a folder of label maps with '
+            'tools/analysis_tools/estimate_proportions.py.'
+        ) from error
+    except (KeyError, AttributeError, TypeError) as error:  # another npz, or a bare npy
+        raise UserInputError(
+            f'{path} is no file of proportions: expected an npz with `ids`, `proportions` and '
+            '`classes`. Make one with tools/analysis_tools/estimate_proportions.py.'
+        ) from error
+    except _DAMAGE as error:
+        raise UserInputError(
+            f'The file of proportions {str(path)!r} cannot be read: {error}. Delete it and make it '
+            'again.'
+        ) from error
+    _check(path, ids, values, classes)
+    return Proportions(tuple(ids.tolist()), values.astype(np.float64), tuple(classes.tolist()))
+
+
+def _check(path: str | Path, ids: np.ndarray, proportions: np.ndarray, classes: np.ndarray) -> None:
+    fits = (
+        ids.ndim == classes.ndim == 1
+        and (ids.dtype.kind, classes.dtype.kind, proportions.dtype.kind) == ('U', 'U', 'f')
+        and proportions.shape == (len(ids), len(classes))
+    )
+    if not fits:
+        raise UserInputError(
+            f'{path}: expected `ids` (N,) and `classes` (K,) of text and `proportions` (N, K) of '
+            f'floats, got {ids.dtype} {ids.shape}, {classes.dtype} {classes.shape} and '
+            f'{proportions.dtype} {proportions.shape}. Make the file again.'
+        )
+    for name, entries in dict(ids=ids, classes=classes).items():
+        entry, count = np.unique(entries, return_counts=True)
+        if (count > 1).any():
+            raise UserInputError(
+                f'{path}: {str(entry[count > 1][0])!r} is more than once in `{name}`. Keep one.'
+            )
+    outside = ~((proportions >= 0) & (proportions <= 1))  # NaN as well
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise UserInputError(
+            f'{path}: image {str(ids[row])!r} has the proportion {proportions[row, column]} of '
+            f'{str(classes[column])!r}; expected a share of its pixels in [0, 1]. Divide by the '
+            'number of pixels.'
+        )
