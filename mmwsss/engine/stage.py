@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
+from torch import nn
 
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.ranks import connect_ranks
@@ -41,6 +43,19 @@ class StageResult:
     def from_dict(cls, content: dict) -> 'StageResult':
         """Read what :meth:`to_dict` gave."""
         return cls(**content)
+
+
+class StageRunner(Runner):
+    """The engine's runner, also for models without a trainable weight on several ranks.
+
+    PyTorch refuses to synchronise the gradients of such a model; ranks may share its work anyway.
+    """
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap the model for several ranks if it has something to train."""
+        if any(weight.requires_grad for weight in model.parameters()):
+            return super().wrap_model(model_wrapper_cfg, model)
+        return model.to(get_device())
 
 
 def output_names(config: Config, task: str) -> set[str]:
@@ -83,7 +98,7 @@ def run_stage(
     if tta:
         use_test_time_augmentation(config)
     start = time.monotonic()
-    runner = Runner.from_cfg(config)
+    runner = StageRunner.from_cfg(config)
     result = _train(runner) if task == 'train' else _test(runner)
     result.seconds = round(time.monotonic() - start, 1)
     del runner

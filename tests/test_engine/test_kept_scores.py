@@ -11,7 +11,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.engine.loops import label_store
-from mmwsss.engine.stage import output_names, run_stage
+from mmwsss.engine.stage import StageRunner, output_names, run_stage
 from mmwsss.engine.stage_checks import check_stage
 from mmwsss.pseudo_labels import LabelMaps
 from mmwsss.structures import UserInputError, read_scores, write_scores
@@ -152,7 +152,8 @@ def test_a_label_appears_only_after_its_scores(tmp_path, monkeypatch):
         monkeypatch.setattr(label_store, name, lambda path, *_: written.append(path.name))
     store = label_store.LabelStore(tmp_path, ('a',), ('a',), [], 'x')
     label = np.zeros((2, 2), dtype=np.uint8)
-    store.write('i', LabelMaps({'a': label}, {'a': torch.ones(1, 2, 2)}, torch.zeros(0)))
+    maps = LabelMaps({'a': label}, {'a': torch.ones(1, 2, 2)}, torch.zeros(0))
+    store.writing('i', maps)()
     assert written == ['i.npz', 'i.png']
 
 
@@ -168,6 +169,13 @@ def test_scores_of_a_label_that_is_not_made_are_refused_before_the_pipeline_star
     config = Config(dict(test_cfg=dict(generator=generator, keep_scores=('Y',))))
     with pytest.raises(UserInputError, match=r"stage 'labels'.*\['Y'\], but the labels are"):
         check_stage('labels', config, task='test')
+
+
+def test_a_model_without_weights_needs_no_wrapper_on_several_ranks():
+    runner = object.__new__(StageRunner)
+    runner._distributed = True
+    model = torch.nn.Conv2d(1, 1, 1).requires_grad_(False)
+    assert runner.wrap_model(None, model) is model
 
 
 def test_later_stages_can_take_the_folders_of_scores():

@@ -1,7 +1,11 @@
 """Where the labels of a split lie, and which of them are there already."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from mmwsss.engine.loops.label_files import is_valid_label, write_label
 from mmwsss.pseudo_labels import LabelMaps
@@ -51,11 +55,22 @@ class LabelStore:
             is_valid_scores(self._score_path(name, img_id), self.stamp) for name in self.scores_of
         )
 
-    def write(self, img_id: str, maps: LabelMaps) -> None:
-        """Write an image's scores, then its labels: where a label is, its scores are."""
-        for name in self.scores_of:
-            scores = maps.scores[name].cpu().numpy()
-            classes = maps.classes.cpu().numpy()
-            write_scores(self._score_path(name, img_id), scores, classes, self.stamp)
-        for name, label in maps.labels.items():
+    def writing(self, img_id: str, maps: LabelMaps) -> Callable[[], None]:
+        """Return a job, for this or another process, that writes the files of an image.
+
+        Scores come first: where a label is, its scores are.
+        """
+        scores = {name: maps.scores[name].cpu().numpy() for name in self.scores_of}
+        return partial(self._write, img_id, maps.labels, scores, maps.classes.cpu().numpy())
+
+    def _write(
+        self,
+        img_id: str,
+        labels: dict[str, np.ndarray],
+        scores: dict[str, np.ndarray],
+        classes: np.ndarray,
+    ) -> None:
+        for name, stack in scores.items():
+            write_scores(self._score_path(name, img_id), stack, classes, self.stamp)
+        for name, label in labels.items():
             write_label(self._label_path(name, img_id), label, self.palette, self.stamp)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.runner import BaseLoop, Runner
+from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_checks import (
@@ -34,7 +35,6 @@ from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 class _Task:
     """An image whose labels wait for a job in the process pool."""
 
-    img_id: str
     steps: Generator
     future: Future | None = None
 
@@ -47,9 +47,9 @@ class PseudoLabelLoop(BaseLoop):
     them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
     :mod:`mmwsss.structures.score_files`. Files that are there, complete and made by the same
     settings are skipped, so that a run that was killed goes on where it stopped and ends with the
-    same files. CPU-bound refiners run in a process pool while the network goes on with the next
-    images; several ranks share the images. Hooks are called before and after the whole run, not for
-    every image: the loop shows its own progress.
+    same files. CPU-bound refiners and the writing run in a process pool while the network goes on;
+    several ranks share the images. Hooks are called before and after the whole run, not for every
+    image: the loop shows its own progress.
 
     Args:
         runner: The runner.
@@ -57,7 +57,7 @@ class PseudoLabelLoop(BaseLoop):
         generator: Config of the :class:`PseudoLabelGenerator`.
         out_dir: Folder to write to; ``<work_dir>/labels`` by default.
         keep_scores: Names of labels whose scores are written as well, for a later stage.
-        num_workers: Processes for CPU-bound refiners; 0 runs them in this process.
+        num_workers: Processes for CPU-bound refiners and writing; 0 does both in this process.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
@@ -148,14 +148,19 @@ class PseudoLabelLoop(BaseLoop):
                     samples = self.runner.model.test_step(data_batch)
                 for sample in samples:
                     check_no_mask(sample)
-                    steps = self.generator.steps(sample, read_image(sample.img_path))
-                    self._advance(_Task(sample.img_id, steps), None, pool, pending)
+                    self._advance(_Task(self._steps(sample)), None, pool, pending)
                 self._collect(pool, pending, limit)
                 progress.update(done)
             self._collect(pool, pending, 0)
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{count} images of this process: {what}')
+
+    def _steps(self, sample: SegDataSample) -> Generator:
+        """Yield the jobs of an image: what refines its scores, then what writes its files."""
+        maps = yield from self.generator.steps(sample, read_image(sample.img_path))
+        # Compressing scores takes a good part of the time of a CRF, so it has its place there too.
+        yield self.store.writing(sample.img_id, maps)
 
     def _collect(self, pool: RefinePool, pending: list[_Task], limit: int) -> None:
         """Go on with images whose job is done, until at most `limit` are waiting."""
@@ -171,15 +176,12 @@ class PseudoLabelLoop(BaseLoop):
             for task in ready:
                 self._advance(task, task.future.result(), pool, pending)
 
-    def _advance(
-        self, task: _Task, result: tuple | None, pool: RefinePool, pending: list[_Task]
-    ) -> None:
-        """Run an image's steps up to its next job in the pool, or write its labels."""
+    def _advance(self, task: _Task, result: object, pool: RefinePool, pending: list[_Task]) -> None:
+        """Run an image's steps up to its next job in the pool, or to their end."""
         try:
             with torch.no_grad():
                 job = task.steps.send(result)
-        except StopIteration as finished:
-            self.store.write(task.img_id, finished.value)
+        except StopIteration:
             return
         task.future = pool.submit(job)
         pending.append(task)

@@ -1,4 +1,4 @@
-"""Processes for CPU-bound refinement of scores."""
+"""Processes for CPU-bound work on labels: refining scores, writing files."""
 
 import multiprocessing
 import signal
@@ -8,10 +8,9 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from types import TracebackType
 
-import numpy as np
 import torch
 
-Job = Callable[[], tuple[np.ndarray, ...]]
+Job = Callable[[], object]
 
 
 class RefinePool:
