@@ -133,11 +133,11 @@ def probability_step_loss(
     probs = rows.index_select(0, present).sigmoid()  # (P, n)
     targets = proportions.flatten().index_select(0, present)
     thresholds = proportion_threshold(probs, targets, official=official)
-    absent = rows.new_ones(len(rows), 1).index_fill(0, present, 0)
+    absent = rows.new_ones(len(rows)).index_fill(0, present, 0)
     negative = F.softplus(rows)  # -log(1 - sigmoid(z))
     if official:
         negative = negative.clamp_max(_MAX_NEGATIVE_TERM)
-    total = positive_term(probs, thresholds).sum() + (absent * negative).sum()
+    total = positive_term(probs, thresholds).sum() + (absent * negative.sum(dim=1)).sum()
     count = total.new_full((), rows.numel())
     total, count = sum_over_processes(torch.stack([total, count])).unbind()
     return total / count.clamp_min(1)
