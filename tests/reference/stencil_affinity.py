@@ -1,6 +1,7 @@
 """Affinities of neighbouring cells, written from the formulas: loops, and the gather form."""
 
 import math
+from functools import lru_cache
 
 import torch
 
@@ -51,9 +52,15 @@ def masks(labels, radius):
     return found.unflatten(3, (height, width))
 
 
+@lru_cache(maxsize=4)
+def pair_cells(size, radius):
+    """Flat indices of the first and of the second cells of all pairs, (2, P)."""
+    return torch.tensor(pairs(size, radius))[:, 1:].T.contiguous()
+
+
 def gathered_affinities(feats, radius):
     """Affinities (B, P) of all P pairs at once: both cells of every pair are copied out."""
-    _, first, second = torch.tensor(pairs(feats.shape[2:], radius)).T
+    first, second = pair_cells(feats.shape[2:], radius)
     cells = feats.flatten(2)
     difference = cells.index_select(2, second) - cells.index_select(2, first)  # (B, C, P)
     return torch.exp(-difference.abs().mean(dim=1))
