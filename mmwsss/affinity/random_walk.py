@@ -162,6 +162,19 @@ def _sparse(pattern: _Pattern, values: Tensor) -> Tensor:
         )
 
 
+def check_steps(beta: float, log_steps: int) -> None:
+    """Refuse options of a walk that make no sense.
+
+    Raises:
+        ValueError: If ``beta`` or ``log_steps`` is out of range.
+    """
+    if beta <= 0 or log_steps < 0:
+        raise ValueError(
+            f'beta must be > 0 and log_steps >= 0, got {beta} and {log_steps}. The paper uses 8 '
+            'for both: 2**8 steps.'
+        )
+
+
 def _check(scores: Tensor, affinities: Tensor, *, radius: int, beta: float, log_steps: int) -> None:
     expected = (len(scores), len(stencil_offsets(radius)), *scores.shape[2:])
     if scores.ndim != 4 or affinities.shape != expected:
@@ -169,11 +182,7 @@ def _check(scores: Tensor, affinities: Tensor, *, radius: int, beta: float, log_
             f'Expected scores (B, R, h, w) and, with radius {radius}, affinities {expected}, got '
             f'{tuple(scores.shape)} and {tuple(affinities.shape)}.'
         )
-    if beta <= 0 or log_steps < 0:
-        raise ValueError(
-            f'beta must be > 0 and log_steps >= 0, got {beta} and {log_steps}. The paper uses 8 '
-            'for both: 2**8 steps.'
-        )
+    check_steps(beta, log_steps)
     if not scores.isfinite().all():
         raise ValueError(
             'The scores of a random walk must be finite, got NaN or infinity, which would spread '

@@ -12,6 +12,7 @@ from mmwsss.pseudo_labels.normalizers import BoxNormalize, MaxNormalize
 from mmwsss.pseudo_labels.refiners import (
     BoxConstraint,
     DenseCRF,
+    RandomWalk,
     RetrievalRefiner,
     SoftmaxInBoxes,
 )
@@ -27,6 +28,7 @@ __all__ = [
     'MaxNormalize',
     'PowerBackground',
     'PseudoLabelGenerator',
+    'RandomWalk',
     'RefineJob',
     'RetrievalRefiner',
     'SoftmaxInBoxes',

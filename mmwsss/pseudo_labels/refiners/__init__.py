@@ -2,6 +2,7 @@
 
 from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInBoxes
 from mmwsss.pseudo_labels.refiners.dense_crf import DenseCRF
+from mmwsss.pseudo_labels.refiners.random_walk import RandomWalk
 from mmwsss.pseudo_labels.refiners.retrieval import RetrievalRefiner
 
-__all__ = ['BoxConstraint', 'DenseCRF', 'RetrievalRefiner', 'SoftmaxInBoxes']
+__all__ = ['BoxConstraint', 'DenseCRF', 'RandomWalk', 'RetrievalRefiner', 'SoftmaxInBoxes']

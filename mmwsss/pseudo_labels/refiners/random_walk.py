@@ -1,0 +1,154 @@
+"""Refiner that lets scores walk between cells that a network finds alike."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.runner import load_checkpoint
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmwsss.affinity.random_walk import check_steps, random_walk
+from mmwsss.affinity.stencil import stencil_mask
+from mmwsss.registry import MODELS, TASK_UTILS
+from mmwsss.structures import UserInputError
+
+
+def to_grid(maps: Tensor, stride: int) -> Tensor:
+    """Means of ``stride x stride`` blocks of maps padded with 0 at the right and bottom.
+
+    Args:
+        maps: Maps at full resolution, (n, H, W).
+        stride: Pixels a cell, on each axis.
+
+    Returns:
+        (n, ceil(H / stride), ceil(W / stride)), float64 for float64 and otherwise float32.
+
+    Source: Ahn and Kwak, CVPR 2018, published code.
+    """
+    maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
+    return F.avg_pool2d(_pad(maps, stride), stride)
+
+
+def from_grid(maps: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
+    """Enlarge maps bilinearly, (n, h, w) -> (n, h stride, w stride), and crop them to (n, H, W)."""
+    enlarged = F.interpolate(maps[None], scale_factor=stride, mode='bilinear', align_corners=False)
+    return enlarged[0, :, : size[0], : size[1]]
+
+
+def _pad(maps: Tensor, stride: int) -> Tensor:
+    height, width = maps.shape[-2:]
+    return F.pad(maps, (0, -width % stride, 0, -height % stride))
+
+
+@TASK_UTILS.register_module()
+class RandomWalk:
+    """Random walk of the scores over the affinities of a trained network, see :func:`random_walk`.
+
+    Scores are averaged over the cells of the feature grid, walk there and are enlarged again. The
+    network is built and loaded when the first image is refined.
+
+    Args:
+        network: Config of the :class:`AffinityNetwork`.
+        checkpoint: Its checkpoint, a local file. None where a pipeline sets it later.
+        beta: Power of the affinities. The larger, the less passes between unlike cells.
+        log_steps: Binary logarithm of the number of steps.
+        stride: Pixels a cell, on each axis: the output stride of the network.
+        official_border: Walk as the published code does, without pairs close to the border, see
+            :func:`stencil_mask`.
+
+    Raises:
+        ValueError: If ``beta``, ``log_steps`` or ``stride`` is out of range.
+        UserInputError: At the first image, if there is no checkpoint, it does not fit the network,
+            or the network's feature grid is not that of ``stride``.
+
+    Source:
+        Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
+        Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.3; padding and resizing as in
+        the published code.
+    """
+
+    in_worker = False
+    requires = ()
+
+    def __init__(
+        self,
+        network: dict,
+        checkpoint: str | None,
+        *,
+        beta: float = 8.0,
+        log_steps: int = 8,
+        stride: int = 8,
+        official_border: bool = False,
+    ) -> None:
+        check_steps(beta, log_steps)
+        if stride < 1:
+            raise ValueError(f'stride must be at least 1 pixel, got {stride}.')
+        self.network = network
+        self.checkpoint = checkpoint
+        self.beta = beta
+        self.log_steps = log_steps
+        self.stride = stride
+        self.official_border = official_border
+        self._loaded: nn.Module | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files whose content decides the result."""
+        return (str(self.checkpoint),) if self.checkpoint else ()
+
+    @torch.no_grad()
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
+        """Refine scores (1+n, H, W); background alone is returned as it is."""
+        if len(scores) == 1:
+            return scores
+        network = self._network(scores.device)
+        pooled = to_grid(scores, self.stride)[None]
+        affinities = self._affinities(network, image, pooled.shape[2:])
+        walked = random_walk(
+            pooled,
+            affinities,
+            radius=network.radius,
+            beta=self.beta,
+            log_steps=self.log_steps,
+        )
+        return from_grid(walked[0], self.stride, scores.shape[1:])
+
+    def _affinities(self, network: nn.Module, image: np.ndarray, grid: torch.Size) -> Tensor:
+        bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as LoadImage gives it
+        normalized = network.data_preprocessor(dict(inputs=[bgr]))['inputs']
+        # After normalisation, so that the padding has the mean colour.
+        padded = _pad(normalized, self.stride)
+        affinities = network.affinities(padded)
+        if affinities.shape[2:] != grid:
+            raise UserInputError(
+                f'RandomWalk: stride={self.stride} makes a grid of {tuple(grid)} cells of an image '
+                f'padded to {tuple(padded.shape[2:])}, but the features of the affinity network '
+                f'are {tuple(affinities.shape[2:])}. Set stride to its output stride.'
+            )
+        if self.official_border:
+            affinities = affinities * stencil_mask(
+                tuple(grid), radius=network.radius, official_border=True, device=affinities.device
+            )
+        return affinities
+
+    def _network(self, device: torch.device) -> nn.Module:
+        if self._loaded is None:
+            self._loaded = _load(self.network, self.checkpoint)
+        return self._loaded.to(device)
+
+
+def _load(config: dict, checkpoint: str | None) -> nn.Module:
+    if not checkpoint:
+        raise UserInputError(
+            'RandomWalk: checkpoint is not set. Name the checkpoint of the affinity network, or '
+            'let the stage take it from the stage that trains it.'
+        )
+    network = MODELS.build(config)
+    try:
+        load_checkpoint(network, str(checkpoint), map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise UserInputError(
+            f'RandomWalk: checkpoint={checkpoint} does not fit the affinity network '
+            f'{config["type"]}: {error}'
+        ) from error
+    return network.eval()
