@@ -1,0 +1,24 @@
+# CAMs (seed), and CRF results with a low and a high exponent of the background: where the former
+# says foreground and where the latter says background are the confident regions of AffinityNet.
+crf = dict(
+    type='DenseCRF',
+    bilateral_weight=10,
+    bilateral_xy=80,
+    bilateral_rgb=13,
+    gaussian_weight=3,
+    gaussian_xy=3,
+    iterations=10,
+)
+test_cfg = dict(
+    type='PseudoLabelLoop',
+    keep_scores=('seed', 'low', 'high'),
+    generator=dict(
+        type='PseudoLabelGenerator',
+        labels=dict(
+            seed=dict(background=dict(type='PowerBackground', alpha=16)),
+            low=dict(background=dict(type='PowerBackground', alpha=4), refiners=[crf]),
+            high=dict(background=dict(type='PowerBackground', alpha=32), refiners=[crf]),
+        ),
+    ),
+)
+test_evaluator = []

@@ -1,0 +1,7 @@
+# Affinity network on MobileNetV2: minutes on a CPU.
+_base_ = [
+    '../_base_/models/affinity_mobilenet-v2.py',
+    '../_base_/datasets/voc12_affinity_mini_320.py',
+    '../_base_/schedules/mini_adamw.py',
+    '../_base_/default_runtime.py',
+]

@@ -1,0 +1,15 @@
+# Quality of the kept seeds at their best threshold, which uses ground truth.
+_base_ = ['../_base_/datasets/voc12_affinity_mini_320.py', '../_base_/default_runtime.py']
+model = dict(type='StoredCAMs', folder='')
+test_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            dict(type='LoadImage'),
+            dict(type='LoadWeakAnnotations'),
+            dict(type='LoadAnnotations'),
+            dict(type='PackWeakInputs'),
+        ]
+    )
+)
+test_cfg = dict(type='TestLoop')
+test_evaluator = dict(type='SeedIoUWithGroundTruth')

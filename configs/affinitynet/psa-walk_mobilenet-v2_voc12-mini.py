@@ -1,0 +1,16 @@
+# Random walk of the kept seeds over the affinities of MobileNetV2.
+_base_ = [
+    '../_base_/models/affinity_mobilenet-v2.py',
+    '../_base_/datasets/voc12_affinity_mini_320.py',
+    '../_base_/pseudo_labels/psa_walk.py',
+    '../_base_/default_runtime.py',
+]
+walk = dict(
+    type='RandomWalk', network={{_base_.model}}, checkpoint=None, beta=8, log_steps=8, stride=8
+)
+model = dict(_delete_=True, type='StoredCAMs', folder='')
+test_cfg = dict(
+    generator=dict(
+        labels=dict(walk=dict(background=dict(type='PowerBackground', alpha=2), refiners=[walk]))
+    )
+)

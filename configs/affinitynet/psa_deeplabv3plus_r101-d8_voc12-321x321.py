@@ -1,0 +1,18 @@
+# Segmentation stage on walked labels: mmseg's DeepLabV3+ on ResNet-101.
+_base_ = [
+    'mmseg::_base_/models/deeplabv3plus_r50-d8.py',
+    '../_base_/datasets/voc12_pseudo_321.py',
+    '../_base_/schedules/bana_segmentor_20k.py',
+    '../_base_/test_time/multi_scale_flip_crf.py',
+    '../_base_/default_runtime.py',
+]
+# Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
+data_preprocessor = dict(_scope_='mmwsss', type='WeakSegDataPreProcessor')
+model = dict(
+    data_preprocessor=dict(_scope_='mmwsss', type='WeakSegDataPreProcessor'),
+    pretrained='open-mmlab://resnet101_v1c',
+    backbone=dict(depth=101),
+    decode_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
+    auxiliary_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
+)
+train_dataloader = dict(batch_size=10)
