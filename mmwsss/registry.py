@@ -13,6 +13,7 @@ _LOCATIONS = {
     'HOOKS': 'mmwsss.engine',
     'LOOPS': 'mmwsss.engine',
     'DATASETS': 'mmwsss.datasets',
+    'DATA_SAMPLERS': 'mmwsss.datasets',
     'TRANSFORMS': 'mmwsss.datasets',
     'MODELS': 'mmwsss.models',
     'MODEL_WRAPPERS': 'mmwsss.models',

@@ -1,0 +1,5 @@
+"""Samplers: which images meet in a batch."""
+
+from mmwsss.datasets.samplers.disjoint_pair_sampler import DisjointPairSampler
+
+__all__ = ['DisjointPairSampler']
