@@ -10,6 +10,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch.testing import assert_close
 
+from mmwsss.affinity import stencil_affinities
 from mmwsss.registry import MODELS, TASK_UTILS
 
 pytestmark = [
@@ -86,6 +87,32 @@ def test_noise_aware_loss_never_waits_for_the_device(rng):
     with waiting_for_the_device_is_an_error():
         sum(loss(cosines, label, aux_label, temperature=20.0).values()).backward()
     assert cosines.grad.isfinite().all()
+
+
+def affinity_losses(feats, labels):
+    loss = MODELS.build(dict(type='AffinityLoss', official_border=True))
+    return sum(loss(stencil_affinities(feats, radius=5), labels, radius=5).values())
+
+
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_affinities_have_the_loss_and_gradient_of_the_cpu(rng, memory_format):
+    feats = torch.randn(2, 6, 12, 14, generator=rng).contiguous(memory_format=memory_format)
+    labels = torch.randint(3, (2, 12, 14), generator=rng, dtype=torch.uint8)
+    results = []
+    for device in ('cpu', DEVICE):
+        leaf = feats.to(device).requires_grad_()
+        loss = affinity_losses(leaf, labels.to(device))
+        loss.backward()
+        results.append((loss.detach().cpu(), leaf.grad.cpu()))
+    assert_close(results[1], results[0], rtol=1e-4, atol=1e-6)
+
+
+def test_affinities_and_their_loss_never_wait_for_the_device(rng):
+    feats = torch.randn(2, 6, 12, 14, generator=rng).to(DEVICE).requires_grad_()
+    labels = torch.randint(3, (2, 12, 14), generator=rng, dtype=torch.uint8).to(DEVICE)
+    with waiting_for_the_device_is_an_error():
+        affinity_losses(feats, labels).backward()
+    assert feats.grad.isfinite().all()
 
 
 def test_pseudo_labels_are_those_of_the_cpu(rng):
