@@ -1,9 +1,10 @@
 """Alternates what the objectives of a classifier train."""
 
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
-from torch import nn
 
 from mmwsss.engine.hooks.start_objective_hook import objectives_of
 from mmwsss.registry import HOOKS
@@ -62,5 +63,5 @@ class AlternatingPhaseHook(Hook):
             objective.set_phase(phase)
 
 
-def _objectives_with_phases(runner: Runner) -> list[nn.Module]:
+def _objectives_with_phases(runner: Runner) -> list[Any]:
     return [objective for objective in objectives_of(runner) if hasattr(objective, 'set_phase')]
