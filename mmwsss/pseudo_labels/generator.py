@@ -81,6 +81,11 @@ class PseudoLabelGenerator:
         return frozenset(field for part in self._parts() for field in part.requires)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Files whose content decides the labels: checkpoints of parts."""
+        return tuple(file for part in self._parts() for file in getattr(part, 'files', ()))
+
+    @property
     def counts(self) -> dict[str, int]:
         """Images so far that were special: without a class, and what parts count themselves."""
         counts = {'without_class': self._without_class}

@@ -1,5 +1,7 @@
 """What must hold before labels are made."""
 
+from pathlib import Path
+
 from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
@@ -17,6 +19,17 @@ def check_checkpoint(runner: Runner) -> None:
         )
 
 
+def check_files(files: tuple[str, ...]) -> None:
+    """Refuse parts of the generator whose files are missing."""
+    for path in files:
+        if not Path(path).is_file():
+            raise UserInputError(
+                f'the label generator needs {path}, which does not exist. Name an existing '
+                'checkpoint in test_cfg.generator, or let the stage take it from the stage that '
+                'trains it.'
+            )
+
+
 def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
     """Refuse parts that need boxes on data without them."""
     missing = sorted(required & {'gt_instances', 'background_mask'})
@@ -29,12 +42,12 @@ def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
         )
 
 
-def check_keep_scores(keep_scores: tuple[str, ...], names: tuple[str, ...]) -> None:
-    """Refuse to keep the scores of labels that are not made."""
-    unknown = [name for name in keep_scores if name not in names]
+def check_label_names(option: str, chosen: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Refuse an option that names labels which are not made."""
+    unknown = [name for name in chosen if name not in names]
     if unknown:
         raise UserInputError(
-            f'keep_scores={keep_scores!r} names {unknown}, but the labels are {list(names)}. Give '
+            f'{option}={chosen!r} names {unknown}, but the labels are {list(names)}. Give '
             'a tuple of their names.'
         )
 

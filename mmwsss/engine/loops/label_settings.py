@@ -14,15 +14,25 @@ from mmwsss.version import __version__
 _PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 
 
-def label_settings(runner: Runner, dataloader: dict, generator: dict) -> dict:
-    """Collect what decides the content of a label: not where data lie, nor which images."""
+def label_settings(
+    runner: Runner, dataloader: dict, generator: dict, files: tuple[str, ...]
+) -> dict:
+    """Collect what decides the content of a label: not where data lie, nor which images.
+
+    Args:
+        runner: The runner.
+        dataloader: Config of the data loader.
+        generator: Config of the generator.
+        files: Paths in it that stand for the content of a file, which exists.
+    """
     load_from = runner.cfg.get('load_from')
     dataset = dataloader['dataset']
     indifferent = ('data_root', 'data_prefix', 'ann_file', 'label_file', 'missing_annotation')
+    indifferent += ('proportion_file',)
     return dict(
         model=_model_settings(runner),
         dataset={key: value for key, value in dataset.items() if key not in indifferent},
-        generator=generator,
+        generator=_by_content(generator, {path: file_hash(path) for path in files}),
         checkpoint=file_hash(load_from) if load_from else None,
     )
 
@@ -34,6 +44,15 @@ def _model_settings(runner: Runner) -> dict:
         stamp = json.loads(manifest.read_text()).get('fingerprint')
         settings['folder'] = [model.folder.name, stamp]
     return settings
+
+
+def _by_content(node: object, hashes: dict[str, str]) -> object:
+    """Put the hash of a file's content in place of its path, which may change."""
+    if isinstance(node, dict):
+        return {key: _by_content(value, hashes) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_by_content(value, hashes) for value in node]
+    return hashes.get(node, node) if isinstance(node, str) else node
 
 
 def package_versions() -> dict[str, str]:

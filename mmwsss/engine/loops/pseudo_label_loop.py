@@ -14,7 +14,8 @@ from mmseg.structures import SegDataSample
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
-    check_keep_scores,
+    check_files,
+    check_label_names,
     check_no_mask,
     check_supervision,
 )
@@ -27,8 +28,10 @@ from mmwsss.engine.loops.label_settings import base_model, label_settings, packa
 from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.evaluation.foreground_proportions import proportions_of_folder
 from mmwsss.evaluation.label_folder import evaluate_label_folder
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
+from mmwsss.structures import write_proportions
 
 
 @dataclass
@@ -57,12 +60,14 @@ class PseudoLabelLoop(BaseLoop):
         generator: Config of the :class:`PseudoLabelGenerator`.
         out_dir: Folder to write to; ``<work_dir>/labels`` by default.
         keep_scores: Names of labels whose scores are written as well, for a later stage.
+        proportions: Names of labels for which the share of each class in every image is written to
+            ``<out_dir>/<label name>_proportions.npz`` in the end.
         num_workers: Processes for CPU-bound refiners and writing; 0 does both in this process.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
-        UserInputError: If there is no label of a name in ``keep_scores``, no trained classifier, or
-            the generator needs what the data set does not have.
+        UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, no
+            trained classifier, or the generator needs what the data set does not have.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class PseudoLabelLoop(BaseLoop):
         *,
         out_dir: str | None = None,
         keep_scores: tuple[str, ...] = (),
+        proportions: tuple[str, ...] = (),
         num_workers: int = 2,
         evaluator: object = None,
     ) -> None:
@@ -83,14 +89,17 @@ class PseudoLabelLoop(BaseLoop):
         self.generator = TASK_UTILS.build(generator)
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
         self.num_workers = num_workers
+        check_files(self.generator.files)
         check_supervision(dataset, self.generator.requires)
-        check_keep_scores(keep_scores, self.generator.names)
+        check_label_names('keep_scores', keep_scores, self.generator.names)
+        check_label_names('proportions', proportions, self.generator.names)
+        self.proportions = tuple(proportions)
         self.store = LabelStore(
             self.out_dir,
             self.generator.names,
             tuple(keep_scores),
             dataset.metainfo['palette'],
-            fingerprint(label_settings(runner, dataloader, generator)),
+            fingerprint(label_settings(runner, dataloader, generator, self.generator.files)),
         )
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
@@ -102,8 +111,10 @@ class PseudoLabelLoop(BaseLoop):
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Absolute folder of every label name and of every ``<label name>_scores``."""
-        return {**self.store.label_folders, **self.store.score_folders}
+        """Absolute path of every label name, ``<label name>_scores`` and ``_proportions``."""
+        files = {f'{name}_proportions': self._proportion_file(name) for name in self.proportions}
+        paths = {output: str(path) for output, path in files.items()}
+        return {**self.store.label_folders, **self.store.score_folders, **paths}
 
     def _unfinished(self) -> list[int]:
         """Find the images without valid files; all ranks get the answer of the first."""
@@ -118,9 +129,7 @@ class PseudoLabelLoop(BaseLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        base_model(self.runner.model).keep = frozenset(
-            {'feats', 'class_weights'} & set(self.generator.requires)
-        )
+        base_model(self.runner.model).keep = self.generator.requires
         skipped = len(self.ids) - len(self.todo)
         if skipped:
             self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
@@ -129,6 +138,7 @@ class PseudoLabelLoop(BaseLoop):
             self._write_manifest(complete=False)
             self._run_unfinished()
         barrier()
+        self._write_proportions()
         self._write_manifest(complete=True)
         metrics = self._evaluate()
         self.runner.call_hook('after_test_epoch', metrics=metrics)
@@ -199,6 +209,20 @@ class PseudoLabelLoop(BaseLoop):
         shared = [metrics]
         broadcast_object_list(shared)
         return shared[0]
+
+    def _proportion_file(self, name: str) -> Path:
+        return self.out_dir / f'{name}_proportions.npz'
+
+    def _write_proportions(self) -> None:
+        if is_main_process():
+            classes = self.metainfo['classes'][1:]
+            for name in self.proportions:
+                folder = self.store.label_folders[name]
+                with Progress(f'proportions {name}', len(self.ids), self.runner.logger) as progress:
+                    ids = progress.iterate(self.ids)
+                    values = proportions_of_folder(folder, ids, len(classes))
+                write_proportions(self._proportion_file(name), self.ids, values, classes)
+        barrier()
 
     def _remove_leftovers(self) -> None:
         """Remove the temporary files of a run that was killed."""
