@@ -11,15 +11,13 @@ The result always expects what the configs feed: BGR values of 0..255 minus (104
 """
 
 import argparse
-import os
-import pickle
-import tempfile
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mmwsss.apis.command_line import run_tool
+from mmwsss.apis.weight_files import load_state_dict, prefix_of, save_atomically
 from mmwsss.models.backbones import VGG16DeepLab
 from mmwsss.structures import UserInputError
 
@@ -88,10 +86,10 @@ def _expected() -> dict[str, Tensor]:
 
 def _canonical_names(source: dict[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
     """Rename to conv1_1 ... fc7; also say whether the names were torchvision's."""
-    prefix = _prefix(source, 'conv1_1.weight')
+    prefix = prefix_of(source, 'conv1_1.weight')
     from_torchvision = prefix is None
     if from_torchvision:
-        prefix = _prefix(source, 'features.0.weight')
+        prefix = prefix_of(source, 'features.0.weight')
     if prefix is None:
         raise UserInputError(
             'the file has neither conv1_1.weight nor features.0.weight: it is no VGG16 that this '
@@ -102,12 +100,6 @@ def _canonical_names(source: dict[str, Tensor]) -> tuple[dict[str, Tensor], bool
         module, _, kind = name.removeprefix(prefix).rpartition('.')
         renamed[f'{TORCHVISION_NAMES.get(module, module)}.{kind}'] = tensor
     return renamed, from_torchvision
-
-
-def _prefix(source: dict[str, Tensor], name: str) -> str | None:
-    """Find what stands before a name, such as 'module.'; None if the name does not occur."""
-    found = [n for n in source if n == name or n.endswith(f'.{name}')]
-    return found[0].removesuffix(name) if found else None
 
 
 def _thin_out(name: str, tensor: Tensor) -> Tensor:
@@ -136,37 +128,6 @@ def _expect_caffe_input(state: dict[str, Tensor]) -> None:
     state['conv1_1.bias'] += torch.einsum('oiyx,i->o', weight, offset).float()
     folded = weight / (255 * std).view(1, 3, 1, 1)
     state['conv1_1.weight'] = folded.flip(1).float()  # BGR
-
-
-def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a state dict, possibly within a checkpoint, without running code from the file."""
-    if not path.is_file():
-        raise UserInputError(f'{path} does not exist.')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise UserInputError(
-            f'{path} is not a file of plain tensors written by torch.save: '
-            f'{str(error).splitlines()[0]}'
-        ) from error
-    if isinstance(content, dict):
-        content = next((content[key] for key in ('state_dict', 'model') if key in content), content)
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise UserInputError(f'{path} holds no state dict, that is no dict of names and tensors.')
-    return content
-
-
-def save_atomically(content: dict, path: Path) -> None:
-    """Write to a temporary name first, so that an interrupted run leaves no broken file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-    os.close(handle)
-    try:
-        torch.save(content, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
