@@ -99,6 +99,6 @@ def test_values_that_are_no_proportions_are_refused(path, changes, message):
 
 def test_a_wrong_table_is_not_written(path):
     before = path.read_bytes()
-    with pytest.raises(UserInputError, match='has the proportion 2.0'):
+    with pytest.raises(UserInputError, match='has the proportion 2'):
         write_proportions(path, IDS, VALUES * 2, CLASSES)
     assert path.read_bytes() == before

@@ -5,10 +5,11 @@ Legend: n classes, h x w feature grid, H x W pixels.
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Rectify = Literal['before_resize', 'after_resize']
+Rectify = Literal['before_resize', 'after_resize', 'never']
 
 
 def activation_maps(
@@ -19,22 +20,22 @@ def activation_maps(
     rectify: Rectify = 'before_resize',
     square_root: bool = False,
 ) -> Tensor:
-    """Positive class evidence at image size: ReLU and bilinear resize, in the given order.
+    """Class evidence at image size: ReLU and bilinear resize, in the given order.
 
     Args:
         score_map: Class scores of every position, (n, h, w).
         size: Height and width (H, W) of the result.
         align_corners: Corner convention of the resize.
         rectify: Whether negative evidence is cut before it is resized (PSA) or after (BANA, whose
-            maps are scores of resized features).
+            maps are scores of resized features); 'never' keeps it, for maps that are logits.
         square_root: Take the square root between ReLU and resize, which lifts weak evidence. PSA's
             published code does so on VGG16 and not on ResNet-38.
 
     Returns:
-        Maps >= 0, (n, H, W).
+        Maps, >= 0 unless they are never rectified, (n, H, W).
 
     Raises:
-        ValueError: If ``square_root`` is asked for with ``rectify='after_resize'``.
+        ValueError: If ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
     """
     check_rectification(rectify, square_root)
     if rectify == 'before_resize':
@@ -52,13 +53,54 @@ def check_rectification(rectify: Rectify, square_root: bool) -> None:
     """Refuse a square root of scores that are not yet cut at zero.
 
     Raises:
-        ValueError: If ``square_root`` is asked for with ``rectify='after_resize'``.
+        ValueError: If ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
     """
     if square_root and rectify != 'before_resize':
         raise ValueError(
             f"square_root expects rectify='before_resize', got {rectify!r}: before the resize "
             'scores may still be negative. Change one of the two.'
         )
+
+
+def resized_mean(maps: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
+    """Mean over the pixels of bilinearly resized maps, without resizing them.
+
+    The resize is ``R m C^T``, so that its mean is ``r^T m c`` with the column means r of R and c of
+    C: positions are weighted, those at the border differently from those inside.
+
+    Args:
+        maps: Maps m, (..., h, w).
+        size: Height and width (H, W) to resize to.
+        align_corners: Corner convention of the resize.
+
+    Returns:
+        Means (...).
+    """
+    rows, columns = (
+        _resize_weights(source, target, align_corners=align_corners, like=maps)
+        for source, target in zip(maps.shape[-2:], size, strict=True)
+    )
+    return torch.einsum('...hw,h,w->...', maps, rows, columns)
+
+
+def _resize_weights(source: int, target: int, *, align_corners: bool, like: Tensor) -> Tensor:
+    """Weight of each of the source positions in the mean over the resized ones, (source,)."""
+    impulses = torch.eye(source, device=like.device, dtype=like.dtype)[None]
+    resized = F.interpolate(impulses, target, mode='linear', align_corners=align_corners)
+    return resized.mean(dim=2)[0]
+
+
+def mean_sigmoid(total: Tensor, num_maps: int) -> Tensor:
+    """Probability of the mean logit, ``sigmoid(sum / num_maps)``, shaped as ``total``.
+
+    Args:
+        total: Sum of raw maps, logits of any sign.
+        num_maps: How many maps were summed.
+
+    Source: the published code of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised
+        Semantic Segmentation", ECCV 2022, which averages over scales and flips before the sigmoid.
+    """
+    return (total / num_maps).sigmoid()
 
 
 def max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:

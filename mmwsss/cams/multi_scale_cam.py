@@ -1,25 +1,62 @@
-"""Class activation maps summed over views of an image."""
+"""Class activation maps merged over views of an image."""
+
+from typing import Literal
 
 import torch
 from mmengine.model import BaseTTAModel
 from mmseg.structures import SegDataSample
+from torch import nn
 
-from mmwsss.cams.functional import max_normalize
+from mmwsss.cams.functional import max_normalize, mean_sigmoid
 from mmwsss.registry import MODELS
+
+Merge = Literal['sum_normalize', 'mean_sigmoid']
 
 
 @MODELS.register_module()
 class MultiScaleCAM(BaseTTAModel):
-    """Sum the maps of all views and divide each class by its maximum.
+    """Sum the maps of all views; divide each class by its maximum, or take their mean as logits.
 
-    ``cam_c = sum_v cam_c^v / (max_p sum_v cam_c^v + 1e-5)``. Views come from mmcv's
-    ``TestTimeAug``; each view's maps are un-flipped and of the original image size, for the
-    present classes alone. Features and annotations are those of the first view.
+    ``'sum_normalize'``: ``cam_c = sum_v cam_c^v / (max_p sum_v cam_c^v + 1e-5)``.
+    ``'mean_sigmoid'``: ``cam_c = sigmoid(mean_v cam_c^v)`` of the classifier's raw maps. Views come
+    from mmcv's ``TestTimeAug``; each view's maps are un-flipped and of the original image size, for
+    the present classes alone. A view may itself be the sum of an image and its mirror image
+    (``flip`` of :class:`CAMClassifier`). Predicted thresholds are averaged over the views. Features
+    and annotations are those of the first view.
+
+    Args:
+        module: The classifier, or its config.
+        data_preprocessor: Config of a data preprocessor for a ``module`` that is a config.
+        merge: How the maps of the views become one.
+
+    Raises:
+        ValueError: If ``merge`` is unknown, or does not fit the classifier's ``rectify``.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, section 4.1; the sum
-        before the normalisation is that of the published code.
+        before the normalisation is that of the published code. ``'mean_sigmoid'``: the published
+        code of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
+        ECCV 2022.
     """
+
+    def __init__(
+        self,
+        module: dict | nn.Module,
+        data_preprocessor: dict | None = None,
+        *,
+        merge: Merge = 'sum_normalize',
+    ) -> None:
+        super().__init__(module, data_preprocessor)
+        if merge not in ('sum_normalize', 'mean_sigmoid'):
+            raise ValueError(f"merge must be 'sum_normalize' or 'mean_sigmoid', got {merge!r}.")
+        rectify = getattr(self.module, 'rectify', None)
+        if rectify is not None and (rectify == 'never') != (merge == 'mean_sigmoid'):
+            raise ValueError(
+                f'merge={merge!r} does not fit rectify={rectify!r} of the classifier: the mean '
+                "before a sigmoid needs raw maps (rectify='never'), the sum to normalise maps "
+                "without negative values ('before_resize', 'after_resize'). Change one of the two."
+            )
+        self.merge = merge
 
     def merge_preds(
         self, data_samples_list: list[tuple[SegDataSample, ...]]
@@ -27,10 +64,15 @@ class MultiScaleCAM(BaseTTAModel):
         """Merge the predictions of all views of each image."""
         return [self._merge(views) for views in data_samples_list]
 
-    @staticmethod
-    def _merge(views: tuple[SegDataSample, ...]) -> SegDataSample:
+    def _merge(self, views: tuple[SegDataSample, ...]) -> SegDataSample:
         merged = views[0]
         total = torch.stack([view.cams for view in views]).sum(dim=0)  # (n, H, W)
-        merged.cams = max_normalize(total)
-        merged.pred_score = torch.stack([view.pred_score for view in views]).mean(dim=0)
+        if self.merge == 'mean_sigmoid':
+            num_maps = len(views) * getattr(self.module, 'maps_per_view', 1)
+            merged.cams = mean_sigmoid(total, num_maps)
+        else:
+            merged.cams = max_normalize(total)
+        for name in ('pred_score', 'threshold_logit'):
+            if name in merged:
+                merged.set_field(torch.stack([view.get(name) for view in views]).mean(dim=0), name)
         return merged

@@ -24,7 +24,7 @@ class StageResult:
 
     Attributes:
         outputs: Output name -> path: ``checkpoint`` of a training, one folder a label name (and
-            ``<label name>_scores``) of a label stage.
+            ``<label name>_scores``) and files ``<label name>_proportions`` of a label stage.
         metrics: Metric name -> value in the metric's own unit (mIoU in percent).
         seconds: Wall time.
         fingerprint: Hash of all that decided the result, see the pipeline.
@@ -59,12 +59,13 @@ class StageRunner(Runner):
 
 
 def output_names(config: Config, task: str) -> set[str]:
-    """Name the outputs of a stage: a checkpoint, or one folder a label name and kept scores."""
+    """Name the outputs of a stage: a checkpoint, or label maps, kept scores and proportions."""
     if task == 'train':
         return {'checkpoint'}
     test_cfg = config.get('test_cfg', {})
     scores = {f'{name}_scores' for name in test_cfg.get('keep_scores', ())}
-    return {*test_cfg.get('generator', {}).get('labels', {}), *scores}
+    proportions = {f'{name}_proportions' for name in test_cfg.get('proportions', ())}
+    return {*test_cfg.get('generator', {}).get('labels', {}), *scores, *proportions}
 
 
 def run_stage(

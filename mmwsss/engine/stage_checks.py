@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmwsss.engine.loops.label_checks import check_keep_scores
+from mmwsss.engine.loops.label_checks import check_label_names
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -57,7 +57,8 @@ def _check_generator(name: str, config: Config) -> None:
     init_default_scope('mmwsss')
     try:
         names = TASK_UTILS.build(generator).names
-        check_keep_scores(config.test_cfg.get('keep_scores', ()), names)
+        for option in ('keep_scores', 'proportions'):
+            check_label_names(option, config.test_cfg.get(option, ()), names)
     except (ImportError, KeyError, TypeError, ValueError) as error:
         raise UserInputError(f"stage '{name}': test_cfg: {error}") from error
 
@@ -77,6 +78,9 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
             yield f'{loader}.dataset.data_root', root
             if dataset.get('ann_file'):
                 yield f'{loader}.dataset.ann_file', str(Path(root, dataset['ann_file']))
+        if dataset.get('proportion_file'):
+            path = str(Path(root or '', dataset['proportion_file']))
+            yield f'{loader}.dataset.proportion_file', path
 
 
 def _walk(node: object, key: str) -> Iterator[tuple[str, dict]]:

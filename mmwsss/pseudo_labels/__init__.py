@@ -3,12 +3,13 @@
 from mmwsss.pseudo_labels.backgrounds import (
     AttentionBackground,
     ConstantBackground,
+    LearnedThreshold,
     PowerBackground,
 )
 from mmwsss.pseudo_labels.generator import PseudoLabelGenerator
 from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob
 from mmwsss.pseudo_labels.labelers import ArgmaxLabeler
-from mmwsss.pseudo_labels.normalizers import BoxNormalize, MaxNormalize
+from mmwsss.pseudo_labels.normalizers import BoxNormalize, LearnedThresholdPlanes, MaxNormalize
 from mmwsss.pseudo_labels.refiners import (
     BoxConstraint,
     DenseCRF,
@@ -25,6 +26,8 @@ __all__ = [
     'ConstantBackground',
     'DenseCRF',
     'LabelMaps',
+    'LearnedThreshold',
+    'LearnedThresholdPlanes',
     'MaxNormalize',
     'PowerBackground',
     'PseudoLabelGenerator',

@@ -5,7 +5,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.pseudo_labels.functional import background_attention, keep_near_maximum
-from mmwsss.pseudo_labels.sample_fields import known_background
+from mmwsss.pseudo_labels.learned_thresholds import convert_threshold
+from mmwsss.pseudo_labels.sample_fields import known_background, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
 
 
@@ -14,6 +15,13 @@ def power_background(cams: Tensor, *, alpha: float) -> Tensor:
     if len(cams) == 0:
         return cams.new_ones(1, *cams.shape[1:])
     return (1 - cams.amax(dim=0, keepdim=True)).clamp_min(0) ** alpha
+
+
+def winner_threshold(cams: Tensor, thresholds: Tensor) -> Tensor:
+    """Threshold of the class with the largest map: (n, H, W) and (n,) -> (1, H, W)."""
+    if len(cams) == 0:
+        return cams.new_ones(1, *cams.shape[1:])
+    return thresholds[cams.argmax(dim=0, keepdim=True)]
 
 
 @TASK_UTILS.register_module()
@@ -98,3 +106,23 @@ class AttentionBackground:
         self._without_background = self._without_background + (~outside.any()).long()
         kept = keep_near_maximum(attention, threshold=self.threshold)
         return torch.where(outside, 1, kept)
+
+
+@TASK_UTILS.register_module()
+class LearnedThreshold:
+    """At every pixel the predicted threshold of the class with the largest map.
+
+    A pixel is then of that class exactly where its map exceeds its threshold ``t'``
+    (:func:`convert_threshold`): a choice of the background for each image and class that needs no
+    true masks. For normalised maps of a classifier with a ``ThresholdBranch``; the method's own
+    rule is :class:`LearnedThresholdPlanes`.
+
+    Source: the thresholds are those of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised
+    Semantic Segmentation", ECCV 2022. Their use as a background score is ours.
+    """
+
+    requires = ('threshold_logit', 'log_temperature')
+
+    def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Score the background, (n, H, W) -> (1, H, W)."""
+        return winner_threshold(cams, convert_threshold(*predicted_thresholds(sample, cams)))

@@ -1,11 +1,19 @@
-"""Normalizers: class activation maps in, maps in [0, 1] out."""
+"""Normalizers: class activation maps in, maps on a known scale out, [0, 1] for most of them."""
+
+from typing import Literal
 
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.cams.functional import max_normalize
 from mmwsss.pseudo_labels.class_boxes import normalize_in_boxes
-from mmwsss.pseudo_labels.sample_fields import boxes_of
+from mmwsss.pseudo_labels.learned_thresholds import (
+    convert_threshold,
+    probability_planes,
+    threshold_planes,
+    winner_normalize,
+)
+from mmwsss.pseudo_labels.sample_fields import boxes_of, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
 
 
@@ -35,3 +43,48 @@ class BoxNormalize:
     def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Normalise maps (n, H, W); 0 outside the boxes of the class."""
         return normalize_in_boxes(cams, boxes_of(sample, cams))
+
+
+@TASK_UTILS.register_module()
+class LearnedThresholdPlanes:
+    """Subtract the thresholds that the classifier predicts; what stays above 0 is of the class.
+
+    Label the planes with ``ConstantBackground(threshold=0)``. The maps are probabilities without
+    temperature, those of ``MultiScaleCAM(merge='mean_sigmoid')``.
+
+    ``'paper'``: ``p_c - t_c`` with the network's probability p, see :func:`probability_planes`.
+    ``'published'``: the published code's other rule. Maps are kept where their class is the best,
+    divided by their maximum (:func:`winner_normalize`), and compared with converted thresholds
+    (:func:`convert_threshold`, :func:`threshold_planes`). The division moves maps and leaves
+    thresholds, so that far more than ``p > t`` is labelled; a class that wins a pixel keeps one.
+
+    Args:
+        rule: Which of the two.
+
+    Raises:
+        ValueError: If ``rule`` is unknown, or maps are no probabilities.
+
+    Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
+        ECCV 2022, section 3.4.
+    """
+
+    requires = ('threshold_logit', 'log_temperature')
+
+    def __init__(self, rule: Literal['paper', 'published'] = 'paper') -> None:
+        if rule not in ('paper', 'published'):
+            raise ValueError(f"rule must be 'paper' or 'published', got {rule!r}.")
+        self.rule = rule
+
+    def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Turn maps (n, H, W) into planes (n, H, W), above 0 where the class is."""
+        if not ((cams >= 0) & (cams <= 1)).all():  # NaN as well
+            raise ValueError(
+                'LearnedThresholdPlanes expects probabilities in [0, 1], got maps from '
+                f'{cams.min():.3g} to {cams.max():.3g}. Merge them by MultiScaleCAM(merge='
+                "'mean_sigmoid') on a classifier with rectify='never'."
+            )
+        threshold_logit, log_temperature = predicted_thresholds(sample, cams)
+        if self.rule == 'paper':
+            return probability_planes(cams, threshold_logit, log_temperature)
+        thresholds = convert_threshold(threshold_logit, log_temperature)
+        return threshold_planes(winner_normalize(cams), thresholds)

@@ -43,3 +43,16 @@ def label_weights(sample: SegDataSample) -> Tensor:
         )
     rows = to_seg_label(sample.cam_label.to(weights.device))
     return torch.cat([weights[:1], weights[rows]])
+
+
+def predicted_thresholds(sample: SegDataSample, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Threshold logits and logarithms of temperature of the classes of ``maps``, (n,) each.
+
+    Predictions hold those of all K classes; maps are of the classes in ``cam_label`` alone.
+    """
+    classes = sample.cam_label
+    fields = sample.threshold_logit, sample.log_temperature
+    threshold_logit, log_temperature = (
+        values.detach()[classes.to(values.device)].to(maps.device, maps.dtype) for values in fields
+    )
+    return threshold_logit, log_temperature

@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmwsss.cams import MultiScaleCAM, activation_maps, max_normalize, min_max_normalize
+from mmwsss.cams import (
+    MultiScaleCAM,
+    activation_maps,
+    max_normalize,
+    min_max_normalize,
+    resized_mean,
+)
 
 
 def test_cutting_negative_scores_before_the_resize_keeps_more_than_after():
@@ -38,7 +44,8 @@ def test_views_are_summed_and_normalised(sample_with_cams):
         sample_with_cams(torch.tensor([[[1.0, 0.0]]])),
         sample_with_cams(torch.tensor([[[1.0, 1.0]]])),
     )
-    merged = MultiScaleCAM._merge(views)
+    model = MultiScaleCAM(dict(type='StoredCAMs', folder=''))
+    (merged,) = model.merge_preds([views])
     assert_close(merged.cams, torch.tensor([[[2.0, 1.0]]]) / (2.0 + 1e-5))
 
 
@@ -82,3 +89,65 @@ def test_min_max_normalize_of_published_maps(oracle):
         (normalized * torch.from_numpy(data[f'c{k}_r'])).sum().backward()
         assert_close(normalized, torch.from_numpy(data[f'c{k}_y']), rtol=0, atol=1e-6)
         assert_close(cams.grad, torch.from_numpy(data[f'c{k}_grad_x']), rtol=0, atol=2e-6)
+
+
+def test_maps_that_are_never_rectified_keep_their_sign():
+    score_map = torch.tensor([[[-1.0, 1.0]]])
+    raw = activation_maps(score_map, (1, 3), align_corners=True, rectify='never')
+    assert_close(raw, torch.tensor([[[-1.0, 0.0, 1.0]]]))
+
+
+def test_a_square_root_of_maps_that_are_never_rectified_is_refused():
+    with pytest.raises(ValueError, match="'before_resize', got 'never'"):
+        activation_maps(torch.zeros(1, 2, 2), (2, 2), rectify='never', square_root=True)
+
+
+@pytest.mark.parametrize('align_corners', [False, True])
+@pytest.mark.parametrize('size', [(13, 17), (3, 2), (5, 7), (1, 1)])
+def test_the_mean_of_resized_maps_needs_no_resize(rng, size, align_corners):
+    maps = torch.randn(2, 3, 5, 7, generator=rng)
+    expected = torch.nn.functional.interpolate(
+        maps, size, mode='bilinear', align_corners=align_corners
+    ).mean(dim=(2, 3))
+    assert_close(resized_mean(maps, size, align_corners=align_corners), expected)
+
+
+def test_a_resize_weights_positions_by_the_pixels_near_them():
+    # Five pixels from two positions, corners aligned: 0, 1/4, 1/2, 3/4, 1 of the way.
+    assert_close(
+        resized_mean(torch.tensor([[0.0, 4.0]]), (1, 5), align_corners=True), torch.tensor(2.0)
+    )
+    peak = torch.tensor([[0.0, 1.0, 0.0]])
+    assert_close(resized_mean(peak, (1, 5), align_corners=True), torch.tensor(2 / 5))
+
+
+def test_views_of_logits_become_the_probability_of_their_mean(sample_with_cams):
+    views = tuple(sample_with_cams(torch.tensor([[[z, -3.0]]])) for z in (1.0, 2.0))
+    for view, mean in zip(views, (0.5, -1.5), strict=True):
+        view.threshold_logit = torch.tensor([mean, 0.0])
+    (merged,) = two_maps_a_view().merge_preds([views])
+    assert_close(merged.cams, torch.tensor([[[3 / 4, -6 / 4]]]).sigmoid())
+    assert merged.threshold_logit.tolist() == [-0.5, 0]
+
+
+def two_maps_a_view(**options):
+    module = dict(type='StoredCAMs', folder='')
+    model = MultiScaleCAM(module, **{'merge': 'mean_sigmoid', **options})
+    model.module.maps_per_view = 2
+    return model
+
+
+def test_views_without_thresholds_merge_without_them(sample_with_cams):
+    (merged,) = two_maps_a_view().merge_preds([(sample_with_cams(torch.zeros(1, 2, 2)),)])
+    assert 'threshold_logit' not in merged
+
+
+def test_no_class_merges_to_no_map(sample_with_cams):
+    views = (sample_with_cams(torch.zeros(0, 2, 3)),) * 2
+    (merged,) = two_maps_a_view().merge_preds([views])
+    assert merged.cams.shape == (0, 2, 3)
+
+
+def test_an_unknown_merge_is_refused():
+    with pytest.raises(ValueError, match="got 'max'"):
+        two_maps_a_view(merge='max')

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.models.classifiers.filled_boxes import filled_boxes
 from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
 
 
 @MODELS.register_module(force=True)
@@ -174,3 +175,92 @@ def test_filled_boxes_give_an_overlap_to_the_smaller_box():
 def test_no_box_fills_nothing():
     empty = torch.zeros(0, dtype=torch.long)
     assert filled_boxes(torch.zeros(0, 4), empty, empty, (2, 3)).shape == (0, 2, 3)
+
+
+def threshold_config(**changes):
+    config = classifier_config(rectify='never', **changes)
+    config['head'].update(
+        in_channels=4,
+        context=dict(type='ThresholdBranch', in_channels=8, num_classes=3, channels=4),
+    )
+    return config
+
+
+def predict(model, image, **meta):
+    size = tuple(image.shape[-2:])
+    sample = tagged_sample([0, 2], **{'size': size, **meta})
+    return model(image, [sample], mode='predict')[0]
+
+
+def test_raw_maps_are_resized_scores_of_both_signs():
+    torch.manual_seed(0)
+    model = MODELS.build(threshold_config()).eval()
+    image = torch.randn(1, 3, 8, 8)
+    found = predict(model, image, size=(11, 7)).cams
+    scores = model.encode(image).score_map[:, [0, 2]]
+    expected = nn.functional.interpolate(scores, (11, 7), mode='bilinear')[0]
+    assert_close(found, expected)
+    assert found.min() < 0 < found.max()
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_thresholds_are_means_over_the_pixels_of_the_original_image(flip):
+    torch.manual_seed(0)
+    model = MODELS.build(threshold_config(flip=flip)).eval()
+    assert 'threshold_logit' not in predict(model, torch.randn(1, 3, 8, 8))
+    model.keep = frozenset({'threshold_logit', 'log_temperature'})
+    images = torch.randn(2, 3, 8, 8)
+    samples = [tagged_sample([0], size=(11, 7)) for _ in images]
+    predicted = model(images, samples, mode='predict')
+    for image, sample in zip(images, predicted, strict=True):
+        views = torch.stack([image, image.flip(-1)] if flip else [image])
+        maps = model.encode(views).parts['threshold_map']
+        resized = nn.functional.interpolate(maps, (11, 7), mode='bilinear')
+        assert_close(sample.threshold_logit, resized.mean(dim=(0, 2, 3)))
+        assert_close(sample.log_temperature, torch.full((3,), 10.0).log())
+
+
+def test_a_flipped_view_has_the_threshold_of_its_map():
+    torch.manual_seed(0)
+    model = MODELS.build(threshold_config()).eval()
+    model.keep = frozenset({'threshold_logit'})
+    image = torch.randn(1, 3, 8, 8)
+    plain, flipped = (
+        predict(model, image, size=(11, 7)),
+        predict(model, image, size=(11, 7), flip=True),
+    )
+    assert_close(flipped.threshold_logit, plain.threshold_logit)
+
+
+def test_thresholds_of_a_head_without_them_are_an_error_that_names_the_context():
+    model = MODELS.build(classifier_config()).eval()
+    model.keep = frozenset({'threshold_logit'})
+    with pytest.raises(UserInputError, match=r"context=dict\(type='ThresholdBranch'"):
+        predict(model, torch.randn(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ('rectify', 'merge'), [('never', 'sum_normalize'), ('before_resize', 'mean_sigmoid')]
+)
+def test_maps_and_their_merging_must_fit(rectify, merge):
+    config = classifier_config(rectify=rectify)
+    with pytest.raises(ValueError, match=f"merge='{merge}' does not fit rectify='{rectify}'"):
+        MODELS.build(dict(type='MultiScaleCAM', module=config, merge=merge))
+
+
+def test_a_mirror_image_in_the_batch_weighs_as_much_as_one_among_the_views():
+    torch.manual_seed(0)
+    together = MODELS.build(
+        dict(type='MultiScaleCAM', module=threshold_config(flip=True), merge='mean_sigmoid')
+    ).eval()
+    apart = MODELS.build(
+        dict(type='MultiScaleCAM', module=threshold_config(), merge='mean_sigmoid')
+    ).eval()
+    apart.load_state_dict(together.state_dict())
+    together.module.keep = apart.module.keep = frozenset({'threshold_logit'})
+    image = torch.randn(1, 3, 8, 8)
+    (first,) = together.merge_preds([(predict(together.module, image),)])
+    views = predict(apart.module, image), predict(apart.module, image.flip(-1), flip=True)
+    (second,) = apart.merge_preds([views])
+    assert_close(first.cams, second.cams)
+    assert_close(first.threshold_logit, second.threshold_logit)

@@ -3,8 +3,8 @@
 python tools/analysis_tools/estimate_proportions.py work_dirs/cam_voc/labels/crf \
     --out data/VOCdevkit/VOC2012/proportions.npz
 
-The file is what `proportion_file` of a data set names (Spatial-BCE). Labels are palette or greyscale
-PNGs named after the image; never measure true masks for a weak stage.
+The file is what `proportion_file` of a data set names (Spatial-BCE). Labels are palette or
+greyscale PNGs named after the image. True masks would be cheating.
 """
 
 import argparse

@@ -3,13 +3,16 @@
 import logging
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from types import TracebackType
+from typing import TypeVar
 
 from mmengine.dist import is_main_process
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+Item = TypeVar('Item')
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -53,6 +56,12 @@ class Progress:
         """Leave the terminal in order, also after an error."""
         if self._bar is not None:
             self._bar.stop()
+
+    def iterate(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Give one item after the other; each is finished when the next is asked for."""
+        for done, item in enumerate(items, start=1):
+            yield item
+            self.update(done)
 
     def update(self, done: int) -> None:
         """Say that `done` items are finished."""

@@ -19,11 +19,7 @@ from mmwsss.engine.loops.label_checks import (
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.loops.label_files import (
-    file_hash,
-    fingerprint,
-    write_json,
-)
+from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
 from mmwsss.engine.loops.label_settings import base_model, label_settings, package_versions
 from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.progress import Progress

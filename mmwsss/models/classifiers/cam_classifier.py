@@ -9,9 +9,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.cams.functional import Rectify, activation_maps, check_rectification
+from mmwsss.cams.functional import Rectify, activation_maps, check_rectification, resized_mean
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs
+from mmwsss.structures import CAMOutputs, UserInputError
 
 
 @MODELS.register_module()
@@ -25,7 +25,8 @@ class CAMClassifier(BaseModel):
         neck: Config of a module from tuple to tuple of feature maps.
         data_preprocessor: Config of the data preprocessor.
         align_corners: Corner convention when maps are resized to the image.
-        rectify: Whether the maps lose their negative part before or after that resize.
+        rectify: Whether the maps lose their negative part before or after that resize, or never,
+            for methods whose maps are logits.
         flip: Add the maps of the mirrored image, run in the same batch.
         use_image_label: Give maps of the present classes alone when the sample has a weak label;
             otherwise of all classes.
@@ -34,7 +35,7 @@ class CAMClassifier(BaseModel):
 
     Raises:
         ValueError: If an objective requires a part that neither pooling nor context provides, or
-            if ``square_root`` is asked for with ``rectify='after_resize'``.
+            if ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
     """
 
     def __init__(
@@ -76,6 +77,11 @@ class CAMClassifier(BaseModel):
                     f'{sorted(self.head.provides) or "nothing beyond scores and logits"}. Choose a '
                     'pooling or context whose `provides` names it (docs/methods.md lists them).'
                 )
+
+    @property
+    def maps_per_view(self) -> int:
+        """Number of maps summed to the maps of one image: two with ``flip``."""
+        return 1 + int(self.flip)
 
     def encode(self, images: Tensor, data_samples: list | None = None) -> CAMOutputs:
         """Run backbone, neck and head on normalised images (B, 3, H, W)."""
@@ -121,12 +127,31 @@ class CAMClassifier(BaseModel):
             sample.cam_label = self._cam_label(sample)
             views = [maps[i]] + ([maps[num_images + i].flip(-1)] if self.flip else [])
             sample.cams = sum(self._cams(view, sample) for view in views)
-            if 'feats' in self.keep:
-                sample.feats = _unflip(outputs.feats[i], sample)
-            if 'class_weights' in self.keep:
-                sample.class_weights = self.head.class_weights
+            self._keep_fields(sample, outputs, i, num_images)
             annotations_to_original(sample)
         return data_samples
+
+    def _keep_fields(
+        self, sample: SegDataSample, outputs: CAMOutputs, index: int, num_images: int
+    ) -> None:
+        """Add the fields in ``keep``; the batch has image ``index`` and maybe its mirror image."""
+        if 'feats' in self.keep:
+            sample.feats = _unflip(outputs.feats[index], sample)
+        if 'class_weights' in self.keep:
+            sample.class_weights = self.head.class_weights
+        if not self.keep & {'threshold_logit', 'log_temperature'}:
+            return
+        if 'threshold_map' not in self.head.provides:
+            raise UserInputError(
+                'The label generator needs the thresholds of the classifier, but its head provides '
+                f'{sorted(self.head.provides) or "nothing beyond scores and logits"}. Train one '
+                "with context=dict(type='ThresholdBranch', ...), or choose other parts."
+            )
+        # Nothing is flipped back: a resized map and its mirror image have the same mean.
+        maps = outputs.parts['threshold_map'][index::num_images].float()  # (1 or 2, K, h, w)
+        means = resized_mean(maps, sample.ori_shape, align_corners=self.align_corners)
+        sample.threshold_logit = means.mean(dim=0)
+        sample.log_temperature = outputs.parts['log_temperature']
 
     def _cam_label(self, sample: SegDataSample) -> Tensor:
         if self.use_image_label and 'gt_label' in sample:
