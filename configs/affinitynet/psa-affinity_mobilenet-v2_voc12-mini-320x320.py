@@ -5,3 +5,10 @@ _base_ = [
     '../_base_/schedules/mini_adamw.py',
     '../_base_/default_runtime.py',
 ]
+max_iters = 400
+optim_wrapper = dict(optimizer=dict(lr=2e-4))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
+    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
+]
+train_cfg = dict(max_iters=max_iters)

@@ -1,5 +1,5 @@
 # Quality of the kept seeds at their best threshold, which uses ground truth.
-_base_ = ['../_base_/datasets/voc12_affinity_mini_320.py', '../_base_/default_runtime.py']
+_base_ = ['../_base_/datasets/voc12_tags_original_mini.py', '../_base_/default_runtime.py']
 model = dict(type='StoredCAMs', folder='')
 test_dataloader = dict(
     dataset=dict(

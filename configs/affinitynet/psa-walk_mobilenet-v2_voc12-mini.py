@@ -1,7 +1,7 @@
 # Random walk of the kept seeds over the affinities of MobileNetV2.
 _base_ = [
     '../_base_/models/affinity_mobilenet-v2.py',
-    '../_base_/datasets/voc12_affinity_mini_320.py',
+    '../_base_/datasets/voc12_tags_original_mini.py',
     '../_base_/pseudo_labels/psa_walk.py',
     '../_base_/default_runtime.py',
 ]

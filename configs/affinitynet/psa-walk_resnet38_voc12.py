@@ -1,7 +1,7 @@
 # AffinityNet: random walk of the kept seeds over the affinities of the wide ResNet-38.
 _base_ = [
     '../_base_/models/affinity_resnet38.py',
-    '../_base_/datasets/voc12_affinity_448.py',
+    '../_base_/datasets/voc12_tags_original.py',
     '../_base_/pseudo_labels/psa_walk.py',
     '../_base_/default_runtime.py',
 ]

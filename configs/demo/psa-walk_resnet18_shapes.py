@@ -1,7 +1,7 @@
 # AffinityNet on synthetic shapes: random walk of the kept seeds.
 _base_ = [
     '../_base_/models/affinity_resnet18.py',
-    '../_base_/datasets/shapes_affinity.py',
+    '../_base_/datasets/shapes_tags_original.py',
     '../_base_/pseudo_labels/psa_walk.py',
     '../_base_/default_runtime.py',
 ]

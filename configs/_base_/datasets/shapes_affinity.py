@@ -1,4 +1,4 @@
-# Synthetic shapes: confident scores for an affinity network; the images to label, with tags.
+# Synthetic shapes: confident scores for an affinity network.
 dataset_type = 'ShapesWeakDataset'
 data_root = '{{$MMWSSS_DATA:data}}/shapes'
 train_pipeline = [
@@ -7,11 +7,6 @@ train_pipeline = [
     dict(type='PlaceRandomCrop', crop_size=96, pad_value=(0, 0, 0)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='AffinityLabels', stride=4),
-    dict(type='PackWeakInputs'),
-]
-label_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadWeakAnnotations'),
     dict(type='PackWeakInputs'),
 ]
 train_dataloader = dict(
@@ -26,19 +21,5 @@ train_dataloader = dict(
         supervision=None,
         data_prefix=dict(),
         pipeline=train_pipeline,
-    ),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train.txt',
-        supervision='tag',
-        data_prefix=dict(seg_map_path='SegmentationClass'),
-        test_mode=True,
-        pipeline=label_pipeline,
     ),
 )

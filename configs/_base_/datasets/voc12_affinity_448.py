@@ -1,5 +1,5 @@
 # Confident scores for the affinity network, the published settings (CVPR 2018): colour jitter, crop
-# 448 padded with black, no change of scale. The images to label: one view at the original size.
+# 448 padded with black, no change of scale.
 dataset_type = 'VOCWeakDataset'
 data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
 train_pipeline = [
@@ -9,11 +9,6 @@ train_pipeline = [
     dict(type='PlaceRandomCrop', crop_size=448, pad_value=(0, 0, 0)),
     dict(type='RandomFlip', prob=0.5),
     dict(type='AffinityLabels', stride=8),
-    dict(type='PackWeakInputs'),
-]
-label_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadWeakAnnotations'),
     dict(type='PackWeakInputs'),
 ]
 # Name the scores: data_prefix=dict(foreground_score_path=..., background_score_path=...), absolute
@@ -32,19 +27,5 @@ train_dataloader = dict(
         missing_seg_map='skip',
         data_prefix=dict(),
         pipeline=train_pipeline,
-    ),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train_aug.txt',
-        supervision='tag',
-        test_mode=True,
-        pipeline=label_pipeline,
     ),
 )

@@ -1,5 +1,4 @@
-# Confident scores for the affinity network, 320 px crops of train.txt; the images to label with
-# true masks for the table of results alone.
+# Confident scores for the affinity network, 320 px crops of train.txt.
 dataset_type = 'VOCWeakDataset'
 data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
 train_pipeline = [
@@ -16,11 +15,6 @@ train_pipeline = [
     dict(type='AffinityLabels', stride=8),
     dict(type='PackWeakInputs'),
 ]
-label_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadWeakAnnotations'),
-    dict(type='PackWeakInputs'),
-]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
@@ -35,19 +29,5 @@ train_dataloader = dict(
         missing_seg_map='skip',
         data_prefix=dict(),
         pipeline=train_pipeline,
-    ),
-)
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=1,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train.txt',
-        supervision='tag',
-        data_prefix=dict(seg_map_path='SegmentationClass'),
-        test_mode=True,
-        pipeline=label_pipeline,
     ),
 )
