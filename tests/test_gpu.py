@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from mmwsss.affinity import stencil_affinities
 from mmwsss.registry import MODELS, TASK_UTILS
+from mmwsss.structures import CAMOutputs
 
 pytestmark = [
     pytest.mark.gpu,
@@ -113,6 +114,39 @@ def test_affinities_and_their_loss_never_wait_for_the_device(rng):
     with waiting_for_the_device_is_an_error():
         affinity_losses(feats, labels).backward()
     assert feats.grad.isfinite().all()
+
+
+def erased_losses(scores, pooling):
+    """Losses of erasing triplets; a second pass scales the scores with the erased image."""
+    tags = torch.eye(3, device=scores.device)
+    samples = [
+        SegDataSample(gt_score=row, gt_label=torch.tensor([i])) for i, row in enumerate(tags)
+    ]
+
+    def encode(images):
+        maps = scores * images.mean(dim=(1, 2, 3))[:, None, None, None]
+        pooled = pooling(maps, maps, samples)
+        return CAMOutputs(maps, maps, pooled.logits, pooled.targets, pooled.parts, images)
+
+    images = torch.ones(3, 3, *SIZE, device=scores.device)
+    return MODELS.build(dict(type='ErasingTriplet'))(encode(images), samples, encode)
+
+
+def test_erasing_triplets_never_wait_for_the_device(rng):
+    scores = torch.randn(3, 3, 8, 10, generator=rng).to(DEVICE).requires_grad_()
+    pooling = MODELS.build(dict(type='GatedPyramidPooling', num_classes=3)).to(DEVICE)
+    with waiting_for_the_device_is_an_error():
+        sum(erased_losses(scores, pooling).values()).backward()
+    assert scores.grad.isfinite().all()
+
+
+def test_attraction_to_erased_images_is_that_of_the_cpu(rng):
+    torch.manual_seed(0)
+    scores = torch.randn(3, 3, 8, 10, generator=rng)
+    pooling = MODELS.build(dict(type='GatedPyramidPooling', num_classes=3))
+    expected = erased_losses(scores, pooling)['loss_attract']
+    loss = erased_losses(scores.to(DEVICE), pooling.to(DEVICE))['loss_attract']
+    assert_close(loss.cpu(), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_pseudo_labels_are_those_of_the_cpu(rng):

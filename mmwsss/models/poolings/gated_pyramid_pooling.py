@@ -60,15 +60,15 @@ def sign_preserving_gate(
         for Weakly Supervised Semantic Segmentation", ECCV 2022, eq. 2-4. The weights of signs and
         levels are separate, as in the published code.
     """
-    both = torch.cat([first, second], dim=1)
-    parts = torch.cat([both.relu(), (-both).relu()], dim=1)  # (B, 4K, h, w): x+, y+, x-, y-
-    # Both convolutions in one: a group for each sign.
-    weights = torch.cat([positive_weight, negative_weight])
-    gates = F.conv2d(parts, weights, padding=1, groups=2).sigmoid()  # (B, 4, h, w)
-    x_positive, y_positive, x_negative, y_negative = (
-        part * gate for part, gate in zip(parts.chunk(4, dim=1), gates.split(1, dim=1), strict=True)
-    )
-    return (x_positive + y_positive - x_negative - y_negative) / 2
+    positive = _attended(first.relu(), second.relu(), positive_weight)
+    negative = _attended((-first).relu(), (-second).relu(), negative_weight)
+    return (positive - negative) / 2
+
+
+def _attended(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
+    both = torch.cat([first, second], dim=1)  # (B, 2K, h, w)
+    gates = F.conv2d(both, weight, padding=1).sigmoid()  # (B, 2, h, w)
+    return first * gates[:, :1] + second * gates[:, 1:]
 
 
 def gated_pyramid(

@@ -226,6 +226,21 @@ def test_a_detached_mask_stops_the_gradient_of_the_attraction(rng):
     assert map_gradient(rng, detach_mask=True) is None
 
 
+def test_no_value_of_a_tensor_is_read():
+    # Tensors of this device have shapes alone; reading a value, which waits for a GPU, is an error.
+    images, scores = torch.ones(3, 3, 8, 8, device='meta'), torch.ones(3, 4, 5, 5, device='meta')
+    scores.requires_grad_()
+
+    def encode(images):
+        maps = scores * images.mean(dim=(1, 2, 3))[:, None, None, None]
+        return CAMOutputs(maps, maps, maps, parts={'gated_map': maps}, images=images)
+
+    samples = [sample.to('meta') for sample in samples_with(torch.eye(4)[:3])]
+    losses = build()(encode(images), samples, encode)
+    sum(losses.values()).backward()
+    assert all(loss.shape == () for loss in losses.values())
+
+
 def test_without_attraction_there_is_no_second_pass(rng):
     maps = torch.randn(2, 2, 4, 4, generator=rng)
     outputs = CAMOutputs(maps, maps, maps.mean((2, 3)), images=torch.ones(2, 3, 8, 8))

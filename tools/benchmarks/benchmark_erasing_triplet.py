@@ -1,0 +1,90 @@
+"""Time gated pyramid pooling against the mean, and parts of erasing triplets against plain forms.
+
+python tools/benchmarks/benchmark_erasing_triplet.py --threads 2
+
+All times are those of the fastest of several runs. Pooling and foreground run forward and backward
+from the score map; gated pyramid pooling also against a 1x1 classifier of 4096 channels, the last
+layer before it. Plain negatives compare two images at a time and copy every answer to the host, as
+on a GPU each comparison would (there, add the wait for the device); the plain foreground enlarges
+the maps of all classes.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmwsss.models.heads.cam_head import linear_scores
+from mmwsss.models.losses.erasing_triplet_loss import choose_negatives, foreground_map
+from mmwsss.models.poolings import GatedPyramidPooling, GlobalAveragePooling
+
+sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))
+from reference import erasing_triplet as reference
+
+NUM_CLASSES = 20
+MOST_CLASSES = 4
+
+
+def fastest(function: Callable[[], object], device: str, repeats: int) -> float:
+    """Give the milliseconds of the fastest run after one to warm up."""
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        function()
+        if device != 'cpu':
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return 1000 * min(seconds[1:])
+
+
+def make_tags(num_images: int, generator: torch.Generator) -> Tensor:
+    """Give every image one to four classes; two of five images have the first one."""
+    tags = torch.zeros(num_images, NUM_CLASSES)
+    for row in tags:
+        count = int(torch.randint(1, MOST_CLASSES, (1,), generator=generator))
+        row[torch.randperm(NUM_CLASSES - 1, generator=generator)[:count] + 1] = 1
+        row[0] = float(torch.rand(1, generator=generator) < 0.4)
+    return tags
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--images', type=int, default=32)
+    parser.add_argument('--channels', type=int, default=4096)
+    parser.add_argument('--size', type=int, default=40, help='side of the score map')
+    parser.add_argument('--pixels', type=int, default=320, help='side of the image')
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    generator = torch.Generator().manual_seed(0)
+    size = (args.images, NUM_CLASSES, args.size, args.size)
+    scores = torch.randn(size, generator=generator).to(args.device).requires_grad_()
+    tags = make_tags(args.images, generator).to(args.device)
+    feats = torch.randn(args.images, args.channels, args.size, args.size, device=args.device)
+    weights = torch.randn(NUM_CLASSES, args.channels, device=args.device, requires_grad=True)
+    average = GlobalAveragePooling()
+    gated = GatedPyramidPooling(NUM_CLASSES).to(args.device)
+    image = (args.pixels, args.pixels)
+    rows = {
+        '1x1 classifier': lambda: linear_scores(feats, weights).sum().backward(),
+        'average pooling': lambda: average(scores, scores).logits.sum().backward(),
+        'gated pyramid pooling': lambda: gated(scores, scores).logits.sum().backward(),
+        'foreground, all classes': lambda: foreground_map(scores, tags, image).sum().backward(),
+        'foreground, present classes': lambda: (
+            foreground_map(scores, tags, image, most_classes=MOST_CLASSES).sum().backward()
+        ),
+        'negatives, plain': lambda: reference.choose_negatives(tags),
+        'negatives, one product': lambda: choose_negatives(tags),
+    }
+    for name, function in rows.items():
+        print(f'{name:28}{fastest(function, args.device, args.repeats):10.3f} ms')
+
+
+if __name__ == '__main__':
+    main()
