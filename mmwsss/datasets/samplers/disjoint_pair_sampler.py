@@ -26,9 +26,10 @@ def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         Indices of the images of every pair, int (P, 2), in random order.
     """
-    present = present[order := rng.permutation(len(present))]
+    order = rng.permutation(len(present))
+    present = present[order]
     words = _as_words(present)
-    tagged = present.any(axis=1)  # an image without a class is nobody's partner
+    tagged: np.ndarray = present.any(axis=1)  # an image without a class is nobody's partner
     free = tagged.copy()
     paired = np.zeros(len(order), dtype=bool)
     common = present @ present.mean(axis=0)  # classes shared with another image, on average

@@ -124,7 +124,7 @@ class ErasingTriplet(BaseModule):
         return losses
 
     def _erase(self, outputs: CAMOutputs, tags: Tensor, data_samples: list) -> Tensor:
-        images = outputs.images
+        images: Tensor = outputs.images
         foreground = foreground_map(
             _foreground(outputs.score_map, tags),
             tags,

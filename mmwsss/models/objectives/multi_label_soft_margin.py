@@ -42,7 +42,7 @@ class MultiLabelSoftMargin(BaseModule):
         encode: Callable[[Tensor], CAMOutputs],
     ) -> dict[str, Tensor]:
         """Score the logits of the images."""
-        logits = outputs.logits[: self.supervised].float()
-        targets = outputs.targets[: self.supervised].float()
+        logits = outputs.logits.float()[: self.supervised]
+        targets = outputs.targets.float()[: self.supervised]
         loss = F.binary_cross_entropy_with_logits(logits, targets)
         return {'loss_multi_label': self.loss_weight * loss}
