@@ -1,0 +1,114 @@
+# Tags for Spatial-BCE (ECCV 2022): the whole image warped to 369x369, then RandAugment: two of fifteen
+# operations, each applied with probability 0.5. Test: scales 1, 0.5, 1.5 and 2 of the original.
+#
+# Shear, Translate, Rotate and Cutout change which share of the picture a class covers. The expected
+# proportion of the image (`proportion_file`) is not adapted, here as in the published code.
+# Magnitudes are uniform between nothing and the published strongest (`magnitude_std='inf'`); the
+# published code draws from nine steps of it.
+dataset_type = 'VOCWeakDataset'
+data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='Resize', scale=(369, 369), keep_ratio=False, backend='pillow'),
+    dict(
+        type='mmpretrain.RandAugment',
+        num_policies=2,
+        magnitude_level=10,
+        magnitude_std='inf',
+        hparams=dict(pad_val=(128, 128, 128)),  # one number would fill the first channel alone
+        policies=[
+            dict(type='mmpretrain.Invert'),
+            dict(
+                type='mmpretrain.Cutout',
+                magnitude_range=(0, 20),
+                pad_val=(113, 122, 125),  # BGR
+            ),
+            dict(type='mmpretrain.Sharpness', magnitude_range=(0, 0.9)),
+            dict(type='mmpretrain.AutoContrast'),
+            dict(type='mmpretrain.Posterize', magnitude_range=(8, 4)),
+            dict(type='mmpretrain.Shear', magnitude_range=(0, 0.3), direction='horizontal'),
+            dict(type='mmpretrain.Translate', magnitude_range=(0, 0.453), direction='horizontal'),
+            dict(type='mmpretrain.Translate', magnitude_range=(0, 0.453), direction='vertical'),
+            dict(type='mmpretrain.Shear', magnitude_range=(0, 0.3), direction='vertical'),
+            # Counterclockwise alone.
+            dict(type='mmpretrain.Rotate', magnitude_range=(0, -30), random_negative_prob=0.0),
+            dict(type='mmpretrain.Equalize'),
+            dict(type='mmpretrain.Contrast', magnitude_range=(0, 0.9)),
+            dict(type='mmpretrain.ColorTransform', magnitude_range=(0, 0.9)),
+            dict(type='mmpretrain.Solarize', magnitude_range=(256, 0)),
+            dict(type='mmpretrain.Brightness', magnitude_range=(0, 0.9)),
+        ],
+    ),
+    dict(type='PackWeakInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(
+                    type='Resize',
+                    scale_factor=1.0,
+                    keep_ratio=True,
+                    interpolation='bicubic',
+                    backend='pillow',
+                ),
+                dict(
+                    type='Resize',
+                    scale_factor=0.5,
+                    keep_ratio=True,
+                    interpolation='bicubic',
+                    backend='pillow',
+                ),
+                dict(
+                    type='Resize',
+                    scale_factor=1.5,
+                    keep_ratio=True,
+                    interpolation='bicubic',
+                    backend='pillow',
+                ),
+                dict(
+                    type='Resize',
+                    scale_factor=2.0,
+                    keep_ratio=True,
+                    interpolation='bicubic',
+                    backend='pillow',
+                ),
+            ],
+            [dict(type='PackWeakInputs')],
+        ],
+    ),
+]
+train_dataloader = dict(
+    batch_size=12,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train_aug.txt',
+        supervision='tag',
+        proportion_file='',  # of a label stage, or of tools/analysis_tools/estimate_proportions.py
+        pipeline=train_pipeline,
+    ),
+)
+# To have the maps evaluated as well, add data_prefix=dict(seg_map_path=<folder of true masks>).
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='ImageSets/Segmentation/train_aug.txt',
+        supervision='tag',
+        test_mode=True,
+        pipeline=tta_pipeline,
+    ),
+)
