@@ -1,5 +1,5 @@
-# Tags for Spatial-BCE (ECCV 2022): the whole image warped to 369x369, then RandAugment: two of fifteen
-# operations, each applied with probability 0.5. Test: scales 1, 0.5, 1.5 and 2 of the original.
+# Tags for Spatial-BCE (ECCV 2022): the whole image warped to 369x369, then RandAugment, two of
+# fifteen operations with probability 0.5 each. Test: scales 1, 0.5, 1.5 and 2 of the original.
 #
 # Shear, Translate, Rotate and Cutout change which share of the picture a class covers. The expected
 # proportion of the image (`proportion_file`) is not adapted, here as in the published code.

@@ -1,0 +1,33 @@
+# Spatial-BCE, one round on MobileNetV2, frozen up to its last layer: minutes on a CPU.
+_base_ = [
+    '../_base_/models/bap_mobilenet-v2.py',
+    '../_base_/datasets/voc12_tags_whole_mini_320.py',
+    '../_base_/schedules/mini_adamw.py',
+    '../_base_/pseudo_labels/sbce_labels.py',
+    '../_base_/default_runtime.py',
+]
+max_iters = 300
+model = dict(
+    backbone=dict(frozen_stages=6),
+    head=dict(
+        in_channels=128,
+        context=dict(type='ThresholdBranch', in_channels=512, num_classes=20, channels=128),
+        pooling=dict(_delete_=True, type='GlobalAveragePooling'),
+        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+    ),
+    objectives=[dict(type='SpatialBCE')],
+    align_corners=False,
+    rectify='never',
+    flip=True,
+)
+tta_model = dict(type='MultiScaleCAM', merge='mean_sigmoid')
+find_unused_parameters = True
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
+    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
+]
+train_cfg = dict(max_iters=max_iters)
+custom_hooks = [
+    dict(type='ChannelsLastHook'),
+    dict(type='AlternatingPhaseHook', period=100, first=80),
+]
