@@ -39,8 +39,8 @@ def label_of(sample, *, normalize=PLANES, background=ZERO, refiners=()):
 
 
 @pytest.fixture
-def oracle_case(oracle):
-    """Arrays of one image of the reference, its views and its sample as predicted."""
+def oracle_cases(oracle):
+    """Arrays of every image of the reference, its sample as predicted and its number of views."""
     values = oracle('sbce_threshold_rule')
 
     def load(index):
@@ -54,7 +54,7 @@ def oracle_case(oracle):
         )
         return case, sample, int(values['n_views'])
 
-    return load
+    return [load(index) for index in range(int(values['n_images']))]
 
 
 def views_of(case, num_views):
@@ -70,37 +70,36 @@ def views_of(case, num_views):
         yield sample
 
 
-@pytest.mark.parametrize('case', range(3))
-def test_views_merge_to_the_probabilities_and_thresholds_of_the_oracle(oracle_case, case):
-    values, _, num_views = oracle_case(case)
-    model = MultiScaleCAM(dict(type='StoredCAMs', folder=''), merge='mean_sigmoid')
-    (merged,) = model.merge_preds([tuple(views_of(values, num_views))])
-    np.testing.assert_allclose(merged.cams.numpy(), values['s'], rtol=0, atol=5e-6)
-    found = merged.threshold_logit.sigmoid().numpy()
-    np.testing.assert_allclose(found, values['t'], rtol=0, atol=5e-6)
+def test_views_merge_to_the_probabilities_and_thresholds_of_the_oracle(oracle_cases):
+    for values, _, num_views in oracle_cases:
+        model = MultiScaleCAM(dict(type='StoredCAMs', folder=''), merge='mean_sigmoid')
+        (merged,) = model.merge_preds([tuple(views_of(values, num_views))])
+        np.testing.assert_allclose(merged.cams.numpy(), values['s'], rtol=0, atol=5e-6)
+        found = merged.threshold_logit.sigmoid().numpy()
+        np.testing.assert_allclose(found, values['t'], rtol=0, atol=5e-6)
 
 
-@pytest.mark.parametrize('case', range(3))
-def test_planes_and_label_match_the_oracle(oracle_case, case):
-    values, sample, _ = oracle_case(case)
-    classes = torch.as_tensor(values['classes'])
-    norm = winner_normalize(sample.cams)
-    np.testing.assert_allclose(norm.numpy(), values['norm'], rtol=0, atol=5e-6)
-    thresholds = convert_threshold(sample.threshold_logit[classes], sample.log_temperature[classes])
-    np.testing.assert_allclose(thresholds.numpy(), values['t_prime'], rtol=0, atol=5e-6)
-    planes = LearnedThresholdPlanes('published').normalize(sample.cams, sample)
-    np.testing.assert_allclose(planes.numpy(), values['planes'], rtol=0, atol=5e-6)
-    assert (label_of(sample) != values['label_map']).mean() <= 5e-4
+def test_planes_and_label_match_the_oracle(oracle_cases):
+    for values, sample, _ in oracle_cases:
+        classes = torch.as_tensor(values['classes'])
+        norm = winner_normalize(sample.cams)
+        np.testing.assert_allclose(norm.numpy(), values['norm'], rtol=0, atol=5e-6)
+        thresholds = convert_threshold(
+            sample.threshold_logit[classes], sample.log_temperature[classes]
+        )
+        np.testing.assert_allclose(thresholds.numpy(), values['t_prime'], rtol=0, atol=5e-6)
+        planes = LearnedThresholdPlanes('published').normalize(sample.cams, sample)
+        np.testing.assert_allclose(planes.numpy(), values['planes'], rtol=0, atol=5e-6)
+        assert (label_of(sample) != values['label_map']).mean() <= 5e-4
 
 
-@pytest.mark.parametrize('case', range(3))
-def test_the_whole_chain_from_the_views_gives_the_label_of_the_oracle(oracle_case, case):
-    values, sample, num_views = oracle_case(case)
-    model = MultiScaleCAM(dict(type='StoredCAMs', folder=''), merge='mean_sigmoid')
-    (merged,) = model.merge_preds([tuple(views_of(values, num_views))])
-    merged.cam_label = sample.cam_label
-    merged.log_temperature = sample.log_temperature
-    assert (label_of(merged) != values['label_map']).mean() <= 5e-4
+def test_the_whole_chain_from_the_views_gives_the_label_of_the_oracle(oracle_cases):
+    for values, sample, num_views in oracle_cases:
+        model = MultiScaleCAM(dict(type='StoredCAMs', folder=''), merge='mean_sigmoid')
+        (merged,) = model.merge_preds([tuple(views_of(values, num_views))])
+        merged.cam_label = sample.cam_label
+        merged.log_temperature = sample.log_temperature
+        assert (label_of(merged) != values['label_map']).mean() <= 5e-4
 
 
 def test_a_converted_threshold_is_the_same_threshold_without_temperature():
