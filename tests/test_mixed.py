@@ -68,6 +68,18 @@ def test_seeds_from_tags_are_refined_by_retrieval(psa, shapes_data) -> None:
     assert seeds
 
 
+def test_seeds_of_learned_thresholds_are_walked(shapes_data, tmp_path) -> None:
+    options = shorter(classifier=60, affinity=20, round1=60)
+    config = str(ROOT / 'configs/mixed/sbce-walk_shapes.py')
+    run(shapes_data, tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert results['walk']['metrics']['walk/mIoU'] > 16  # that of all background
+    foreground = [
+        np.asarray(Image.open(path)).any() for path in (tmp_path / 'walk/labels/seed').glob('*.png')
+    ]
+    assert any(foreground)
+
+
 def test_box_seeds_are_walked_and_stay_within_their_boxes(shapes_data, tmp_path) -> None:
     options = shorter(classifier=60, affinity=40, segmentor=10)
     options += ['segmentor.train_cfg.val_interval=10']

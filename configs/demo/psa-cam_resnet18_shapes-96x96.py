@@ -28,6 +28,7 @@ crf = dict(
 test_cfg = dict(
     type='PseudoLabelLoop',
     keep_scores=('seed', 'low', 'high'),
+    proportions=('low',),
     generator=dict(
         type='PseudoLabelGenerator',
         normalize=dict(type='MaxNormalize'),
