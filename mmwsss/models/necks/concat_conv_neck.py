@@ -1,6 +1,7 @@
 """Neck that joins feature maps in one non-negative map."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,8 @@ class ConcatConvNeck(BaseModule):
         out_channels: Channels C of the result.
         in_indices: Which of the backbone's feature maps these are; by default all of them.
         norm_cfg: Config of a normalisation before the ReLU.
-        init_cfg: Weight initialisation.
+        bias: Whether the convolution has a bias; by default where there is no normalisation.
+        init_cfg: Weight initialisation; Kaiming by default.
 
     Raises:
         ValueError: If the numbers of channels and of feature maps differ.
@@ -39,6 +41,7 @@ class ConcatConvNeck(BaseModule):
         *,
         in_indices: Sequence[int] | None = None,
         norm_cfg: dict | None = None,
+        bias: bool | Literal['auto'] = 'auto',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -49,7 +52,9 @@ class ConcatConvNeck(BaseModule):
                 f'{list(in_channels)} and {list(self.in_indices)}.'
             )
         self.num_expected = None if in_indices is not None else len(in_channels)
-        self.conv = ConvModule(sum(in_channels), out_channels, 1, norm_cfg=norm_cfg)
+        self.conv = ConvModule(sum(in_channels), out_channels, 1, bias=bias, norm_cfg=norm_cfg)
+        # ConvModule would draw Kaiming weights again after `init_cfg` has set others.
+        self.conv.is_init = init_cfg is not None
 
     def forward(self, feats: tuple[Tensor, ...]) -> tuple[Tensor]:
         """Join the feature maps."""

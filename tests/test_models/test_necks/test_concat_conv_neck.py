@@ -34,3 +34,17 @@ def test_number_of_levels_must_match_the_backbone():
 def test_number_of_levels_must_match_the_indices():
     with pytest.raises(ValueError, match='in_indices'):
         build(in_channels=[3], out_channels=4, in_indices=[0, 1])
+
+
+def test_without_bias_nothing_stays_nothing():
+    neck = build(in_channels=[3], out_channels=4, bias=False)
+    assert neck.conv.conv.bias is None
+    assert not neck((torch.zeros(1, 3, 2, 2),))[0].any()
+
+
+def test_the_initialisation_asked_for_is_not_overwritten():
+    neck = build(
+        in_channels=[3], out_channels=4, init_cfg=dict(type='Constant', layer='Conv2d', val=0.5)
+    )
+    neck.init_weights()
+    assert (neck.conv.conv.weight == 0.5).all()
