@@ -1,4 +1,4 @@
-# Plain CAM with average pooling (MobileNetV2) and AEFT's erasing triplets: the score map itself is
+# Plain CAM with average pooling (MobileNetV2) and AEFT's erasing triplets: the score map is
 # embedded, and every image meets one without a common class.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(

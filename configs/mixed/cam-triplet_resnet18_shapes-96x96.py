@@ -1,5 +1,5 @@
-# Plain CAM with average pooling (synthetic shapes) and AEFT's erasing triplets: the score map itself
-# is embedded, and every image meets one without a common class.
+# Plain CAM with average pooling (synthetic shapes) and AEFT's erasing triplets: the score map is
+# embedded, and every image meets one without a common class.
 _base_ = ['../demo/psa-cam_resnet18_shapes-96x96.py']
 model = dict(
     objectives=[

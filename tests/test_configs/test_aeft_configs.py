@@ -1,0 +1,152 @@
+"""Configs of AEFT: every stage builds, and the published settings are in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmcv.transforms import Compose
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from PIL import Image
+from torch import nn
+
+from mmwsss.engine.pipeline import load_stages
+from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TASK_UTILS, TRANSFORMS
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+PATTERNS = ('aeft/*.py', 'mixed/*-gpp_*.py', 'mixed/cam-triplet_*.py')
+LEAVES = sorted(path for pattern in PATTERNS for path in CONFIGS.glob(pattern))
+WARMUP = 'aeft/aeft-warmup_resnet38_voc12-320x320'
+TRIPLET = 'aeft/aeft_resnet38_voc12-320x320'
+MINI = 'mobilenet-v2_voc12-mini-320x320'
+ABLATION = [f'cam/cam_{MINI}'] + [f'aeft/{n}_{MINI}' for n in ('aeft-gpp', 'aeft-attract', 'aeft')]
+
+
+def load(name):
+    return Config.fromfile(CONFIGS / f'{name}.py')
+
+
+def build(config):
+    """The model without memory for its weights, which nothing here reads."""
+    with torch.device('meta'):
+        return MODELS.build(config)
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_every_model_and_label_generator_is_built(path):
+    config = Config.fromfile(path)
+    assert isinstance(build(config.model), nn.Module)
+    if 'generator' in config.get('test_cfg', {}):
+        pytest.importorskip('pydensecrf')
+        assert TASK_UTILS.build(config.test_cfg.generator).names
+
+
+@pytest.mark.parametrize('name', ['aeft_voc', 'aeft_mobilenet-v2_voc'])
+def test_what_a_pipeline_takes_is_given_by_an_earlier_stage(name):
+    assert len(load_stages(load(name))) >= 6
+
+
+def test_the_classifier_has_the_published_layers():
+    model = build(load(TRIPLET).model)
+    trained = {name for name, value in model.named_parameters() if value.requires_grad}
+    new = {name for name in trained if not name.startswith('backbone')}
+    gates = {f'head.pooling.{s}_gates.{i}.weight' for s in ('positive', 'negative') for i in '012'}
+    assert new == gates | {'neck.conv.conv.weight', 'head.classifier.weight'}
+    assert len(trained) == 43
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    assert all(module.bias is None for module in convolutions)
+    total = sum(value.numel() for value in model.parameters())
+    assert total == pytest.approx(106.13e6, abs=5e3)
+    assert [block.dropout.p for block in (model.backbone.b6, model.backbone.b7)] == [0.2, 0.2]
+
+
+def learning_rates(config):
+    """The learning rate of every iteration; there is one group of parameters."""
+    module = nn.Linear(1, 1)
+    wrapper = build_optim_wrapper(module, config.optim_wrapper)
+    (options,) = config.param_scheduler
+    scheduler = PARAM_SCHEDULERS.build({**options, 'optimizer': wrapper})
+    rates = []
+    for _ in range(config.train_cfg.max_iters):
+        (group,) = wrapper.optimizer.param_groups
+        rates.append(group['lr'])
+        wrapper.optimizer.step()
+        scheduler.step()
+    return np.array(rates)
+
+
+def test_both_phases_share_one_decay():
+    rates = np.concatenate([learning_rates(load(name)) for name in (WARMUP, TRIPLET)])
+    assert len(rates) == 18 * (10582 // 8) + 22 * (10582 // 32)
+    decay = 0.01 * (1 - np.arange(len(rates)) / len(rates)) ** 0.9
+    np.testing.assert_allclose(rates, decay, rtol=1e-4)
+
+
+def test_the_published_decay_is_an_option():
+    rates = []
+    for name, start in ((WARMUP, 0), (TRIPLET, 23796)):
+        config = load(name)
+        config.param_scheduler[0].end = 52880 - start + 1
+        if start:
+            config.optim_wrapper.optimizer.lr = 0.00584
+        rates.append(learning_rates(config))
+    rates = np.concatenate(rates)
+    decay = 0.01 * (1 - np.arange(len(rates)) / 52880) ** 0.9
+    np.testing.assert_allclose(rates, decay, rtol=1e-3)
+    assert rates[-1] == pytest.approx(0.0045, abs=5e-5)
+
+
+def test_the_warm_up_learns_from_tags_alone_in_small_batches():
+    warmup, triplet = load(WARMUP), load(TRIPLET)
+    assert [cfg.type for cfg in warmup.model.objectives] == ['MultiLabelSoftMargin']
+    assert [cfg.type for cfg in triplet.model.objectives][1:] == ['ErasingTriplet']
+    batches = [config.train_dataloader.batch_size for config in (warmup, triplet)]
+    assert batches == [8, 32]
+
+
+def test_seeds_and_confident_regions_have_the_published_exponents():
+    labels = load(TRIPLET).test_cfg.generator.labels
+    alphas = {name: label.background.alpha for name, label in labels.items()}
+    assert alphas == dict(seed=19, low=2, high=21)
+    walk = load('aeft/aeft-walk_resnet38_voc12').test_cfg.generator.labels.walk
+    assert (walk.background.alpha, walk.refiners[0].log_steps) == (19, 6)
+
+
+def test_the_ablation_differs_in_pooling_and_objectives_alone():
+    configs = [load(name)._cfg_dict.to_dict() for name in ABLATION]
+    objectives, poolings, begins = [], [], []
+    for config in configs:
+        poolings.append(config['model']['head'].pop('pooling')['type'])
+        objectives.append([cfg.pop('type') for cfg in config['model'].pop('objectives')])
+        begins.append([hook['begin'] for hook in config.pop('custom_hooks') if 'begin' in hook])
+    assert poolings == ['GlobalAveragePooling'] + ['GatedPyramidPooling'] * 3
+    assert [len(names) for names in objectives] == [1, 1, 2, 2]
+    assert begins == [[], [], [200], [200]]
+    assert all(config == configs[0] for config in configs[1:])
+
+
+@pytest.mark.parametrize('size', [(48, 64), (700, 500)])
+def test_a_crop_keeps_tags_and_fills_with_the_mean_colour(tmp_path, size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / 'a.png')
+    pipeline = Compose([TRANSFORMS.build(step) for step in load(TRIPLET).train_pipeline])
+    info = dict(img_path=str(tmp_path / 'a.png'), img_id='a', gt_label=[7, 2], num_classes=20)
+    results = []
+    for seed in range(8):
+        np.random.seed(seed)
+        results.append(pipeline(dict(info, seg_fields=[])))
+        assert results[-1]['inputs'].shape == (3, 320, 320)
+        assert results[-1]['data_samples'].gt_label.tolist() == [2, 7]
+    mean = torch.tensor([103.53, 116.28, 123.675])[:, None, None]
+    filled = [(r['inputs'] == mean).all(dim=0).float().mean() for r in results]
+    assert max(filled) > 0.2  # a side of 256 pixels
+
+
+def test_four_images_of_five_are_jittered():
+    (jitter,) = (step for step in load(TRIPLET).train_pipeline if step.type == 'RandomApply')
+    transform = TRANSFORMS.build(jitter)
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    np.random.seed(0)
+    changed = [(transform(dict(img=image.copy()))['img'] != image).any() for _ in range(500)]
+    assert np.mean(changed) == pytest.approx(0.8, abs=0.05)
