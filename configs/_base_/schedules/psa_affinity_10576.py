@@ -16,6 +16,10 @@ optim_wrapper = dict(
             'head.branches.1.conv': dict(lr_mult=10.0),
             'head.branches.2.conv': dict(lr_mult=10.0),
             'head.fusion': dict(lr_mult=10.0),
+            # Of the group normalisations on VGG16, which mmengine leaves out of `bias_lr_mult`.
+            'head.branches.0.norm.bias': dict(lr_mult=2.0, decay_mult=0.0),
+            'head.branches.1.norm.bias': dict(lr_mult=2.0, decay_mult=0.0),
+            'head.branches.2.norm.bias': dict(lr_mult=2.0, decay_mult=0.0),
         },
     ),
 )
