@@ -37,6 +37,8 @@ def check_stage(
     for key in ('tta_model', 'tta_pipeline') if tta else ():
         if key not in config:
             raise UserInputError(f"stage '{name}': a test with tta needs `{key}` in its config.")
+    if task == 'test' and not tta:
+        _check_single_view(name, config)
     if task == 'test':
         _check_generator(name, config)
     for key, path in _paths(config._cfg_dict, task):
@@ -46,6 +48,17 @@ def check_stage(
             f"stage '{name}': {key} = {path} does not exist. Set MMWSSS_DATA (the folder that "
             'holds the data set) and MMWSSS_WEIGHTS (pretrained weights), or override the key '
             'with --cfg-options.'
+        )
+
+
+def _check_single_view(name: str, config: Config) -> None:
+    """Refuse a pipeline of several views for a model of one."""
+    dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
+    augmented = any(entry['type'] == 'TestTimeAug' for entry in dataset.get('pipeline') or ())
+    if augmented and 'tta_model' in config:
+        raise UserInputError(
+            f"stage '{name}': test_dataloader gives several views of an image, which only the "
+            "config's tta_model merges. Add --tta, or tta=True to the stage of a pipeline."
         )
 
 

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
@@ -11,6 +12,7 @@ from mmwsss.engine.loops.label_checks import (
     check_no_mask,
     check_supervision,
 )
+from mmwsss.engine.stage_checks import check_stage
 from mmwsss.structures import UserInputError
 
 
@@ -39,3 +41,15 @@ def test_a_sample_with_a_true_mask_is_refused():
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, 2, 2))
     with pytest.raises(UserInputError, match='remove LoadAnnotations'):
         check_no_mask(sample)
+
+
+def test_views_without_the_model_that_merges_them_are_refused():
+    pipeline = [dict(type='LoadImage'), dict(type='TestTimeAug', transforms=[])]
+    test = dict(
+        test_dataloader=dict(dataset=dict(pipeline=pipeline)),
+        tta_model=dict(type='MultiScaleCAM'),
+        tta_pipeline=pipeline,
+    )
+    assert check_stage('labels', Config(test), task='test', tta=True) is None
+    with pytest.raises(UserInputError, match=r"stage 'labels'.*Add --tta"):
+        check_stage('labels', Config(test), task='test')
