@@ -214,4 +214,22 @@ def test_labels_of_stored_seeds_depend_on_what_made_the_seeds_not_on_where_they_
     assert run(copy / 'high_scores') != first  # other scores of the same run
     manifest = json.loads((copy / 'manifest.json').read_text())
     (copy / 'manifest.json').write_text(json.dumps({**manifest, 'fingerprint': 'other'}))
+    for path in (copy / 'seed_scores').iterdir():
+        write_scores(path, *read_scores(path), 'other')
     assert run(copy / 'seed_scores') != first
+
+
+def test_stored_seeds_without_a_manifest_count_by_their_files(made, copy, make_labels, tmp_path):
+    def run():
+        out_dir = tmp_path / 'out'
+        model, labels = stored(copy / 'seed_scores'), dict(seed=LABELS['seed'])
+        make_labels(out_dir, model=model, labels=labels, keep_scores=())
+        return fingerprint(out_dir)
+
+    (copy / 'manifest.json').unlink()
+    first = run()
+    assert run() == first
+    path = min((copy / 'seed_scores').iterdir())
+    scores, classes = read_scores(path)
+    write_scores(path, scores / 2, classes, 'other')
+    assert run() != first

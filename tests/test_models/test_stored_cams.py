@@ -53,16 +53,19 @@ def test_a_file_that_does_not_fit_is_named(model, sample, message):
 
 def test_the_folder_may_appear_after_the_model_is_built(tmp_path):
     model = MODELS.build(dict(type='StoredCAMs', folder=str(tmp_path / 'later')))
-    assert model.files == ()
+    assert model.stamp is None
     with pytest.raises(UserInputError, match='does not exist'):
         model(torch.zeros(1, 3, 4, 6), [sample_of()])
 
 
-def test_the_manifest_beside_the_folder_says_what_made_it(model):
-    assert model.files == ()
+def test_a_file_that_the_run_of_the_manifest_did_not_make_is_refused(model):
     manifest = model.folder.parent / 'manifest.json'
-    manifest.write_text('{}')
-    assert model.files == (manifest,)
+    manifest.write_text('{"fingerprint": "x"}')
+    assert model.stamp == 'x'
+    model(torch.zeros(1, 3, 4, 6), [sample_of()])
+    manifest.write_text('{"fingerprint": "y"}')  # of a new run that did not come to this image
+    with pytest.raises(UserInputError, match=r'a\.npz is left from an earlier run'):
+        model(torch.zeros(1, 3, 4, 6), [sample_of()])
 
 
 def test_there_is_nothing_to_train(model):

@@ -1,14 +1,15 @@
 """What decides the content of labels, and what is noted about it."""
 
-import json
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import mmengine
 import torch
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
-from mmwsss.engine.loops.label_files import file_hash
+from mmwsss.engine.loops.label_files import file_hash, fingerprint
+from mmwsss.models.classifiers.stored_cams import StoredCAMs
 from mmwsss.version import __version__
 
 _PACKAGES = ('torch', 'numpy', 'pydensecrf2')
@@ -40,10 +41,17 @@ def label_settings(
 def _model_settings(runner: Runner) -> dict:
     """Take stored maps by the settings that made them and not by where they lie."""
     settings, model = dict(runner.cfg.model), base_model(runner.model)
-    for manifest in getattr(model, 'files', ()):
-        stamp = json.loads(manifest.read_text()).get('fingerprint')
-        settings['folder'] = [model.folder.name, stamp]
+    if isinstance(model, StoredCAMs):
+        settings['folder'] = [model.folder.name, model.stamp or _listing_hash(model.folder)]
     return settings
+
+
+def _listing_hash(folder: Path) -> str:
+    """Hash names, sizes and times of the score files of another program."""
+    files = [(path, path.stat()) for path in sorted(folder.glob('**/*.npz'))]
+    return fingerprint(
+        [(str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+    )
 
 
 def _by_content(node: object, hashes: dict[str, str]) -> object:

@@ -1,5 +1,6 @@
 """Class activation maps from files: seeds that were made once, used without their network."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError, read_scores
+from mmwsss.structures import UserInputError, is_valid_scores, read_scores
 
 
 @MODELS.register_module()
@@ -20,14 +21,16 @@ class StoredCAMs(BaseModel):
     A model in form only, so that stored seeds go through the same loop, refiners and evaluation as
     those of a network. The files are those of ``keep_scores`` of a
     :class:`~mmwsss.engine.loops.PseudoLabelLoop`, or of any program that writes the same form
-    (:mod:`mmwsss.structures.score_files`); their background score is not used.
+    (:mod:`mmwsss.structures.score_files`); their background score is not used. Where a loop's
+    manifest lies beside the folder, files of an earlier run with other settings are refused.
 
     Args:
         folder: Folder of the score files.
 
     Raises:
-        UserInputError: When an image is predicted whose file is missing or damaged, has not the
-            size of the image, or has other classes than the image's label.
+        UserInputError: When an image is predicted whose file is missing or damaged, is not of the
+            run that the manifest tells of, has not the size of the image, or has other classes than
+            the image's label.
     """
 
     def __init__(self, folder: str) -> None:
@@ -35,10 +38,10 @@ class StoredCAMs(BaseModel):
         self.folder = Path(folder)
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The manifest that says what made the folder, if there is one."""
+    def stamp(self) -> str | None:
+        """Fingerprint of the settings that made the folder, if a manifest beside it says so."""
         manifest = self.folder.parent / 'manifest.json'
-        return (manifest,) if manifest.is_file() else ()
+        return json.loads(manifest.read_text()).get('fingerprint') if manifest.is_file() else None
 
     def forward(
         self, inputs: Tensor, data_samples: list[SegDataSample], mode: str = 'predict'
@@ -47,14 +50,25 @@ class StoredCAMs(BaseModel):
         if mode != 'predict':
             raise ValueError(f"StoredCAMs has only mode 'predict', got {mode!r}.")
         device = self.data_preprocessor.device
+        stamp = self.stamp
         for sample in data_samples:
             annotations_to_original(sample)
             path = self.folder / f'{sample.img_id}.npz'
             scores, classes = read_scores(path)
+            _check_stamp(path, stamp)
             _check_fit(path, scores.shape[1:], classes.tolist(), sample)
             sample.cam_label = torch.from_numpy(classes).to(device)
             sample.cams = torch.from_numpy(scores[1:].astype(np.float32)).to(device)
         return data_samples
+
+
+def _check_stamp(path: Path, stamp: str | None) -> None:
+    if stamp is not None and not is_valid_scores(path, stamp):
+        raise UserInputError(
+            f'{path} is left from an earlier run: its settings are not those of the manifest.json '
+            'beside its folder. Run the stage that makes the scores over all images again; what is '
+            'complete is skipped.'
+        )
 
 
 def _check_fit(
