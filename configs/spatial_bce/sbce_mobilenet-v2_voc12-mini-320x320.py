@@ -1,4 +1,6 @@
-# Spatial-BCE, one round on MobileNetV2, frozen up to its last layer: minutes on a CPU.
+# Spatial-BCE, one round on MobileNetV2, frozen up to its last layer: minutes on a CPU. It goes on
+# with the own weights of the classifier, so channels are not reduced and the temperature starts at
+# 1: from new weights and a temperature of 10 the few iterations end with every probability at 0.
 _base_ = [
     '../_base_/models/bap_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_whole_mini_320.py',
@@ -10,8 +12,9 @@ max_iters = 300
 model = dict(
     backbone=dict(frozen_stages=6),
     head=dict(
-        in_channels=128,
-        context=dict(type='ThresholdBranch', in_channels=512, num_classes=20, channels=128),
+        context=dict(
+            type='ThresholdBranch', in_channels=512, num_classes=20, channels=None, init_scale=1.0
+        ),
         pooling=dict(_delete_=True, type='GlobalAveragePooling'),
         init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
     ),
