@@ -1,0 +1,77 @@
+"""Gated pyramid pooling and erasing triplets with other methods' parts, on a few shapes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmwsss.engine.stage import StageResult, run_stage
+
+MIXED = Path(__file__).parents[1] / 'configs' / 'mixed'
+TRIPLET = 'cam-triplet_resnet18_shapes-96x96'
+GATED_PYRAMID = dict(
+    head=dict(
+        pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=4),
+        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+    ),
+    objectives=[dict(type='MultiLabelSoftMargin'), dict(type='ErasingTriplet')],
+)
+
+
+@pytest.fixture
+def load(shapes_data, tmp_path, monkeypatch):
+    """Load a mixed config on the shapes' data, with changes."""
+    monkeypatch.setenv('MMWSSS_DATA', str(shapes_data))
+    # What runners of one process share by its name would write into the folder of the first.
+    always = {'default_hooks.logger.interval': 1, 'visualizer.name': str(tmp_path)}
+
+    def from_file(name: str, **changes) -> Config:
+        config = Config.fromfile(MIXED / f'{name}.py')
+        config.merge_from_dict({**always, **changes})
+        return config
+
+    return from_file
+
+
+def train(config: Config, work_dir: Path, iterations: int, *, resume: bool = False) -> StageResult:
+    config.train_cfg.max_iters = iterations
+    return run_stage(config, work_dir, task='train', resume=resume)
+
+
+def logged_losses(work_dir: Path) -> list[set[str]]:
+    """Names of the losses of every iteration, over all runs in the folder."""
+    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    return [{key for key in line if re.match(r'loss_', key)} for line in lines if 'loss' in line]
+
+
+def test_boxes_train_a_gated_pyramid_and_become_labels(load, tmp_path):
+    pytest.importorskip('pydensecrf')
+    config = load('bana-gpp_resnet18_shapes-96x96')
+    result = train(config, tmp_path / 'classifier', 60)
+    config.merge_from_dict({'load_from': result.outputs['checkpoint'], 'test_cfg.num_workers': 0})
+    labels = run_stage(config, tmp_path / 'labels', task='test')
+    assert set(labels.outputs) == {'seed', 'Y_crf', 'Y_ret'}
+    assert labels.metrics['Y_crf/mIoU'] > 65  # filled boxes have 61
+
+
+def test_triplets_join_plain_average_pooling_after_the_warm_up(load, tmp_path):
+    config = load(TRIPLET, **{'custom_hooks.0.begin': 3})
+    train(config, tmp_path, 5)
+    warmup, all_losses = {'loss_multi_label'}, {'loss_multi_label', 'loss_attract', 'loss_repulse'}
+    assert logged_losses(tmp_path) == [warmup] * 3 + [all_losses] * 2
+
+
+def test_a_resumed_run_is_in_the_phase_of_its_iteration(load, tmp_path):
+    config = load(TRIPLET, **{'custom_hooks.0.begin': 3})
+    train(config, tmp_path, 4)
+    train(config, tmp_path, 5, resume=True)
+    assert [len(names) for names in logged_losses(tmp_path)] == [1, 1, 1, 3, 3]
+
+
+def test_the_gated_pyramid_and_triplets_train_together(load, tmp_path):
+    config = load(TRIPLET, **{'custom_hooks.0.begin': 0, 'model': GATED_PYRAMID})
+    assert set(train(config, tmp_path, 3).outputs) == {'checkpoint'}
+    assert logged_losses(tmp_path)[-1] == {'loss_multi_label', 'loss_attract', 'loss_repulse'}
