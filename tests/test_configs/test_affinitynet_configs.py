@@ -6,9 +6,11 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
+from mmwsss.engine.pipeline import is_pipeline, load_stages
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / 'affinitynet'
+ROOT = Path(__file__).parents[2] / 'configs'
+CONFIGS = ROOT / 'affinitynet'
 BASE = 0.01
 
 
@@ -58,3 +60,34 @@ def test_the_rate_falls_with_the_power_of_what_is_left(name, steps):
             expected = group['initial_lr'] * (1 - step / steps) ** 0.9
             assert group['lr'] == pytest.approx(expected, rel=1e-6)
         schedule.step()
+
+
+def walks():
+    """Pipelines with a walk: their stages and, by config key, what takes a network's checkpoint."""
+    for path in sorted(ROOT.glob('**/*.py')):
+        if '_base_' in path.parts or 'refiners' not in path.read_text():
+            continue
+        config = Config.fromfile(path)
+        if not is_pipeline(config):
+            continue
+        stages = {stage.name: stage for stage in load_stages(config)}
+        for stage in stages.values():
+            for key, source in stage.takes.items():
+                if key.endswith('.checkpoint') and '.refiners.' in key:
+                    yield pytest.param(
+                        stages[source.split('.')[0]].config.model,
+                        part(stage.config, key.removesuffix('.checkpoint')),
+                        id=f'{path.stem}-{stage.name}',
+                    )
+
+
+def part(config, key):
+    for name in key.split('.'):
+        config = config[int(name)] if name.isdigit() else config[name]
+    return config
+
+
+# Weights would load all the same if only the normalisation or the radius differed.
+@pytest.mark.parametrize(('trained', 'refiner'), list(walks()))
+def test_the_network_that_walks_is_the_one_that_was_trained(trained, refiner):
+    assert refiner.network == trained
