@@ -150,3 +150,24 @@ def test_four_images_of_five_are_jittered():
     np.random.seed(0)
     changed = [(transform(dict(img=image.copy()))['img'] != image).any() for _ in range(500)]
     assert np.mean(changed) == pytest.approx(0.8, abs=0.05)
+
+
+def test_published_choices_are_options():
+    config = load(TRIPLET)
+    config.merge_from_dict({'model.objectives.0.supervised': 8, 'model.objectives.1.min_hard': 5})
+    tags, triplet = build(config.model).objectives
+    assert (tags.supervised, triplet.min_hard) == (8, 5)
+    walk = load('aeft/aeft-walk_resnet38_voc12')
+    walk.merge_from_dict({'test_cfg.generator.labels.walk_crf.refiners.0.iterations': 1})
+    assert walk.test_cfg.generator.labels.walk_crf.refiners[0].iterations == 1
+
+
+@pytest.mark.parametrize(
+    ('earlier', 'later'), [(WARMUP, TRIPLET), (f'aeft/aeft_{MINI}', f'aeft/aeft-confident_{MINI}')]
+)
+def test_a_stage_takes_all_weights_of_the_one_before(earlier, later):
+    shapes = [
+        {name: value.shape for name, value in build(load(stage).model).state_dict().items()}
+        for stage in (earlier, later)
+    ]
+    assert shapes[0] == shapes[1]
