@@ -79,7 +79,7 @@ def learning_rates(config):
 def test_both_phases_share_one_decay():
     rates = np.concatenate([learning_rates(load(name)) for name in (WARMUP, TRIPLET)])
     assert len(rates) == 18 * (10582 // 8) + 22 * (10582 // 32)
-    decay = 0.01 * (1 - np.arange(len(rates)) / len(rates)) ** 0.9
+    decay = 1e-3 * (1 - np.arange(len(rates)) / len(rates)) ** 0.9
     np.testing.assert_allclose(rates, decay, rtol=1e-4)
 
 
@@ -88,8 +88,7 @@ def test_the_published_decay_is_an_option():
     for name, start in ((WARMUP, 0), (TRIPLET, 23796)):
         config = load(name)
         config.param_scheduler[0].end = 52880 - start + 1
-        if start:
-            config.optim_wrapper.optimizer.lr = 0.00584
+        config.optim_wrapper.optimizer.lr = 0.00584 if start else 0.01
         rates.append(learning_rates(config))
     rates = np.concatenate(rates)
     decay = 0.01 * (1 - np.arange(len(rates)) / 52880) ** 0.9

@@ -1,11 +1,11 @@
 # AEFT, triplet: 7260 iterations (22 epochs of 32 of 10 582 images), the rest of the poly decay of
-# the warm-up: 0.01 (7260 / 31056)^0.9 to 0. To reproduce the published code (see the warm-up):
+# the warm-up: 0.001 (7260 / 31056)^0.9 to 0. To reproduce the published code (see the warm-up):
 # optim_wrapper.optimizer.momentum=0.0005, optim_wrapper.optimizer.lr=0.00584,
 # param_scheduler.0.end=29085.
 max_iters = 7260
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.0027034, momentum=0.9, weight_decay=5e-4),
+    optimizer=dict(type='SGD', lr=2.7034e-4, momentum=0.9, weight_decay=5e-4),
 )
 # mmengine's decay is complete one iteration before `end`.
 param_scheduler = [
