@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmwsss.structures import BACKGROUND, IGNORE_INDEX, to_seg_label
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError, to_seg_label
 
 # Cells whose scores are all below it lie outside the image (a crop is padded with zeros).
 _NO_SCORE = 1e-5
@@ -30,7 +30,8 @@ def affinity_label(
         Label map of 0..K and 255, uint8 (H/stride, W/stride).
 
     Raises:
-        ValueError: If H or W is not a multiple of ``stride``, or shapes do not match.
+        UserInputError: If H or W is not a multiple of ``stride``.
+        ValueError: If shapes do not match.
 
     Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
     Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2; block means and the last rule are
@@ -54,11 +55,11 @@ def block_means(maps: np.ndarray, stride: int) -> np.ndarray:
     """Average blocks of ``stride x stride`` pixels: (C, H, W) -> float32 (C, H/stride, W/stride).
 
     Raises:
-        ValueError: If H or W is not a multiple of ``stride``.
+        UserInputError: If H or W is not a multiple of ``stride``.
     """
     channels, height, width = maps.shape
     if height % stride or width % stride:
-        raise ValueError(
+        raise UserInputError(
             f'Expected height and width to be multiples of the stride {stride}, got {height}x'
             f'{width}. Choose such a `crop_size`.'
         )

@@ -8,6 +8,7 @@ from torch import Tensor
 from mmwsss.affinity.functional import stencil_affinities
 from mmwsss.affinity.stencil import stencil_offsets
 from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
 
 
 @MODELS.register_module()
@@ -71,14 +72,14 @@ class AffinityNetwork(BaseModel):
         """Compare the affinities with ``affinity_label`` of the samples, uint8 (1, h, w).
 
         Raises:
-            ValueError: If a label is not of the size of the feature grid.
+            UserInputError: If a label is not of the size of the feature grid.
         """
         affinities = self.affinities(inputs)
         labels = [sample.affinity_label.data.squeeze(0) for sample in data_samples]
         grid = affinities.shape[2:]
         for label in labels:
             if label.shape != grid:
-                raise ValueError(
+                raise UserInputError(
                     f'Expected affinity labels of the size of the feature grid {tuple(grid)}, got '
                     f'{tuple(label.shape)} for images of {tuple(inputs.shape[2:])}. Set the stride '
                     "of the `AffinityLabels` transform to the backbone's output stride."

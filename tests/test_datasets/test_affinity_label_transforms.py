@@ -71,7 +71,7 @@ def test_files_that_do_not_fit_are_named(entry, files, message):
 
 
 def test_a_data_set_without_score_files_is_told_what_to_set():
-    with pytest.raises(ValueError, match=r'data_prefix\.foreground_score_path'):
+    with pytest.raises(UserInputError, match=r'data_prefix\.foreground_score_path'):
         LoadConfidentScores().transform({'img': np.zeros((2, 2, 3))})
 
 
@@ -84,12 +84,12 @@ def test_scores_give_way_to_the_label(entry):
 
 
 def test_a_crop_that_is_no_multiple_of_the_stride_is_refused(entry):
-    with pytest.raises(ValueError, match='crop_size'):
+    with pytest.raises(UserInputError, match='crop_size'):
         AffinityLabels(stride=4).transform(LoadConfidentScores().transform(entry()))
 
 
 def test_a_label_needs_scores_and_a_stride():
-    with pytest.raises(ValueError, match='put LoadConfidentScores first'):
+    with pytest.raises(UserInputError, match='put LoadConfidentScores first'):
         AffinityLabels().transform({'seg_fields': []})
     with pytest.raises(ValueError, match='at least 1 pixel'):
         AffinityLabels(stride=0)

@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 from mmwsss.affinity import stencil_affinities, stencil_mask
 from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
 
 CONFIG = dict(
     type='AffinityNetwork',
@@ -108,7 +109,9 @@ def test_images_of_few_cells_work(size):
 def test_labels_of_another_size_are_refused(batch, labelled):
     inputs, samples = batch
     samples[1] = affinity_sample(torch.zeros(labelled, dtype=torch.uint8))
-    with pytest.raises(ValueError, match=r'grid \(6, 8\), got .* stride of the `AffinityLabels`'):
+    with pytest.raises(
+        UserInputError, match=r'grid \(6, 8\), got .* stride of the `AffinityLabels`'
+    ):
         build()(inputs, samples, mode='loss')
 
 

@@ -25,16 +25,16 @@ class LoadConfidentScores(BaseTransform):
     after the image is loaded.
 
     Raises:
-        UserInputError: When a file is missing or damaged, the files have different classes, one has
-            not the size of the image, or has a class that the data set does not know.
-        ValueError: When the data set lists no score files.
+        UserInputError: When the data set lists no score files, a file is missing or damaged, the
+            files have different classes, one has not the size of the image, or has a class that
+            the data set does not know.
     """
 
     def transform(self, results: dict) -> dict:
         """Add ``confident_scores`` and ``score_classes``."""
         for key in _PATHS:
             if key not in results:
-                raise ValueError(
+                raise UserInputError(
                     f'Expected {key!r} in the entry: set `data_prefix.{key}` of the data set.'
                 )
         paths = [results[key] for key in _PATHS]
@@ -63,7 +63,7 @@ class AffinityLabels(BaseTransform):
         stride: Pixels a cell of the affinity network's feature grid, on each axis.
 
     Raises:
-        ValueError: When the crop is not a multiple of the stride.
+        UserInputError: When the crop is not a multiple of the stride, or there are no scores.
     """
 
     def __init__(self, stride: int = 8) -> None:
@@ -74,7 +74,9 @@ class AffinityLabels(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Replace the scores by the label."""
         if _FIELD not in results:
-            raise ValueError(f'Expected {_FIELD!r} in the results: put LoadConfidentScores first.')
+            raise UserInputError(
+                f'Expected {_FIELD!r} in the results: put LoadConfidentScores first.'
+            )
         scores = results.pop(_FIELD).transpose(2, 0, 1)  # (2(1+n), H, W)
         results['seg_fields'].remove(_FIELD)
         low, high = np.split(scores, 2)
