@@ -108,11 +108,13 @@ def _step_matrix(weights: Tensor, radius: int) -> Tensor:
     Its rows sum to 1. It is similar to a symmetric matrix, so its eigenvalues are in [-1, 1].
     """
     pattern = _pattern(*weights.shape[:1], *weights.shape[2:], radius, weights.device)
-    weights = weights.reshape(-1)
-    values = torch.cat([weights, weights.new_ones(1)]).index_select(0, pattern.sources)
-    ones = weights.new_ones(len(pattern.row_starts) - 1, 1)
-    row_sums = _sparse(pattern, values) @ ones
-    return _sparse(pattern, values / row_sums.squeeze(1).index_select(0, pattern.rows))
+    flat = weights.reshape(-1)
+    values = torch.cat([flat, flat.new_ones(1)]).index_select(0, pattern.sources)
+    # In double precision, because every step repeats the error of a row that does not sum to 1.
+    values = values.double()
+    row_sums = _sparse(pattern, values) @ values.new_ones(len(pattern.row_starts) - 1, 1)
+    values /= row_sums.squeeze(1).index_select(0, pattern.rows)
+    return _sparse(pattern, values.to(weights.dtype))
 
 
 class _Pattern(NamedTuple):
