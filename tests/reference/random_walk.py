@@ -10,12 +10,11 @@ def dense_affinities(affinities: Tensor, radius: int) -> Tensor:
     """Symmetric matrix A (hw, hw) of affinities (K, h, w), with ones on the diagonal."""
     _, height, width = affinities.shape
     dense = torch.eye(height * width, dtype=affinities.dtype)
+    cells = torch.arange(height * width).view(height, width)
     for k, (dy, dx) in enumerate(stencil_offsets(radius)):
-        for y in range(height):
-            for x in range(width):
-                if y + dy < height and 0 <= x + dx < width:
-                    i, j = y * width + x, (y + dy) * width + x + dx
-                    dense[i, j] = dense[j, i] = affinities[k, y, x]
+        inside = cells[: max(height - dy, 0), max(-dx, 0) : max(width - max(dx, 0), 0)]
+        first, second = inside.flatten(), inside.flatten() + dy * width + dx
+        dense[first, second] = dense[second, first] = affinities[k].flatten()[first]
     return dense
 
 
