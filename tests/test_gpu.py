@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 from torch.testing import assert_close
 
-from mmwsss.affinity import stencil_affinities
+from mmwsss.affinity import random_walk, stencil_affinities
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.structures import CAMOutputs
 
@@ -179,6 +179,17 @@ def test_pseudo_labels_are_those_of_the_cpu(rng):
     labels = generator.generate(sample.to(DEVICE), image)
     for name, label in labels.items():
         assert (label != expected[name]).mean() <= 0.01  # rounding may decide near-ties otherwise
+
+
+@pytest.mark.parametrize(('dtype', 'tolerance'), [('float32', 2e-5), ('float64', 1e-12)])
+def test_random_walk_equals_that_on_the_cpu(rng, dtype, tolerance):
+    scores = torch.rand(2, 3, 9, 13, generator=rng).to(getattr(torch, dtype))
+    affinities = torch.rand(2, 34, 9, 13, generator=rng)
+    options = dict(radius=5, beta=8, log_steps=8)
+    expected = random_walk(scores, affinities, **options)
+    walked = random_walk(scores.to(DEVICE), affinities.to(DEVICE), **options)
+    assert walked.is_cuda
+    assert_close(walked.cpu(), expected, rtol=0, atol=tolerance)
 
 
 def test_a_step_in_half_precision_has_a_finite_loss(rng):
