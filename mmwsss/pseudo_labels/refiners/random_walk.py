@@ -5,10 +5,11 @@ import torch
 import torch.nn.functional as F
 from mmengine.runner import load_checkpoint
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmwsss.affinity.random_walk import check_steps, random_walk
 from mmwsss.affinity.stencil import stencil_mask
+from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -89,7 +90,7 @@ class RandomWalk:
         self.log_steps = log_steps
         self.stride = stride
         self.official_border = official_border
-        self._loaded: nn.Module | None = None
+        self._loaded: AffinityNetwork | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class RandomWalk:
         )
         return from_grid(walked[0], self.stride, scores.shape[1:])
 
-    def _affinities(self, network: nn.Module, image: np.ndarray, grid: torch.Size) -> Tensor:
+    def _affinities(self, network: AffinityNetwork, image: np.ndarray, grid: torch.Size) -> Tensor:
         bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as LoadImage gives it
         normalized = network.data_preprocessor(dict(inputs=[bgr]))['inputs']
         # After normalisation, so that the padding has the mean colour.
@@ -131,13 +132,13 @@ class RandomWalk:
             )
         return affinities
 
-    def _network(self, device: torch.device) -> nn.Module:
+    def _network(self, device: torch.device) -> AffinityNetwork:
         if self._loaded is None:
             self._loaded = _load(self.network, self.checkpoint)
         return self._loaded.to(device)
 
 
-def _load(config: dict, checkpoint: str | None) -> nn.Module:
+def _load(config: dict, checkpoint: str | None) -> AffinityNetwork:
     if not checkpoint:
         raise UserInputError(
             'RandomWalk: checkpoint is not set. Name the checkpoint of the affinity network, or '
