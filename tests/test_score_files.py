@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from mmwsss.structures import UserInputError, is_valid_scores, read_scores, write_scores
+from mmwsss.structures import (
+    UserInputError,
+    is_valid_scores,
+    manifest_stamp,
+    read_scores,
+    settings_stamp,
+    write_scores,
+)
 
 SCORES = np.array([0.5, 0.25, 1.0], dtype=np.float32)[:, None, None] * np.ones((3, 4, 5))
 CLASSES = np.array([2, 7])
@@ -46,6 +53,21 @@ def test_scores_that_are_no_half_numbers_are_not_written(path, value):
 def test_scores_are_valid_for_their_own_settings_only(path):
     assert is_valid_scores(path, 'stamp')
     assert not is_valid_scores(path, 'other')
+
+
+def test_settings_are_told_apart_from_the_label_of_the_image(path):
+    assert settings_stamp(path) == 'stamp'
+    write_scores(path, SCORES, CLASSES, 'stamp-label')
+    assert settings_stamp(path) == 'stamp'
+    assert not is_valid_scores(path, 'stamp')
+    assert is_valid_scores(path, 'stamp-label')
+
+
+def test_missing_files_and_those_of_other_programs_have_no_settings(path):
+    assert settings_stamp(path.with_name('b.npz')) is None
+    np.savez(path, scores=SCORES, classes=CLASSES)
+    assert settings_stamp(path) is None
+    assert manifest_stamp(path.parent) is None
 
 
 def test_missing_cut_off_and_foreign_files_are_not_valid(path):

@@ -16,7 +16,13 @@ from mmwsss.structures.proportion_files import (
     read_proportions,
     write_proportions,
 )
-from mmwsss.structures.score_files import is_valid_scores, read_scores, write_scores
+from mmwsss.structures.score_files import (
+    is_valid_scores,
+    manifest_stamp,
+    read_scores,
+    settings_stamp,
+    write_scores,
+)
 
 __all__ = [
     'BACKGROUND',
@@ -27,10 +33,12 @@ __all__ = [
     'UserInputError',
     'image_tags',
     'is_valid_scores',
+    'manifest_stamp',
     'multi_hot',
     'read_proportions',
     'read_scores',
     'seg_map_from_scores',
+    'settings_stamp',
     'to_class_index',
     'to_seg_label',
     'write_proportions',

@@ -5,8 +5,12 @@
 ``classes``             int64 (n,)             class index 0..K-1 of each row after the first
 ``fingerprint``         str                    of the settings that made them; optional for reading
 ======================  =====================  ==================================================
+
+The label loop's fingerprints are ``<settings>-<weak label of the image>``: the settings are those
+in the ``manifest.json`` beside the folder, the rest makes a change of tags or boxes known.
 """
 
+import json
 import zipfile
 import zlib
 from io import BytesIO
@@ -85,12 +89,31 @@ def is_valid_scores(path: Path, stamp: str) -> bool:
     The list of a zip's contents stands at its end, so a file that was cut off does not open. The
     scores themselves are not read.
     """
+    return _read_stamp(path) == stamp
+
+
+def settings_stamp(path: str | Path) -> str | None:
+    """Fingerprint of the settings that made a score file, without that of its image's label.
+
+    None for a file without one, from another program, and for a file that is not complete.
+    """
+    stamp = _read_stamp(path)
+    return None if stamp is None else stamp.partition('-')[0]
+
+
+def manifest_stamp(folder: Path) -> str | None:
+    """Fingerprint of the settings that make a folder of scores, if a manifest beside it says so."""
+    manifest = folder.parent / 'manifest.json'
+    return json.loads(manifest.read_text()).get('fingerprint') if manifest.is_file() else None
+
+
+def _read_stamp(path: str | Path) -> str | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             complete = {'scores', 'classes', 'fingerprint'} <= set(file.files)
-            return complete and str(file['fingerprint']) == stamp
+            return str(file['fingerprint']) if complete else None
     except (*_DAMAGE, AttributeError, TypeError):
-        return False
+        return None
 
 
 def _check(path: str | Path, scores: np.ndarray, classes: np.ndarray) -> None:

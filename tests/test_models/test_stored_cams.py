@@ -68,6 +68,16 @@ def test_a_file_that_the_run_of_the_manifest_did_not_make_is_refused(model):
         model(torch.zeros(1, 3, 4, 6), [sample_of()])
 
 
+def test_files_of_the_manifests_run_may_name_the_label_of_their_image(model):
+    (model.folder.parent / 'manifest.json').write_text('{"fingerprint": "x"}')
+    path = model.folder / 'sub/a.npz'
+    write_scores(path, SCORES, np.array([7, 2]), 'x-label')
+    model(torch.zeros(1, 3, 4, 6), [sample_of()])
+    write_scores(path, SCORES, np.array([7, 2]), 'y-label')
+    with pytest.raises(UserInputError, match='left from an earlier run'):
+        model(torch.zeros(1, 3, 4, 6), [sample_of()])
+
+
 def test_there_is_nothing_to_train(model):
     assert list(model.parameters()) == []
     with pytest.raises(ValueError, match="mode 'predict'"):

@@ -18,7 +18,10 @@ _PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 def label_settings(
     runner: Runner, dataloader: dict, generator: dict, files: tuple[str, ...]
 ) -> dict:
-    """Collect what decides the content of a label: not where data lie, nor which images.
+    """Collect what decides the content of all labels: not where data lie, nor which images.
+
+    What else decides that of an image is its own weak label, see
+    :func:`~mmwsss.engine.loops.label_store.label_stamps`.
 
     Args:
         runner: The runner.

@@ -7,9 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.engine.loops.label_files import is_valid_label, write_label
+from mmwsss.engine.loops.label_files import fingerprint, is_valid_label, write_label
 from mmwsss.pseudo_labels import LabelMaps
 from mmwsss.structures import is_valid_scores, write_scores
+
+
+def label_stamps(infos: list[dict]) -> dict[str, str]:
+    """Fingerprint of the tags or boxes of each image, by image id, from entries of a data set."""
+    return {
+        info['img_id']: fingerprint([info.get('gt_label'), info.get('instances')]) for info in infos
+    }
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class LabelStore:
         scores_of: Names of the labels whose scores are kept.
         palette: RGB colour of each label 0..K, values 0..255.
         stamp: Fingerprint of the settings that make the labels.
+        label_stamps: Fingerprint of each image's own weak label, by image id. Its files carry both,
+            ``<stamp>-<label stamp>``, so that another tag makes the labels of one image again.
     """
 
     folder: Path
@@ -30,6 +39,7 @@ class LabelStore:
     scores_of: tuple[str, ...]
     palette: list
     stamp: str
+    label_stamps: dict[str, str]
 
     @property
     def label_folders(self) -> dict[str, str]:
@@ -47,30 +57,39 @@ class LabelStore:
     def _score_path(self, name: str, img_id: str) -> Path:
         return self.folder / f'{name}_scores' / f'{img_id}.npz'
 
+    def _stamp(self, img_id: str) -> str:
+        return f'{self.stamp}-{self.label_stamps[img_id]}'
+
     def is_done(self, img_id: str) -> bool:
-        """Say whether all files of an image are there, complete and made by the same settings."""
+        """Say if all files of an image are complete, of the same settings and weak label."""
+        stamp = self._stamp(img_id)
         return all(
-            is_valid_label(self._label_path(name, img_id), self.stamp) for name in self.names
-        ) and all(
-            is_valid_scores(self._score_path(name, img_id), self.stamp) for name in self.scores_of
-        )
+            is_valid_label(self._label_path(name, img_id), stamp) for name in self.names
+        ) and all(is_valid_scores(self._score_path(name, img_id), stamp) for name in self.scores_of)
 
     def writing(self, img_id: str, maps: LabelMaps) -> Callable[[], None]:
         """Return a job, for this or another process, that writes the files of an image.
 
         Scores come first: where a label is, its scores are.
         """
-        scores = {name: maps.scores[name].cpu().numpy() for name in self.scores_of}
-        return partial(self._write, img_id, maps.labels, scores, maps.classes.cpu().numpy())
+        scores = {
+            self._score_path(name, img_id): maps.scores[name].cpu().numpy()
+            for name in self.scores_of
+        }
+        labels = {self._label_path(name, img_id): label for name, label in maps.labels.items()}
+        classes = maps.classes.cpu().numpy()
+        # Not a method: the stamps of all images would travel with every job.
+        return partial(_write, scores, classes, labels, self.palette, self._stamp(img_id))
 
-    def _write(
-        self,
-        img_id: str,
-        labels: dict[str, np.ndarray],
-        scores: dict[str, np.ndarray],
-        classes: np.ndarray,
-    ) -> None:
-        for name, stack in scores.items():
-            write_scores(self._score_path(name, img_id), stack, classes, self.stamp)
-        for name, label in labels.items():
-            write_label(self._label_path(name, img_id), label, self.palette, self.stamp)
+
+def _write(
+    scores: dict[Path, np.ndarray],
+    classes: np.ndarray,
+    labels: dict[Path, np.ndarray],
+    palette: list,
+    stamp: str,
+) -> None:
+    for path, stack in scores.items():
+        write_scores(path, stack, classes, stamp)
+    for path, label in labels.items():
+        write_label(path, label, palette, stamp)

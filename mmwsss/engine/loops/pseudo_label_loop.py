@@ -21,7 +21,7 @@ from mmwsss.engine.loops.label_checks import (
 )
 from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
 from mmwsss.engine.loops.label_settings import base_model, label_settings, package_versions
-from mmwsss.engine.loops.label_store import LabelStore
+from mmwsss.engine.loops.label_store import LabelStore, label_stamps
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.evaluation.foreground_proportions import proportions_of_folder
@@ -44,11 +44,11 @@ class PseudoLabelLoop(BaseLoop):
 
     Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
     them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
-    :mod:`mmwsss.structures.score_files`. Files that are there, complete and made by the same
-    settings are skipped, so that a run that was killed goes on where it stopped and ends with the
-    same files. CPU-bound refiners and the writing run in a process pool while the network goes on;
-    several ranks share the images. Hooks are called before and after the whole run, not for every
-    image: the loop shows its own progress.
+    :mod:`mmwsss.structures.score_files`. Files that are there, complete and made from the same
+    tags or boxes by the same settings are skipped, so that a run that was killed goes on where it
+    stopped and ends with the same files. CPU-bound refiners and the writing run in a process pool
+    while the network goes on; several ranks share the images. Hooks are called before and after the
+    whole run, not for every image: the loop shows its own progress.
 
     Args:
         runner: The runner.
@@ -90,14 +90,15 @@ class PseudoLabelLoop(BaseLoop):
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
         self.proportions = tuple(proportions)
+        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.store = LabelStore(
             self.out_dir,
             self.generator.names,
             tuple(keep_scores),
             dataset.metainfo['palette'],
             fingerprint(label_settings(runner, dataloader, generator, self.generator.files)),
+            label_stamps(infos),
         )
-        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
         self.todo = self._unfinished()

@@ -1,6 +1,5 @@
 """Class activation maps from files: seeds that were made once, used without their network."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError, is_valid_scores, read_scores
+from mmwsss.structures import UserInputError, manifest_stamp, read_scores, settings_stamp
 
 
 @MODELS.register_module()
@@ -40,8 +39,7 @@ class StoredCAMs(BaseModel):
     @property
     def stamp(self) -> str | None:
         """Fingerprint of the settings that made the folder, if a manifest beside it says so."""
-        manifest = self.folder.parent / 'manifest.json'
-        return json.loads(manifest.read_text()).get('fingerprint') if manifest.is_file() else None
+        return manifest_stamp(self.folder)
 
     def forward(
         self, inputs: Tensor, data_samples: list[SegDataSample], mode: str = 'predict'
@@ -63,7 +61,7 @@ class StoredCAMs(BaseModel):
 
 
 def _check_stamp(path: Path, stamp: str | None) -> None:
-    if stamp is not None and not is_valid_scores(path, stamp):
+    if stamp is not None and settings_stamp(path) != stamp:
         raise UserInputError(
             f'{path} is left from an earlier run: its settings are not those of the manifest.json '
             'beside its folder. Run the stage that makes the scores over all images again; what is '
