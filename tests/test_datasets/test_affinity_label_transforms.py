@@ -14,14 +14,15 @@ HIGH = np.array([0.1, 0.7, 0.3])[:, None, None] * np.ones((3, 8, 10))
 def entry(tmp_path):
     """Results of an 8x10 image whose score files are written by the test."""
 
-    def make(low=LOW, high=HIGH, *, low_classes=(3, 11), high_classes=(3, 11)):
-        paths = {'foreground_score_path': tmp_path / 'low.npz'}
-        paths['background_score_path'] = tmp_path / 'high.npz'
-        write_scores(tmp_path / 'low.npz', low, np.array(low_classes), 'x')
-        write_scores(tmp_path / 'high.npz', high, np.array(high_classes), 'x')
+    def make(low=LOW, high=HIGH, *, low_classes=(3, 11), high_classes=(3, 11), stamps=('x', 'x')):
+        paths = {'foreground_score_path': tmp_path / 'low_scores/sub/a.npz'}
+        paths['background_score_path'] = tmp_path / 'high_scores/sub/a.npz'
+        write_scores(paths['foreground_score_path'], low, np.array(low_classes), stamps[0])
+        write_scores(paths['background_score_path'], high, np.array(high_classes), stamps[1])
         return {
             'img': np.zeros((8, 10, 3), dtype=np.uint8),
             'img_path': 'a.jpg',
+            'img_id': 'sub/a',
             'img_shape': (8, 10),
             'num_classes': 20,
             'seg_fields': [],
@@ -58,16 +59,51 @@ def test_an_image_without_a_class_has_a_background_alone(entry):
 @pytest.mark.parametrize(
     ('files', 'message'),
     [
-        (dict(high_classes=(3, 12)), r'low\.npz.*\[3, 11\].*high\.npz.*\[3, 12\]'),
-        (dict(high=HIGH[:2], high_classes=(3,)), r'low\.npz.*high\.npz.*\[3\]'),
-        (dict(low=LOW[:, 1:]), r'low\.npz: the scores are 7x10, the image a\.jpg is 8x10'),
-        (dict(high=HIGH[..., 1:]), r'high\.npz: the scores are 8x9'),
-        (dict(low_classes=(3, 20), high_classes=(3, 20)), r'low\.npz.*expected indices 0\.\.19'),
+        (
+            dict(high_classes=(3, 12)),
+            r'low_scores/sub/a\.npz.*\[3, 11\].*high_scores/sub/a\.npz.*\[3, 12\]',
+        ),
+        (
+            dict(high=HIGH[:2], high_classes=(3,)),
+            r'low_scores/sub/a\.npz.*high_scores/sub/a\.npz.*\[3\]',
+        ),
+        (
+            dict(low=LOW[:, 1:]),
+            r'low_scores/sub/a\.npz: the scores are 7x10, the image a\.jpg is 8x10',
+        ),
+        (dict(high=HIGH[..., 1:]), r'high_scores/sub/a\.npz: the scores are 8x9'),
+        (
+            dict(low_classes=(3, 20), high_classes=(3, 20)),
+            r'low_scores/sub/a\.npz.*expected indices 0\.\.19',
+        ),
     ],
 )
 def test_files_that_do_not_fit_are_named(entry, files, message):
     with pytest.raises(UserInputError, match=message):
         LoadConfidentScores().transform(entry(**files))
+
+
+def test_files_of_other_settings_are_named(entry):
+    assert LoadConfidentScores().transform(entry(stamps=('x-label', 'x-label')))
+    message = r'low_scores.*and .*high_scores.*settings are x and y.* None and None'
+    with pytest.raises(UserInputError, match=message):
+        LoadConfidentScores().transform(entry(stamps=('x-label', 'y-label')))
+
+
+def test_files_of_a_run_before_that_of_the_manifest_are_named(entry, tmp_path):
+    results = entry(stamps=('x-label', 'x-label'))
+    (tmp_path / 'manifest.json').write_text('{"fingerprint": "x"}')
+    assert LoadConfidentScores().transform(results)
+    (tmp_path / 'manifest.json').write_text('{"fingerprint": "y"}')
+    with pytest.raises(UserInputError, match=r'settings are x and x.* y and y'):
+        LoadConfidentScores().transform(entry(stamps=('x-label', 'x-label')))
+
+
+def test_files_of_another_program_need_no_settings(entry):
+    results = entry()
+    for key, scores in (('foreground_score_path', LOW), ('background_score_path', HIGH)):
+        np.savez(results[key], scores=scores, classes=np.array([3, 11]))
+    assert LoadConfidentScores().transform(results)['score_classes'].tolist() == [3, 11]
 
 
 def test_a_data_set_without_score_files_is_told_what_to_set():

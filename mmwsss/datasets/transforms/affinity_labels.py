@@ -1,11 +1,13 @@
 """From scores of two backgrounds to the labels that an affinity network learns from."""
 
+from pathlib import Path
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmwsss.affinity.labels import affinity_label
 from mmwsss.registry import TRANSFORMS
-from mmwsss.structures import UserInputError, read_scores
+from mmwsss.structures import UserInputError, manifest_stamp, read_scores, settings_stamp
 
 _PATHS = ('foreground_score_path', 'background_score_path')
 _FIELD = 'confident_scores'
@@ -17,7 +19,9 @@ class LoadConfidentScores(BaseTransform):
 
     ``foreground_score_path`` names the scores with a low exponent of the background (much
     background, so that what is left is foreground), ``background_score_path`` those with a high
-    one. Both are score files (:mod:`mmwsss.structures.score_files`) with the same classes.
+    one. Both are score files (:mod:`mmwsss.structures.score_files`) with the same classes. What a
+    label loop made must be of the same settings: those of the other file and, where its manifest
+    lies beside the folder, of the manifest.
 
     The results get ``confident_scores`` float (H, W, 2(1+n)): background and n classes of the
     first, then of the second file; and ``score_classes`` int64 (n,), ascending. The scores are a
@@ -26,8 +30,8 @@ class LoadConfidentScores(BaseTransform):
 
     Raises:
         UserInputError: When the data set lists no score files, a file is missing or damaged, the
-            files have different classes, one has not the size of the image, or has a class that
-            the data set does not know.
+            files have different classes or settings, one is left from a run before that of its
+            manifest, has not the size of the image, or has a class that the data set does not know.
     """
 
     def transform(self, results: dict) -> dict:
@@ -44,6 +48,7 @@ class LoadConfidentScores(BaseTransform):
                 f'{paths[0]} has scores of the classes {classes.tolist()}, but {paths[1]} of '
                 f'{high_classes.tolist()}. Take both from one run of the PseudoLabelLoop.'
             )
+        _check_settings(paths, results['img_id'])
         for path, scores in zip(paths, (low, high), strict=True):
             _check_fit(path, scores, classes, results)
         results[_FIELD] = np.ascontiguousarray(np.concatenate([low, high]).transpose(1, 2, 0))
@@ -92,6 +97,21 @@ def _ascending(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.
     if np.array_equal(order, np.arange(len(order))):
         return scores, classes
     return scores[np.concatenate([[0], order + 1])], classes[order]
+
+
+def _check_settings(paths: list[str], img_id: str) -> None:
+    """Refuse files of different runs, so that nothing learns from a mix of settings."""
+    stamps = [settings_stamp(path) for path in paths]
+    folders = [Path(path.removesuffix(f'{img_id}.npz')) for path in paths]
+    runs = [manifest_stamp(folder) for folder in folders]
+    expected = [run or stamp for run, stamp in zip(runs, stamps, strict=True)]
+    if len({*stamps, *expected}) > 1:
+        raise UserInputError(
+            f'{paths[0]} and {paths[1]} are not of one run: their settings are {stamps[0]} and '
+            f'{stamps[1]}, of the manifest.json beside their folders {runs[0]} and {runs[1]}. '
+            'Run the stage that makes the scores over all images again; what is complete is '
+            'skipped.'
+        )
 
 
 def _check_fit(path: str, scores: np.ndarray, classes: np.ndarray, results: dict) -> None:
