@@ -1,8 +1,9 @@
 # AEFT, warm-up: 23796 iterations (18 epochs of 8 of 10 582 images), the first part of one poly
 # decay over all 31056 iterations; the same learning rate for all layers. The published code trains
 # with momentum 0.0005, because it passes the weight decay in the place of the momentum:
-# optim_wrapper.optimizer.momentum=0.0005 optim_wrapper.optimizer.lr=0.01 reproduce it. With momentum
-# 0.9 a tenth of that rate makes steps of the same length. Its decay counts to 52880 and stops at 0.45 of the start: param_scheduler.0.end=52881.
+# optim_wrapper.optimizer.momentum=0.0005 optim_wrapper.optimizer.lr=0.01 reproduce it. With
+# momentum 0.9 a tenth of that rate makes steps of the same length. Its decay counts to 52880 and
+# stops at 0.45 of the start: param_scheduler.0.end=52881.
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
