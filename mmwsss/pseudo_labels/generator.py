@@ -110,7 +110,7 @@ class PseudoLabelGenerator:
             Label map uint8 (H, W) of each name. An image without a present class is background.
 
         Raises:
-            ValueError: If a field is missing, or sizes do not match.
+            ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
         """
         steps = self.steps(sample, image)
         refined = None
@@ -241,4 +241,9 @@ def _check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozen
         raise ValueError(
             f'`cams` must have one map for each entry of `cam_label`, got {len(sample.cams)} maps '
             f'and {len(sample.cam_label)} entries.'
+        )
+    if not sample.cams.isfinite().all():
+        raise ValueError(
+            f'`cams` of {sample.get("img_path", "an image")} must be finite, got NaN or infinity. '
+            'Check the checkpoint of the classifier, or whether its training diverged.'
         )

@@ -189,6 +189,16 @@ def test_impossible_labels_are_refused_at_construction(labels, message):
         PseudoLabelGenerator(labels=labels)
 
 
+@pytest.mark.parametrize('value', [torch.nan, torch.inf])
+def test_maps_that_are_no_numbers_are_refused(random_sample, value):
+    sample = random_sample([[4, 3, 17, 15]], [6])
+    sample.set_metainfo(dict(img_path='a.jpg'))
+    sample.cams[0, 2, 3] = value
+    generator = PseudoLabelGenerator(labels=dict(seed=dict(background=CONSTANT)))
+    with pytest.raises(ValueError, match=r'`cams` of a\.jpg must be finite'):
+        generator.generate(sample, IMAGE)
+
+
 def test_missing_fields_are_named(box_generator, random_sample):
     sample = random_sample([[2, 2, 12, 12]], [3])
     del sample.feats
