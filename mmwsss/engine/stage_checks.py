@@ -22,7 +22,7 @@ def check_stage(
     tta: bool = False,
     taken: frozenset[str] = frozenset(),
 ) -> None:
-    """Check that checkpoints, data roots and list files exist and label generators can be built.
+    """Check that checkpoints, folders and lists exist and label generators can be built.
 
     Args:
         name: Name of the stage, for the message.
@@ -41,6 +41,8 @@ def check_stage(
         _check_single_view(name, config)
     if task == 'test':
         _check_generator(name, config)
+    if 'model.folder' not in taken:
+        _check_folder(name, config)
     for key, path in _paths(config._cfg_dict, task):
         if key in taken or path.startswith(_REMOTE) or Path(path).exists():
             continue
@@ -59,6 +61,17 @@ def _check_single_view(name: str, config: Config) -> None:
         raise UserInputError(
             f"stage '{name}': test_dataloader gives several views of an image, which only the "
             "config's tta_model merges. Add --tta, or tta=True to the stage of a pipeline."
+        )
+
+
+def _check_folder(name: str, config: Config) -> None:
+    """Refuse a model of stored maps without their folder."""
+    folder = (config.get('model') or {}).get('folder')
+    if folder is not None and not (folder and Path(folder).is_dir()):
+        raise UserInputError(
+            f"stage '{name}': model.folder = {folder!r} is no folder. Name one of score files, "
+            'such as <label name>_scores of a label stage, by --cfg-options model.folder=..., or '
+            'let the stage take it from the stage that makes them.'
         )
 
 

@@ -43,6 +43,18 @@ def test_a_sample_with_a_true_mask_is_refused():
         check_no_mask(sample)
 
 
+@pytest.mark.parametrize('folder', ['', 'nowhere'])
+def test_stored_maps_without_a_folder_are_refused_before_the_first_image(folder, tmp_path):
+    def check(folder, taken=()):
+        config = Config(dict(model=dict(type='StoredCAMs', folder=folder)))
+        return check_stage('walk', config, task='test', taken=frozenset(taken))
+
+    with pytest.raises(UserInputError, match=rf"stage 'walk': model\.folder = '{folder}' is no"):
+        check(folder)
+    assert check(folder, taken=['model.folder']) is None
+    assert check(str(tmp_path)) is None
+
+
 def test_views_without_the_model_that_merges_them_are_refused():
     pipeline = [dict(type='LoadImage'), dict(type='TestTimeAug', transforms=[])]
     test = dict(
