@@ -212,7 +212,7 @@ def test_a_real_affinity_network_refines(rng, tmp_path):
 
 def test_background_alone_is_returned_without_the_network(rng):
     scores, image = random_inputs(rng, rows=1)
-    refiner = RandomWalk(dict(type='NoSuchNetwork'), None)
+    refiner = RandomWalk(dict(type='ColorAffinity'), None)
     assert refiner.refine(scores, image, None) is scores
 
 
@@ -267,6 +267,18 @@ def test_without_a_checkpoint_the_first_image_says_what_to_do(rng):
     refiner = RandomWalk(dict(type='ColorAffinity'), None)
     assert refiner.files == ()
     with pytest.raises(UserInputError, match='checkpoint is not set'):
+        refiner.refine(*random_inputs(rng), None)
+
+
+@pytest.mark.parametrize('network', [dict(type='AffinityNetwrk'), dict(backbone=dict())])
+def test_a_network_of_an_unknown_type_is_refused_when_it_is_built(network):
+    with pytest.raises(UserInputError, match=r'network\.type = .* is no registered model'):
+        RandomWalk(network, None)
+
+
+def test_a_checkpoint_that_does_not_exist_is_named(rng, tmp_path):
+    refiner = RandomWalk(dict(type='ColorAffinity'), str(tmp_path / 'gone.pth'), stride=4)
+    with pytest.raises(UserInputError, match=r'gone\.pth does not exist'):
         refiner.refine(*random_inputs(rng), None)
 
 

@@ -1,5 +1,7 @@
 """Refiner that lets scores walk between cells that a network finds alike."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -59,8 +61,9 @@ class RandomWalk:
 
     Raises:
         ValueError: If ``beta``, ``log_steps`` or ``stride`` is out of range.
-        UserInputError: At the first image, if there is no checkpoint, it does not fit the network,
-            or the network's feature grid is not that of ``stride``.
+        UserInputError: If no model of the type of ``network`` is registered. At the first image, if
+            there is no checkpoint, it does not fit the network, or the network's feature grid is
+            not that of ``stride``.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
@@ -84,6 +87,7 @@ class RandomWalk:
         check_steps(beta, log_steps)
         if stride < 1:
             raise ValueError(f'stride must be at least 1 pixel, got {stride}.')
+        _check_type(network)
         self.network = network
         self.checkpoint = checkpoint
         self.beta = beta
@@ -138,11 +142,27 @@ class RandomWalk:
         return self._loaded.to(device)
 
 
+def _check_type(network: dict) -> None:
+    """Find a typo now: the network is built at the first image, hours after a pipeline's start."""
+    kind = network.get('type')
+    if isinstance(kind, str | None) and (not kind or MODELS.get(kind) is None):
+        raise UserInputError(
+            f'RandomWalk: network.type = {kind!r} is no registered model. Give the config of the '
+            "trained network, usually type='AffinityNetwork'; name modules of your own in "
+            '`custom_imports`.'
+        )
+
+
 def _load(config: dict, checkpoint: str | None) -> AffinityNetwork:
     if not checkpoint:
         raise UserInputError(
             'RandomWalk: checkpoint is not set. Name the checkpoint of the affinity network, or '
             'let the stage take it from the stage that trains it.'
+        )
+    if not Path(checkpoint).is_file():
+        raise UserInputError(
+            f'RandomWalk: checkpoint={checkpoint} does not exist. Name the checkpoint of the '
+            'affinity network, a local file.'
         )
     network = MODELS.build(config)
     try:
