@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint of a single stage.
+"""Evaluate a single stage: a checkpoint, or files that need none.
 
 python tools/test.py configs/bana/SEGMENTOR.py work_dirs/bana_voc/segmentor/iter_23805.pth --tta
 """
@@ -24,12 +24,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_common_arguments(parser)
-    parser.add_argument('checkpoint', help='checkpoint to evaluate')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint, if the model has weights')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
     config = load_config(args.config)
     config.merge_from_dict(args.cfg_options)
-    config.load_from = args.checkpoint
+    if args.checkpoint:
+        config.load_from = args.checkpoint
     check_stage('test', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
     if is_main_process():

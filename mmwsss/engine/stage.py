@@ -13,6 +13,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
+from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.ranks import connect_ranks
 from mmwsss.structures import UserInputError
@@ -131,6 +132,7 @@ def _train(runner: Runner) -> StageResult:
 
 
 def _test(runner: Runner) -> StageResult:
+    check_checkpoint(runner)
     metrics = {key: float(value) for key, value in runner.test().items()}
     loop = runner.test_loop
     outputs = loop.outputs if isinstance(loop, PseudoLabelLoop) else {}

@@ -10,12 +10,12 @@ from mmwsss.structures import UserInputError
 
 
 def check_checkpoint(runner: Runner) -> None:
-    """Refuse to label images with a network that was never trained."""
+    """Refuse to label images with, or to test, a network that was never trained."""
     has_weights = any(True for _ in runner.model.parameters())
     if has_weights and not runner.cfg.get('load_from'):
         raise UserInputError(
-            'labels need a trained classifier, but load_from is not set: name its checkpoint on '
-            'the command line, or let the stage take it from the stage that trains it.'
+            'labels and tests need a trained model, but load_from is not set: name its checkpoint '
+            'on the command line, or let the stage take it from the stage that trains it.'
         )
 
 
