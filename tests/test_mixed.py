@@ -49,6 +49,11 @@ def test_tags_become_a_segmentation_model_by_random_walk(psa) -> None:
     assert np.isfinite(results['segmentor']['metrics']['mIoU'])
 
 
+def test_stages_that_keep_scores_and_proportions_are_drawn_too(psa) -> None:
+    for name in ('seeds.png', 'walk.png', 'segmentor.png'):
+        assert (psa / name).stat().st_size > 10_000
+
+
 def test_the_walk_changes_the_seeds(psa) -> None:
     changed = 0
     for path in (psa / 'seeds/labels/seed').glob('*.png'):

@@ -57,15 +57,17 @@ def draw_labels(config: Config, result: StageResult, path: Path) -> Path:
     """
     dataset = _dataset(config)
     palette = dataset.metainfo['palette']
+    # A stage may give more than labels: scores it keeps, proportions.
+    names = [name for name in config.test_cfg.generator.labels if name in result.outputs]
     rows = []
     for info in _spread(dataset):
         image = read_image(info['img_path'])
         row = [_weak_label(image, info, dataset.metainfo)]
-        for folder in result.outputs.values():
+        for folder in (result.outputs[name] for name in names):
             label = read_label_map(Path(folder, f'{info["img_id"]}.png'))
             row.append(overlay(image, label, palette))
         rows.append(row + _truth(image, info, palette))
-    titles = ['weak label', *result.outputs]
+    titles = ['weak label', *names]
     return contact_sheet(rows, _with_truth(titles, rows), path)
 
 
