@@ -61,8 +61,8 @@ def affinity_loss(affinities: Tensor, masks: PairMasks) -> AffinityLosses:
         for log, mask in zip((log_alike, log_alike, log_different), masks, strict=True)
     ]
     counts = [mask.sum().to(affinities.dtype) for mask in masks]
-    sums, counts = sum_over_processes(torch.stack(sums + counts)).chunk(2)
-    background, foreground, negative = (-sums / (counts + _EPS)).unbind()
+    totals, num_pairs = sum_over_processes(torch.stack(sums + counts)).chunk(2)
+    background, foreground, negative = (-totals / (num_pairs + _EPS)).unbind()
     total = background / 4 + foreground / 4 + negative / 2
     return AffinityLosses(total, background, foreground, negative)
 
