@@ -12,7 +12,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
 from mmwsss.engine.ranks import connect_ranks
 from mmwsss.engine.stage import StageResult, output_names, run_stage
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.stage_checks import check_stage, proportion_files
 from mmwsss.structures import UserInputError
 
 _DONE = 'stage.json'
@@ -250,20 +250,23 @@ def _taken_paths(stage: Stage, sources: dict[str, StageResult]) -> dict[str, str
 
 
 def _stage_fingerprint(stage: Stage, sources: dict[str, StageResult]) -> str:
-    """Hash what decides the result of a stage: settings, checkpoint, and the stages it takes from.
+    """Hash what decides the result of a stage: settings, files, and the stages it takes from.
 
-    What is taken counts by the fingerprint of its stage, not by its path, which never changes.
+    Checkpoint and proportions count by their content. What is taken counts by the fingerprint of
+    its stage, not by its path, which never changes.
     """
     load_from = stage.config.get('load_from')
-    return fingerprint(
-        dict(
-            config=_relevant(stage.config._cfg_dict.to_dict()),
-            task=stage.task,
-            tta=stage.tta,
-            checkpoint=file_hash(load_from) if load_from else None,
-            takes={key: (stage.takes[key], result.fingerprint) for key, result in sources.items()},
-        )
+    content = dict(
+        config=_relevant(stage.config._cfg_dict.to_dict()),
+        task=stage.task,
+        tta=stage.tta,
+        checkpoint=file_hash(load_from) if load_from else None,
+        takes={key: (stage.takes[key], result.fingerprint) for key, result in sources.items()},
     )
+    files = proportion_files(stage.config._cfg_dict, stage.task)
+    if given := {key: path for key, path in files.items() if key not in sources}:
+        content['proportions'] = {key: file_hash(path) for key, path in given.items()}
+    return fingerprint(content)
 
 
 def _relevant(node: object) -> object:

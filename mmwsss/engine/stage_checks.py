@@ -104,9 +104,18 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
             yield f'{loader}.dataset.data_root', root
             if dataset.get('ann_file'):
                 yield f'{loader}.dataset.ann_file', str(Path(root, dataset['ann_file']))
+    yield from proportion_files(config, task).items()
+
+
+def proportion_files(config: dict, task: str) -> dict[str, str]:
+    """Find the files of foreground proportions that a stage reads: config key -> path."""
+    files = {}
+    for loader in _LOADERS[task]:
+        dataset = (config.get(loader) or {}).get('dataset') or {}
         if dataset.get('proportion_file'):
-            path = str(Path(root or '', dataset['proportion_file']))
-            yield f'{loader}.dataset.proportion_file', path
+            path = Path(dataset.get('data_root') or '', dataset['proportion_file'])
+            files[f'{loader}.dataset.proportion_file'] = str(path)
+    return files
 
 
 def _walk(node: object, key: str) -> Iterator[tuple[str, dict]]:

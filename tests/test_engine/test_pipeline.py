@@ -156,6 +156,18 @@ def test_an_override_without_a_stage_says_how_to_write_it(folder):
         stages_of(folder, **{'train_cfg.max_iters': 1})
 
 
+def test_other_proportions_in_the_same_file_run_the_stage_again(folder, ran):
+    path = folder / 'proportions.npz'
+    path.write_text('first')
+    dataset = dict(data_root=str(folder), proportion_file=path.name)
+    options = {'segmentor.train_dataloader': dict(dataset=dataset)}
+    for content, count in (('first', 2), ('first', 2), ('other', 3)):
+        path.write_text(content)
+        run_pipeline(stages_of(folder, **options), folder / 'work')
+        assert len(ran) == count
+    assert ran[-1][0] == 'segmentor'
+
+
 def test_an_unknown_stage_name_is_one_clear_error(folder, ran):
     with pytest.raises(UserInputError, match=r"\['classifier', 'segmentor'\]"):
         run_pipeline(stages_of(folder), folder / 'work', only=['labels'])
