@@ -5,7 +5,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.pseudo_labels.functional import background_attention, keep_near_maximum
-from mmwsss.pseudo_labels.learned_thresholds import convert_threshold
+from mmwsss.pseudo_labels.learned_thresholds import check_probabilities, convert_threshold
 from mmwsss.pseudo_labels.sample_fields import known_background, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
 
@@ -114,8 +114,12 @@ class LearnedThreshold:
 
     A pixel is then of that class exactly where its map exceeds its threshold ``t'``
     (:func:`convert_threshold`): a choice of the background for each image and class that needs no
-    true masks. For normalised maps of a classifier with a ``ThresholdBranch``; the method's own
-    rule is :class:`LearnedThresholdPlanes`.
+    true masks. The maps are probabilities without temperature, those of
+    ``MultiScaleCAM(merge='mean_sigmoid')``; the method's own rule is
+    :class:`LearnedThresholdPlanes`.
+
+    Raises:
+        ValueError: If maps are no probabilities.
 
     Source: the thresholds are those of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised
     Semantic Segmentation", ECCV 2022. Their use as a background score is ours.
@@ -125,4 +129,5 @@ class LearnedThreshold:
 
     def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Score the background, (n, H, W) -> (1, H, W)."""
+        check_probabilities(cams, type(self).__name__)
         return winner_threshold(cams, convert_threshold(*predicted_thresholds(sample, cams)))

@@ -14,6 +14,24 @@ import torch
 from torch import Tensor
 
 
+def check_probabilities(maps: Tensor, part: str) -> None:
+    """Refuse maps that no threshold of a probability fits, such as raw scores.
+
+    Args:
+        maps: Maps (n, H, W).
+        part: Name of the part that needs probabilities, for the message.
+
+    Raises:
+        ValueError: If a value is outside of [0, 1] or NaN.
+    """
+    if not ((maps >= 0) & (maps <= 1)).all():  # NaN as well
+        raise ValueError(
+            f'{part} expects probabilities in [0, 1], got maps from {maps.min():.3g} to '
+            f"{maps.max():.3g}. Merge them by MultiScaleCAM(merge='mean_sigmoid'), which --tta "
+            "runs, on a classifier with rectify='never'."
+        )
+
+
 def convert_threshold(threshold_logit: Tensor, log_temperature: Tensor) -> Tensor:
     """Threshold on ``sigmoid(z)`` that is the given one on ``sigmoid(exp(T) z)``.
 

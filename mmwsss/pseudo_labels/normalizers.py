@@ -8,6 +8,7 @@ from torch import Tensor
 from mmwsss.cams.functional import max_normalize
 from mmwsss.pseudo_labels.class_boxes import normalize_in_boxes
 from mmwsss.pseudo_labels.learned_thresholds import (
+    check_probabilities,
     convert_threshold,
     probability_planes,
     threshold_planes,
@@ -77,12 +78,7 @@ class LearnedThresholdPlanes:
 
     def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Turn maps (n, H, W) into planes (n, H, W), above 0 where the class is."""
-        if not ((cams >= 0) & (cams <= 1)).all():  # NaN as well
-            raise ValueError(
-                'LearnedThresholdPlanes expects probabilities in [0, 1], got maps from '
-                f'{cams.min():.3g} to {cams.max():.3g}. Merge them by MultiScaleCAM(merge='
-                "'mean_sigmoid') on a classifier with rectify='never'."
-            )
+        check_probabilities(cams, type(self).__name__)
         threshold_logit, log_temperature = predicted_thresholds(sample, cams)
         if self.rule == 'paper':
             return probability_planes(cams, threshold_logit, log_temperature)

@@ -154,10 +154,7 @@ def test_learned_thresholds_make_labels_over_scales_and_flips(run, tmp_path):
     augment = dict(type='TestTimeAug', transforms=[scales, PIPELINE[2:]])
     result = run(
         model,
-        labels=dict(
-            planes=dict(background=dict(type='ConstantBackground', threshold=0)),
-            own=dict(background=dict(type='LearnedThreshold')),
-        ),
+        labels=dict(planes=dict(background=dict(type='ConstantBackground', threshold=0))),
         proportions=('planes',),
         tta_model=dict(type='MultiScaleCAM', merge='mean_sigmoid'),
         tta_pipeline=[*PIPELINE[:2], augment],

@@ -195,8 +195,10 @@ def test_a_class_is_kept_exactly_where_its_map_exceeds_its_threshold(rng):
 @pytest.mark.parametrize('value', [-0.1, 1.5])
 def test_maps_that_are_no_probabilities_are_refused(value):
     sample = sample_of(torch.full((1, 2, 2), value), [0], [0.0], [0.0])
-    with pytest.raises(ValueError, match=r"probabilities.*merge='mean_sigmoid'"):
+    with pytest.raises(ValueError, match=r"Planes expects prob.*merge='mean_sigmoid'"):
         label_of(sample)
+    with pytest.raises(ValueError, match=r"Threshold expects prob.*merge='mean_sigmoid'"):
+        label_of(sample, normalize=None, background=dict(type='LearnedThreshold'))
 
 
 def test_an_unknown_rule_is_refused():
