@@ -85,7 +85,8 @@ class SpatialBCE(BaseModule):
         if outputs.score_map.shape[1] != num_classes:
             raise ValueError(
                 f'SpatialBCE expected {num_classes} score channels, one a foreground class, got '
-                f'{outputs.score_map.shape[1]}. Choose a pooling without background.'
+                f'{outputs.score_map.shape[1]}. Choose a pooling without background, and the same '
+                '`num_classes` in head and context.'
             )
         proportions = _stack_proportions(data_samples, num_classes)
         present = present_rows([sample.gt_label for sample in data_samples], num_classes)
@@ -114,7 +115,8 @@ def _stack_proportions(data_samples: list[SegDataSample], num_classes: int) -> T
             what = 'is missing' if found is None else f'has shape {found}'
             raise UserInputError(
                 f'{sample.get("img_path", "A data sample")}: `gt_proportion` {what}, expected one '
-                f'number a class, ({num_classes},). Load the proportions of the pseudo labels in '
-                'the training pipeline, for all classes of the data set.'
+                f'number a class, ({num_classes},). Set `train_dataloader.dataset.proportion_file` '
+                'to the proportions of pseudo labels: a label stage or '
+                'tools/analysis_tools/estimate_proportions.py writes them.'
             )
     return torch.stack([sample.gt_proportion for sample in data_samples]).double()

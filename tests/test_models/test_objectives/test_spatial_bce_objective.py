@@ -151,7 +151,9 @@ def test_a_context_without_thresholds_is_an_error_at_construction():
 def test_a_sample_without_proportions_is_named():
     images, samples = batch()
     del samples[1].gt_proportion
-    with pytest.raises(UserInputError, match=r'shop/bike.jpg: `gt_proportion` is missing'):
+    with pytest.raises(
+        UserInputError, match=r'shop/bike.jpg: `gt_proportion` is missing.*proportion_file'
+    ):
         classifier()(images, samples, mode='loss')
 
 
