@@ -1,4 +1,4 @@
-# Spatial-BCE from tags to a segmentation model on MobileNetV2, two rounds, on two CPU cores.
+# Spatial-BCE from tags to a segmentation model on MobileNetV2, one round, on two CPU cores.
 stages = [
     dict(name='classifier', config='cam/cam_mobilenet-v2_voc12-mini-320x320.py'),
     dict(
@@ -24,23 +24,8 @@ stages = [
         takes={'load_from': 'round1.checkpoint'},
     ),
     dict(
-        name='round2',
-        config='spatial_bce/sbce_mobilenet-v2_voc12-mini-320x320.py',
-        takes={
-            'load_from': 'round1.checkpoint',
-            'train_dataloader.dataset.proportion_file': 'labels1.seed_crf_proportions',
-        },
-    ),
-    dict(
-        name='labels2',
-        config='spatial_bce/sbce_mobilenet-v2_voc12-mini-320x320.py',
-        task='test',
-        tta=True,
-        takes={'load_from': 'round2.checkpoint'},
-    ),
-    dict(
         name='segmentor',
         config='spatial_bce/sbce_aspp1_mobilenet-v2_voc12-mini-320x320.py',
-        takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels2.seed_crf'},
+        takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels1.seed_crf'},
     ),
 ]
