@@ -1,5 +1,7 @@
 """Proportions measured on the labels of a stage, for the data set of a later one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from mmengine.model import BaseModule
 from PIL import Image
 from torch import nn
 
+from mmwsss.engine.loops import PseudoLabelLoop
 from mmwsss.engine.stage import output_names, run_stage
 from mmwsss.engine.stage_checks import check_stage
 from mmwsss.registry import DATASETS, MODELS
@@ -99,6 +102,20 @@ def test_they_are_of_the_labels_that_lie_there_when_a_run_goes_on(run):
     run(dict(type='FilledBoxes'), name='again')
     with open(path, 'rb') as file:
         assert file.read() == before
+
+
+def test_old_proportions_do_not_outlive_their_labels_when_new_ones_are_not_finished(
+    run, monkeypatch
+):
+    path = Path(run(dict(type='FilledBoxes'), proportions=('seed',)).outputs['seed_proportions'])
+
+    def stop(loop):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PseudoLabelLoop, '_run_unfinished', stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(dict(type='FilledBoxes'), labels=dict(seed=LABELS['none']), proportions=('seed',))
+    assert not path.exists()
 
 
 def test_a_data_set_takes_them(run, dataset):

@@ -222,10 +222,12 @@ class PseudoLabelLoop(BaseLoop):
         barrier()
 
     def _remove_leftovers(self) -> None:
-        """Remove the temporary files of a run that was killed."""
+        """Remove the temporary files of a run that was killed, and proportions of other labels."""
         if is_main_process():
             for path in self.out_dir.glob('**/.*.tmp'):
                 path.unlink()
+            for name in self.proportions:
+                self._proportion_file(name).unlink(missing_ok=True)
         barrier()
 
     def _write_manifest(self, *, complete: bool) -> None:
