@@ -5,8 +5,7 @@
 # proportion of the image (`proportion_file`) is not adapted, here as in the published code.
 # Magnitudes are uniform between nothing and the published strongest (`magnitude_std='inf'`); the
 # published code draws from nine steps of it.
-dataset_type = 'VOCWeakDataset'
-data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+_base_ = ['./voc12_tags_448.py']
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadWeakAnnotations'),
@@ -42,73 +41,10 @@ train_pipeline = [
     ),
     dict(type='PackWeakInputs'),
 ]
-tta_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='LoadWeakAnnotations'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(
-                    type='Resize',
-                    scale_factor=1.0,
-                    keep_ratio=True,
-                    interpolation='bicubic',
-                    backend='pillow',
-                ),
-                dict(
-                    type='Resize',
-                    scale_factor=0.5,
-                    keep_ratio=True,
-                    interpolation='bicubic',
-                    backend='pillow',
-                ),
-                dict(
-                    type='Resize',
-                    scale_factor=1.5,
-                    keep_ratio=True,
-                    interpolation='bicubic',
-                    backend='pillow',
-                ),
-                dict(
-                    type='Resize',
-                    scale_factor=2.0,
-                    keep_ratio=True,
-                    interpolation='bicubic',
-                    backend='pillow',
-                ),
-            ],
-            [dict(type='PackWeakInputs')],
-        ],
-    ),
-]
 train_dataloader = dict(
     batch_size=12,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train_aug.txt',
-        supervision='tag',
         proportion_file='',  # of a label stage, or of tools/analysis_tools/estimate_proportions.py
         pipeline=train_pipeline,
-    ),
-)
-# To have the maps evaluated as well, add data_prefix=dict(seg_map_path=<folder of true masks>).
-test_dataloader = dict(
-    batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train_aug.txt',
-        supervision='tag',
-        test_mode=True,
-        pipeline=tta_pipeline,
     ),
 )
