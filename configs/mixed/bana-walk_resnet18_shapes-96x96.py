@@ -1,30 +1,9 @@
 # BANA's box CAMs (synthetic shapes), refined by the random walk of AffinityNet and kept within
 # their boxes.
-_base_ = ['../demo/bana-classifier_resnet18_shapes-96x96.py']
-# The network of the affinity stage, see _base_/models/affinity_resnet18.py.
-network = dict(
-    type='AffinityNetwork',
-    data_preprocessor=dict(
-        type='WeakSegDataPreProcessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
-    ),
-    backbone=dict(
-        type='ResNetV1c',
-        depth=18,
-        base_channels=16,
-        stem_channels=16,
-        strides=(1, 1, 1, 1),
-        dilations=(1, 1, 2, 4),
-        norm_cfg=dict(type='BN'),
-        out_indices=(0, 1, 3),
-    ),
-    head=dict(type='AffinityHead', in_channels=(16, 32, 128), channels=(8, 16, 32)),
-    radius=5,
-)
+_base_ = [
+    '../demo/bana-classifier_resnet18_shapes-96x96.py',
+    '../_base_/networks/affinity_resnet18.py',
+]
 boxes = dict(type='BoxConstraint')
 test_cfg = dict(
     _delete_=True,
@@ -42,7 +21,7 @@ test_cfg = dict(
                 refiners=[
                     dict(
                         type='RandomWalk',
-                        network=network,
+                        network={{_base_.affinity_network}},
                         checkpoint=None,
                         beta=8,
                         log_steps=8,
