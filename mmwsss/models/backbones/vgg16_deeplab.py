@@ -29,7 +29,7 @@ class VGG16DeepLab(BaseModule):
     Args:
         fc6_dilation: Dilation of fc6: 1 for classification, 12 for DeepLab-LargeFOV.
         out_indices: Which features to return. 0 to 4 are the outputs of the blocks before their
-            pooling, 5 is that of fc7.
+            pooling, 5 is that of fc7. Without 5 there are no fc6 and fc7.
         pool5: Whether maximum and average pooling follow the last block. AffinityNet's published
             code leaves both out.
         frozen_stages: The convolutions of blocks 1 to this one are not trained; 0 or -1 freezes
@@ -43,7 +43,7 @@ class VGG16DeepLab(BaseModule):
         ValueError: If ``out_indices``, ``fc6_dilation`` or ``frozen_stages`` is out of range.
 
     Shape:
-        images (B, 3, H, W); features (B, 1024, h, w) where three times n becomes (n-1)//2 + 1.
+        images (B, 3, H, W); features of fc7 (B, 1024, h, w) where three times n becomes (n-1)//2 + 1.
 
     Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
         Connected CRFs", ICLR 2015, section 3. Without pool5: the published code of Ahn and Kwak,
@@ -78,6 +78,8 @@ class VGG16DeepLab(BaseModule):
                 conv.requires_grad_(block > frozen_stages)
                 self.add_module(f'conv{block}_{index}', conv)
                 in_channels = channels
+        if len(_BLOCKS) not in self.out_indices:
+            return  # parameters that are not used would stop a distributed run
         self.fc6 = nn.Conv2d(
             in_channels, _FC_CHANNELS, 3, padding=fc6_dilation, dilation=fc6_dilation
         )
@@ -96,8 +98,9 @@ class VGG16DeepLab(BaseModule):
             feats.append(x)
             if block < len(_BLOCKS) or self.pool5:
                 x = F.max_pool2d(x, 3, stride=stride, padding=1)
-        if self.pool5:
-            x = F.avg_pool2d(x, 3, stride=1, padding=1)
-        x = self.dropout6(F.relu(self.fc6(x)))
-        feats.append(self.dropout7(F.relu(self.fc7(x))))
+        if len(_BLOCKS) in self.out_indices:
+            if self.pool5:
+                x = F.avg_pool2d(x, 3, stride=1, padding=1)
+            x = self.dropout6(F.relu(self.fc6(x)))
+            feats.append(self.dropout7(F.relu(self.fc7(x))))
         return tuple(feat for index, feat in enumerate(feats) if index in self.out_indices)

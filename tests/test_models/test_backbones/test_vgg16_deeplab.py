@@ -109,6 +109,12 @@ def test_without_pool5_the_fourth_block_is_still_pooled(rng):
     assert_close(conv5, x)
 
 
+def test_without_fc7_among_the_outputs_there_are_no_fc_layers():
+    names = dict(VGG16DeepLab(out_indices=(4,), pool5=False).named_parameters())
+    assert not [name for name in names if name.startswith('fc')]
+    assert 'conv5_3.weight' in names
+
+
 @pytest.mark.parametrize(
     ('stages', 'frozen'),
     [(-1, []), (0, []), (2, ['conv1_1', 'conv1_2', 'conv2_1', 'conv2_2'])],
