@@ -15,9 +15,11 @@ from mmwsss.models import (
 )
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
+from mmwsss.models.region_memory import RegionMemory
 
 __all__ = [
     'AffinityNetwork',
+    'RegionMemory',
     'WeakSegDataPreProcessor',
     'backbones',
     'classifiers',

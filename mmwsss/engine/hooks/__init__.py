@@ -2,6 +2,7 @@
 
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
+from mmwsss.engine.hooks.region_entries_hook import RegionEntriesHook
 from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
 
-__all__ = ['AlternatingPhaseHook', 'ChannelsLastHook', 'StartObjectiveHook']
+__all__ = ['AlternatingPhaseHook', 'ChannelsLastHook', 'RegionEntriesHook', 'StartObjectiveHook']

@@ -1,0 +1,224 @@
+"""Memory of region embeddings of every class.
+
+Legend: K classes, M slots a class, C channels, R regions of a step over all processes, r momentum.
+
+Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
+Segmentation", CVPR 2022, section 3.2, pseudo-region memory bank.
+"""
+
+import logging
+import zlib
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather, get_world_size
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from mmwsss.models.region_slots import blend_into_slots_, ring_slots
+from mmwsss.structures import UserInputError
+
+
+class RegionMemory(nn.Module):
+    """Embeddings of regions seen in the training, M slots a class, that follow by momentum.
+
+    The first embedding of a slot is stored itself, later ones by ``m <- r m + (1 - r) f``. Slots
+    that hold one are marked in ``filled``; the others are 0. Buffers, so saved with a checkpoint:
+    ``slots`` (K, M, C) float32, ``filled`` bool (K, M), ``cursor`` int64 (K,), the next slot of
+    ``'ring'``, and ``entries_key``, which tells whether a checkpoint is of other ``'image'`` slots.
+
+    - ``entry='ring'``: a region goes to the next slot of its class, as in the published code. For
+      VOC 2012 with 512 channels and 500 slots it takes 20 MB, whatever the number of images.
+    - ``entry='image'``: every image has slots of its own for its classes, as in the paper. They are
+      20 x 4087 x 512 numbers or 167 MB for the 10582 images of VOC 2012, in every checkpoint too,
+      and with r = 0.99 a slot is still three quarters the image's first embedding after 30 epochs.
+      It needs the hook ``RegionEntriesHook`` and ``slots`` >= images of the most frequent class.
+
+    The ring is the default because it fits any data set without knowing its images.
+
+    Args:
+        num_classes: K.
+        channels: C.
+        slots: M.
+        momentum: r, 0 to below 1.
+        entry: Which slot a region goes to.
+        official: Slots start as standard normal noise that counts as filled, as in the published
+            code, where most of it is left after 30 epochs; with ``'ring'`` alone.
+
+    Raises:
+        ValueError: An option is out of range, or ``official`` is not with ``'ring'``.
+
+    Source: Zhou et al., CVPR 2022, section 3.2. Differs from the published code: unfilled slots,
+        ``'image'``, embeddings that are not finite are left out, and those of all processes count.
+    """
+
+    slots: Tensor
+    filled: Tensor
+    cursor: Tensor
+    entries_key: Tensor
+    entry_table: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        channels: int,
+        *,
+        slots: int = 500,
+        momentum: float = 0.99,
+        entry: Literal['ring', 'image'] = 'ring',
+        official: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_options(slots, momentum, entry, official)
+        self.momentum = momentum
+        self.entry = entry
+        start = torch.randn if official else torch.zeros
+        self.register_buffer('slots', start(num_classes, slots, channels))
+        self.register_buffer('filled', torch.full((num_classes, slots), official))
+        self.register_buffer('cursor', torch.zeros(num_classes, dtype=torch.long))
+        self.register_buffer('entries_key', torch.tensor(0))
+        # Slot of every image (row) and class, -1 if it has none; the hook makes it in every run.
+        empty = torch.empty((0, num_classes), dtype=torch.int32)
+        self.register_buffer('entry_table', empty, persistent=False)
+        self._image_rows: dict[str, int] = {}
+
+    @torch.no_grad()
+    def write(
+        self,
+        embeddings: Tensor,
+        classes: Tensor,
+        gate: Tensor,
+        img_ids: Sequence[str],
+        *,
+        batch_size: int,
+    ) -> None:
+        """Store the regions of a step, of all processes, in the order of processes and regions.
+
+        All processes must call it in every step, also without a region. Nothing waits for the
+        device. The buffers change in place: do not keep ``slots`` itself for a backward pass.
+
+        Args:
+            embeddings: f, (R, C), of any floating type; no gradient is kept.
+            classes: Class 0..K-1 of every region, int64 (R,), on the device of the embeddings.
+            gate: Whether to store it, bool (R,). Embeddings that are not finite never are.
+            img_ids: Image of every region, R names; used by ``entry='image'`` alone.
+            batch_size: Images in this process, the same in all of them. The rows are padded to
+                ``batch_size`` K, the most there can be, so that no counts have to be exchanged.
+
+        Raises:
+            UserInputError: With ``entry='image'`` there is no table yet, or not of this image.
+        """
+        embeddings = embeddings.detach().to(self.slots.dtype)
+        gate = gate & embeddings.isfinite().all(dim=1)
+        embeddings = embeddings.where(gate.unsqueeze(1), 0.0)
+        if self.entry == 'image':
+            slot = self._entries(img_ids, classes)
+            gate = gate & (slot >= 0)
+        else:
+            slot = torch.zeros_like(classes)
+        embeddings, classes, slot, gate = _gather(
+            embeddings, classes, slot, gate, most_rows=batch_size * len(self.slots)
+        )
+        num_slots = self.slots.shape[1]
+        if self.entry == 'ring':
+            slot = ring_slots(classes, gate, self.cursor, num_slots=num_slots)
+            self.cursor.index_add_(0, classes, gate.long()).remainder_(num_slots)
+        index = classes * num_slots + slot.clamp_min(0)
+        blend_into_slots_(self.slots, self.filled, embeddings, index, gate, momentum=self.momentum)
+
+    def _entries(self, img_ids: Sequence[str], classes: Tensor) -> Tensor:
+        """Slots of images and classes in the table, (R,); -1 for a class an image does not have."""
+        if not self._image_rows:
+            raise UserInputError(
+                "RegionMemory: entry='image' needs the list of images, but none was given. Add "
+                "dict(type='RegionEntriesHook') to `custom_hooks`, or set `entry` to 'ring'."
+            )
+        unknown = [img_id for img_id in img_ids if img_id not in self._image_rows]
+        if unknown:
+            raise UserInputError(
+                f'RegionMemory: image {unknown[0]!r} is not in the table of '
+                f'{len(self._image_rows)} images. Train on the data set that RegionEntriesHook '
+                "reads, `train_dataloader.dataset`, or set `entry` to 'ring'."
+            )
+        rows = torch.tensor([self._image_rows[img_id] for img_id in img_ids], dtype=torch.long)
+        rows = rows.to(classes.device, non_blocking=True)
+        return self.entry_table[rows, classes].long()
+
+    def set_entries(self, entries: dict[str, dict[int, int]]) -> None:
+        """Say which slots belong to which image, for ``entry='image'``.
+
+        A memory that a checkpoint brought from other entries starts anew, with a warning.
+
+        Args:
+            entries: Slot of each class of each image, ``{img_id: {class: slot}}``.
+
+        Raises:
+            UserInputError: There are no images, more classes than K, or more entries than slots.
+        """
+        _check_entries(entries, self.slots.shape)
+        images = list(entries)
+        table = torch.full((len(images), len(self.slots)), -1, dtype=torch.int32)
+        places = [(row, c, slot) for row, i in enumerate(images) for c, slot in entries[i].items()]
+        if places:
+            row, label, slot = torch.tensor(places).unbind(1)
+            table[row, label] = slot.int()
+        self.entry_table = table.to(self.slots.device)
+        self._image_rows = {img_id: row for row, img_id in enumerate(images)}
+        key = zlib.crc32(repr(sorted((i, sorted(entries[i].items())) for i in images)).encode())
+        if self.filled.any() and self.entries_key != key:
+            print_log(
+                'RegionMemory: the checkpoint has the regions of other images or labels than the '
+                'data set; the memory starts empty.',
+                'current',
+                logging.WARNING,
+            )
+            self.slots.zero_()
+            self.filled.zero_()
+        self.entries_key.fill_(key)
+
+
+def _gather(
+    embeddings: Tensor, classes: Tensor, slot: Tensor, gate: Tensor, *, most_rows: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Regions of all processes, one process after the other; rows of padding are gated out."""
+    if get_world_size() == 1:
+        return embeddings, classes, slot, gate
+    # One exchange; float32 holds the integers exactly.
+    indices = torch.stack([classes, slot, gate], dim=1).to(embeddings)
+    packed = F.pad(torch.cat([indices, embeddings], dim=1), (0, 0, 0, most_rows - len(classes)))
+    packed = torch.cat(all_gather(packed))
+    classes, slot, gate = packed[:, :3].long().unbind(1)
+    return packed[:, 3:], classes, slot, gate.bool()
+
+
+def _check_options(slots: int, momentum: float, entry: str, official: bool) -> None:
+    if slots < 1:
+        raise ValueError(f'Expected `slots` to be at least 1, got {slots}.')
+    if not 0 <= momentum < 1:
+        raise ValueError(f'Expected `momentum` from 0 to below 1, got {momentum}.')
+    if entry not in ('ring', 'image'):
+        raise ValueError(f"Expected `entry` to be 'ring' or 'image', got {entry!r}.")
+    if official and entry != 'ring':
+        raise ValueError(f"`official` needs entry='ring', got {entry!r}. Leave one of them out.")
+
+
+def _check_entries(entries: dict[str, dict[int, int]], shape: torch.Size) -> None:
+    num_classes, num_slots, channels = shape
+    if not entries:
+        raise UserInputError('RegionMemory: the table of entries has no image. Check the data set.')
+    places = [place for own in entries.values() for place in own.items()]
+    largest, label = max(((slot, label) for label, slot in places), default=(-1, -1))
+    highest = max((label for label, _ in places), default=-1)
+    if highest >= num_classes:
+        raise UserInputError(
+            f'RegionMemory: the data set has the class {highest}, but `num_classes` is '
+            f'{num_classes}. Set it to the number of foreground classes.'
+        )
+    if largest >= num_slots:
+        size = num_classes * (largest + 1) * channels * 4 / 1e6
+        raise UserInputError(
+            f'RegionMemory: class {label} is in {largest + 1} images, but `slots` is {num_slots}. '
+            f"Set `slots` to {largest + 1} ({size:.0f} MB), or `entry` to 'ring'."
+        )
