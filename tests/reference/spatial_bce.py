@@ -56,7 +56,8 @@ def proportion_kl(logits, labels, proportions):
             if not label:
                 continue
             mean = sum(sigmoid(logit) for logit in row) / len(row)
-            target = max(proportion, 1 / len(row))
+            margin = 1 / max(len(row), 2)
+            target = min(max(proportion, margin), 1 - margin)
             divergence = 0.0
             for m, g in ((mean, target), (1 - mean, 1 - target)):
                 divergence += m * math.log(max(m / (g + 1e-10), 1e-8))

@@ -195,8 +195,9 @@ def proportion_kl(
         logits: Logits z, (B, K, h, w).
         proportions: Expected proportions g, float64 (B, K); those of absent classes do not count.
         present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
-        official: Let g be 0. By default it is at least 1/n, one position: the divergence from 0
-            has a weight that keeps the class from ever coming back.
+        official: Let g be 0 or 1. By default it is within ``[1/n, 1 - 1/n]``, one position on
+            either side (1/2 if there is a single one): the divergence from 0 has a weight that
+            keeps the class from ever coming back, that from 1 one that keeps it from ever leaving.
 
     Returns:
         Loss ().
@@ -208,7 +209,8 @@ def proportion_kl(
     mean = rows.sigmoid().mean(dim=1).double()
     target = proportions.double().flatten().index_select(0, present)
     if not official:
-        target = target.clamp_min(1 / rows.shape[1])
+        margin = 1 / max(rows.shape[1], 2)
+        target = target.clamp(margin, 1 - margin)
     inside = (mean / (target + _RATIO_EPS)).clamp_min(_MIN_RATIO).log()
     outside = ((1 - mean) / (1 - target + _RATIO_EPS)).clamp_min(_MIN_RATIO).log()
     total = (mean * inside + (1 - mean) * outside).sum()

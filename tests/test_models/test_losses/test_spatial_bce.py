@@ -271,14 +271,39 @@ def test_a_wrong_certain_class_is_unlearnt_unless_as_published():
     assert gradients == [1, 0]
 
 
-def test_the_divergence_from_a_lost_class_is_small_unless_as_published():
-    logits = torch.full((1, 1, 10, 10), -3.0)
-    lost = torch.zeros(1, 1, dtype=torch.float64)
+@pytest.mark.parametrize(('proportion', 'value'), [(0.0, -3.0), (1.0, 3.0)])
+def test_the_divergence_from_nothing_or_all_is_small_unless_as_published(proportion, value):
+    logits = torch.full((1, 1, 10, 10), value)
+    proportions = torch.full((1, 1), proportion, dtype=torch.float64)
     default, published = (
-        proportion_kl(logits, lost, torch.tensor([0]), official=official).item()
+        proportion_kl(logits, proportions, torch.tensor([0]), official=official).item()
         for official in (False, True)
     )
     assert default < 0.1 < 0.7 < published
+
+
+def test_the_divergence_from_all_mirrors_that_from_nothing(rng):
+    logits = 3 * torch.randn(1, 1, 4, 5, generator=rng)
+    nothing, present = torch.zeros(1, 1, dtype=torch.float64), torch.tensor([0])
+    assert_close(
+        proportion_kl(-logits, 1 - nothing, present), proportion_kl(logits, nothing, present)
+    )
+
+
+def test_the_divergence_is_least_where_all_but_one_position_are_of_a_class_that_fills_its_image():
+    proportions = torch.ones(1, 1, dtype=torch.float64)
+    logits = torch.logit(torch.full((1, 1, 2, 2), 0.75)).requires_grad_()
+    loss = proportion_kl(logits, proportions, torch.tensor([0]))
+    loss.backward()
+    assert_close(loss.item(), 0.0, atol=1e-7, rtol=0)
+    assert_close(logits.grad, torch.zeros_like(logits), atol=1e-7, rtol=0)
+
+
+def test_the_divergence_of_a_single_position_is_from_one_half():
+    for proportion in (0.0, 0.3, 1.0):
+        proportions = torch.full((1, 1), proportion, dtype=torch.float64)
+        loss = proportion_kl(torch.zeros(1, 1, 1, 1), proportions, torch.tensor([0]))
+        assert_close(loss.item(), 0.0, atol=1e-7, rtol=0)
 
 
 def test_many_classes_equal_few_with_the_same_rows(rng):
