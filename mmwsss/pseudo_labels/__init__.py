@@ -8,13 +8,14 @@ from mmwsss.pseudo_labels.backgrounds import (
 )
 from mmwsss.pseudo_labels.generator import PseudoLabelGenerator
 from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob
-from mmwsss.pseudo_labels.labelers import ArgmaxLabeler
+from mmwsss.pseudo_labels.labelers import ArgmaxLabeler, ConflictLabeler
 from mmwsss.pseudo_labels.normalizers import BoxNormalize, LearnedThresholdPlanes, MaxNormalize
 from mmwsss.pseudo_labels.refiners import (
     BoxConstraint,
     DenseCRF,
     RandomWalk,
     RetrievalRefiner,
+    SaliencyBackground,
     SoftmaxInBoxes,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     'AttentionBackground',
     'BoxConstraint',
     'BoxNormalize',
+    'ConflictLabeler',
     'ConstantBackground',
     'DenseCRF',
     'LabelMaps',
@@ -34,5 +36,6 @@ __all__ = [
     'RandomWalk',
     'RefineJob',
     'RetrievalRefiner',
+    'SaliencyBackground',
     'SoftmaxInBoxes',
 ]

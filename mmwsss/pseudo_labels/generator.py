@@ -8,12 +8,10 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob, Refiner, Steps
+from mmwsss.pseudo_labels.generator_checks import check_entry, check_sample
+from mmwsss.pseudo_labels.label_maps import Labeler, LabelMaps, RefineJob, Refiner, Steps
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import BACKGROUND
-
-_ENTRY_KEYS = {'start', 'background', 'refiners'}
-_CAM_FIELDS = ('cams', 'cam_label')
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class _Label:
     start: str | None
     background: object | None
     refiners: tuple[Refiner, ...]
+    labeler: Labeler
 
 
 @TASK_UTILS.register_module()
@@ -35,9 +34,10 @@ class PseudoLabelGenerator:
 
     Args:
         labels: For each label name a dict with ``background`` (config) or ``start`` (name of an
-            earlier label), and ``refiners`` (list of configs).
+            earlier label), ``refiners`` (list of configs), and ``labeler`` (config) if it has its
+            own.
         normalize: Config of the normalizer; without one the CAMs are taken as they are.
-        labeler: Config of the labeler; :class:`ArgmaxLabeler` by default.
+        labeler: Config of the labeler of all other labels; :class:`ArgmaxLabeler` by default.
 
     Raises:
         ValueError: If a label has neither or both of ``background`` and ``start``, adds nothing to
@@ -57,16 +57,17 @@ class PseudoLabelGenerator:
         if not labels:
             raise ValueError('`labels` must name at least one label map, got none.')
         self.normalizer = TASK_UTILS.build(normalize) if normalize else None
-        self.labeler = TASK_UTILS.build(labeler or dict(type='ArgmaxLabeler'))
+        shared_labeler = TASK_UTILS.build(labeler or dict(type='ArgmaxLabeler'))
         self._without_class = 0
         self.labels: dict[str, _Label] = {}
         for name, entry in labels.items():
-            _check_entry(name, entry, made=list(self.labels), names=list(labels))
-            background = entry.get('background')
+            check_entry(name, entry, made=list(self.labels), names=list(labels))
+            background, own_labeler = entry.get('background'), entry.get('labeler')
             self.labels[name] = _Label(
                 start=entry.get('start'),
                 background=TASK_UTILS.build(background) if background else None,
                 refiners=tuple(TASK_UTILS.build(cfg) for cfg in entry.get('refiners', ())),
+                labeler=TASK_UTILS.build(own_labeler) if own_labeler else shared_labeler,
             )
         self._groups = _groups(labels, self.labels)
 
@@ -82,7 +83,7 @@ class PseudoLabelGenerator:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files whose content decides the labels: checkpoints of parts."""
+        """Files and folders whose content decides the labels, such as checkpoints of parts."""
         return tuple(file for part in self._parts() for file in getattr(part, 'files', ()))
 
     @property
@@ -90,13 +91,15 @@ class PseudoLabelGenerator:
         """Images so far that were special: without a class, and what parts count themselves."""
         counts = {'without_class': self._without_class}
         for part in self._parts():
-            counts.update(getattr(part, 'counts', {}))
+            for what, count in getattr(part, 'counts', {}).items():
+                # Parts of several labels saw the same images.
+                counts[what] = max(counts.get(what, 0), count)
         return counts
 
     def _parts(self) -> list:
-        parts = [self.normalizer, self.labeler]
+        parts = [self.normalizer]
         for label in self.labels.values():
-            parts += [label.background, *label.refiners]
+            parts += [label.background, *label.refiners, label.labeler]
         return [part for part in parts if part is not None]
 
     def generate(self, sample: SegDataSample, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -128,7 +131,7 @@ class PseudoLabelGenerator:
         The value of the final ``StopIteration`` is :class:`LabelMaps`.
         """
         size = image.shape[:2]
-        _check_sample(sample, size, self.requires)
+        check_sample(sample, size, self.requires)
         cams = sample.cams.float()
         if len(sample.cam_label) == 0:
             return self._background_alone(cams, sample)
@@ -147,7 +150,10 @@ class PseudoLabelGenerator:
             for name, label, stack in zip(names, group, stacks, strict=True):
                 refined = yield from _refine(label.refiners[1:], [stack], image, sample)
                 scores[name] = refined[0]
-        labels = {name: self.labeler(scores[name], sample).cpu().numpy() for name in self.labels}
+        labels = {
+            name: label.labeler(scores[name], sample).cpu().numpy()
+            for name, label in self.labels.items()
+        }
         return LabelMaps(labels, scores, sample.cam_label)
 
     def _background_alone(self, cams: Tensor, sample: SegDataSample) -> LabelMaps:
@@ -191,59 +197,3 @@ def _groups(entries: dict[str, dict], labels: dict[str, _Label]) -> list[list[st
             groups.append([name])
         shared = first
     return groups
-
-
-def _check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) -> None:
-    unknown = set(entry) - _ENTRY_KEYS
-    if unknown:
-        raise ValueError(
-            f'Label {name!r} has unknown keys {sorted(unknown)}; known are {sorted(_ENTRY_KEYS)}.'
-        )
-    start = entry.get('start')
-    if (start is None) == (not entry.get('background')):
-        raise ValueError(
-            f'Label {name!r} needs either `background` (a score beside the CAMs) or `start` (an '
-            f'earlier label whose scores it continues from), got keys {sorted(entry)}.'
-        )
-    if start is None:
-        return
-    if start not in names:
-        raise ValueError(f'Label {name!r} starts from {start!r}, but the labels are {names}.')
-    if start not in made:
-        raise ValueError(
-            f'Label {name!r} starts from {start!r}, which is not made before it. List {start!r} '
-            f'first; the order is {names}.'
-        )
-    if not entry.get('refiners'):
-        raise ValueError(
-            f'Label {name!r} would repeat {start!r}: give it `refiners` or leave it out.'
-        )
-
-
-def _check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozenset[str]) -> None:
-    missing = sorted({*_CAM_FIELDS, *requires} - set(sample.keys()))
-    if missing:
-        raise ValueError(
-            f'The data sample lacks {missing}. Boxes and masks come from the data pipeline, all '
-            'else from the classifier: pack the former, and set `keep` of the latter to what '
-            'the generator `requires`.'
-        )
-    sizes = {'cams': tuple(sample.cams.shape[1:])}
-    if 'background_mask' in requires:
-        sizes['background_mask'] = tuple(sample.background_mask.shape[-2:])
-    for name, found in sizes.items():
-        if found != size:
-            raise ValueError(
-                f'`{name}` must have the size of the image {size}, got {found}. Resize it to the '
-                'original image before making labels.'
-            )
-    if len(sample.cams) != len(sample.cam_label):
-        raise ValueError(
-            f'`cams` must have one map for each entry of `cam_label`, got {len(sample.cams)} maps '
-            f'and {len(sample.cam_label)} entries.'
-        )
-    if not sample.cams.isfinite().all():
-        raise ValueError(
-            f'`cams` of {sample.get("img_path", "an image")} must be finite, got NaN or infinity. '
-            'Check the checkpoint of the classifier, or whether its training diverged.'
-        )

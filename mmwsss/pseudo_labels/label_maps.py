@@ -20,6 +20,15 @@ class Refiner(Protocol):
         """Refine scores (1+n, H, W)."""
 
 
+class Labeler(Protocol):
+    """From scores to a label map."""
+
+    requires: tuple[str, ...]
+
+    def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
+        """Label scores (1+n, H, W): uint8 (H, W)."""
+
+
 @dataclass(frozen=True)
 class RefineJob:
     """A CPU-bound refinement that may run in another process; call it to run it.

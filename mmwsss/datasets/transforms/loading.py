@@ -42,6 +42,21 @@ def read_label_map(path: str | Path) -> np.ndarray:
     return np.asarray(image, dtype=np.uint8)
 
 
+def read_grey_image(path: str | Path) -> np.ndarray:
+    """Read an 8 bit greyscale image, such as a saliency map, as uint8 (H, W).
+
+    Raises:
+        UserInputError: The file is missing, damaged, or no 8 bit greyscale image.
+    """
+    image = _open(path)
+    if image.mode != 'L':
+        raise UserInputError(
+            f'{path}: expected an 8 bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
+            "for example by PIL's image.convert('L')."
+        )
+    return np.asarray(image)
+
+
 def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Mark the pixels outside every box: ``mask[y1:y2, x1:x2] = 0``, else 1.
 

@@ -1,5 +1,6 @@
 """What must hold before labels are made."""
 
+from collections import Counter
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
@@ -20,12 +21,12 @@ def check_checkpoint(runner: Runner) -> None:
 
 
 def check_files(files: tuple[str, ...]) -> None:
-    """Refuse parts of the generator whose files are missing."""
+    """Refuse parts of the generator whose files or folders are missing."""
     for path in files:
-        if not Path(path).is_file():
+        if not Path(path).exists():
             raise UserInputError(
                 f'the label generator needs {path}, which does not exist. Name an existing '
-                'checkpoint in test_cfg.generator, or let the stage take it from the stage that '
+                'one in test_cfg.generator, or let the stage take a checkpoint from the stage that '
                 'trains it.'
             )
 
@@ -49,6 +50,17 @@ def check_label_names(option: str, chosen: tuple[str, ...], names: tuple[str, ..
         raise UserInputError(
             f'{option}={chosen!r} names {unknown}, but the labels are {list(names)}. Give '
             'a tuple of their names.'
+        )
+
+
+def check_ids(ids: list[str], source: str) -> None:
+    """Refuse a list with an image twice, which a file of proportions cannot hold."""
+    twice = [img_id for img_id, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise UserInputError(
+            f'{source}: {len(twice)} images are listed more than once, the first is {twice[0]!r}. '
+            'A file of proportions has each image once: remove the repeated lines, or the option '
+            '`proportions`.'
         )
 
 

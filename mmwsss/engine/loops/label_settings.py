@@ -27,7 +27,7 @@ def label_settings(
         runner: The runner.
         dataloader: Config of the data loader.
         generator: Config of the generator.
-        files: Paths in it that stand for the content of a file, which exists.
+        files: Paths in it that stand for the content of a file or folder, which exists.
     """
     load_from = runner.cfg.get('load_from')
     dataset = dataloader['dataset']
@@ -36,7 +36,7 @@ def label_settings(
     return dict(
         model=_model_settings(runner),
         dataset={key: value for key, value in dataset.items() if key not in indifferent},
-        generator=_by_content(generator, {path: file_hash(path) for path in files}),
+        generator=_by_content(generator, {path: _content_hash(Path(path)) for path in files}),
         checkpoint=file_hash(load_from) if load_from else None,
     )
 
@@ -45,20 +45,25 @@ def _model_settings(runner: Runner) -> dict:
     """Take stored maps by the settings that made them and not by where they lie."""
     settings, model = dict(runner.cfg.model), base_model(runner.model)
     if isinstance(model, StoredCAMs):
-        settings['folder'] = [model.folder.name, model.stamp or _listing_hash(model.folder)]
+        settings['folder'] = [model.folder.name, model.stamp or _listing_hash(model.folder, '.npz')]
     return settings
 
 
-def _listing_hash(folder: Path) -> str:
-    """Hash names, sizes and times of the score files of another program."""
-    files = [(path, path.stat()) for path in sorted(folder.glob('**/*.npz'))]
+def _content_hash(path: Path) -> str:
+    """Hash what is in a file, or which files are in a folder of maps."""
+    return _listing_hash(path, '.png') if path.is_dir() else file_hash(path)
+
+
+def _listing_hash(folder: Path, suffix: str) -> str:
+    """Hash names, sizes and times of files of another program, which may be many."""
+    files = [(path, path.stat()) for path in sorted(folder.glob(f'**/*{suffix}'))]
     return fingerprint(
         [(str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns) for path, stat in files]
     )
 
 
 def _by_content(node: object, hashes: dict[str, str]) -> object:
-    """Put the hash of a file's content in place of its path, which may change."""
+    """Put the hash of its content in place of a path, which may change."""
     if isinstance(node, dict):
         return {key: _by_content(value, hashes) for key, value in node.items()}
     if isinstance(node, list | tuple):

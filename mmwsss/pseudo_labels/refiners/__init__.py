@@ -4,5 +4,13 @@ from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInB
 from mmwsss.pseudo_labels.refiners.dense_crf import DenseCRF
 from mmwsss.pseudo_labels.refiners.random_walk import RandomWalk
 from mmwsss.pseudo_labels.refiners.retrieval import RetrievalRefiner
+from mmwsss.pseudo_labels.refiners.saliency import SaliencyBackground
 
-__all__ = ['BoxConstraint', 'DenseCRF', 'RandomWalk', 'RetrievalRefiner', 'SoftmaxInBoxes']
+__all__ = [
+    'BoxConstraint',
+    'DenseCRF',
+    'RandomWalk',
+    'RetrievalRefiner',
+    'SaliencyBackground',
+    'SoftmaxInBoxes',
+]
