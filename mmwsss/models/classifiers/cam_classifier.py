@@ -101,11 +101,16 @@ class CAMClassifier(BaseModel):
         return self.encode(inputs, data_samples)
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
-        """Sum the losses of the objectives on one batch; one with ``enabled`` False is left out."""
+        """Sum the losses of the objectives on one batch.
+
+        One with ``enabled`` False is left out, unless it is ``stateful``: that one is called to
+        follow the training and gives no loss.
+        """
         outputs = self.encode(inputs, data_samples)
         losses: dict[str, Tensor] = {}
         for objective in self.objectives:
-            if not getattr(objective, 'enabled', True):
+            enabled = getattr(objective, 'enabled', True)
+            if not enabled and not getattr(objective, 'stateful', False):
                 continue
             losses.update(
                 objective(outputs, data_samples, lambda images: self.encode(images, data_samples))

@@ -3,6 +3,7 @@
 from mmwsss.models.losses.affinity_loss import AffinityLoss, AffinityLosses, affinity_loss
 from mmwsss.models.losses.noise_aware_loss import NoiseAwareLoss, noise_aware_loss
 from mmwsss.models.losses.process_sums import sum_over_processes
+from mmwsss.models.losses.region_contrast import choose_partners, mixup_contrast
 from mmwsss.models.losses.spatial_bce import (
     positive_term,
     predicted_threshold,
@@ -18,6 +19,8 @@ __all__ = [
     'AffinityLosses',
     'NoiseAwareLoss',
     'affinity_loss',
+    'choose_partners',
+    'mixup_contrast',
     'noise_aware_loss',
     'positive_term',
     'predicted_threshold',

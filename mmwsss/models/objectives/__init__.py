@@ -2,12 +2,14 @@
 
 from mmwsss.models.objectives.erasing_triplet import ErasingTriplet
 from mmwsss.models.objectives.multi_label_soft_margin import MultiLabelSoftMargin
+from mmwsss.models.objectives.region_contrast import RegionContrast
 from mmwsss.models.objectives.region_cross_entropy import RegionCrossEntropy
 from mmwsss.models.objectives.spatial_bce import SpatialBCE
 
 __all__ = [
     'ErasingTriplet',
     'MultiLabelSoftMargin',
+    'RegionContrast',
     'RegionCrossEntropy',
     'SpatialBCE',
 ]

@@ -69,6 +69,28 @@ def background_aware_weights(
         return box_bin_weights(point_weights, grid), cell_weights, counts
 
 
+def class_region_weights(box_weights: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
+    """Weights over the feature map of the region of every class, from those of its boxes.
+
+    ``w_c(p) = mean a_b(p)`` over the bins b of all boxes of the class in the image, scaled to the
+    sum 1, which the weights of a box that reaches beyond the map have not.
+
+    Args:
+        box_weights: Weights a of the box bins, (B, M, O*O, h*w).
+        labels: Class of every box, int64 (B, M); another value than 0..K-1 for padding.
+        num_classes: K.
+
+    Returns:
+        Weights (B, K, h*w), constants for the gradient; 0 for classes without a box.
+    """
+    classes = torch.arange(num_classes, device=labels.device)
+    members = (classes.unsqueeze(1) == labels.unsqueeze(1)).to(box_weights)  # (B, K, M)
+    with torch.autocast(box_weights.device.type, enabled=False):
+        weights = members @ box_weights.detach().mean(dim=2)
+    total = weights.sum(dim=2, keepdim=True)
+    return weights / total.where(total > 0, 1.0)
+
+
 @MODELS.register_module()
 class BackgroundAwarePooling(BaseModule):
     """Scores of the foreground of boxes and of cells of the background.
@@ -89,13 +111,14 @@ class BackgroundAwarePooling(BaseModule):
 
     Shape:
         feats (B, C, h, w); score_map (B, 1+K, h, w); logits (R, 1+K) and targets (R,) with
-        R = B*M*O*O + B*G*G, M the largest number of boxes in an image.
+        R = B*M*O*O + B*G*G, M the largest number of boxes in an image. The part ``region_weights``
+        (B, K, h, w) is that of :func:`class_region_weights`.
 
     Source: Oh et al., CVPR 2021, eq. 1-5, see :func:`background_aware_weights`.
     """
 
     with_background = True
-    provides: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ('region_weights',)
 
     def __init__(self, *, grid_size: int = 4, bins: int = 2, min_background: float = 0.125) -> None:
         super().__init__()
@@ -127,6 +150,9 @@ class BackgroundAwarePooling(BaseModule):
             box_logits = box_weights.flatten(1, 2) @ scores  # (B, MOO, 1+K)
             cell_logits = cell_weights @ scores  # (B, J, 1+K)
         used = (labels != _NO_BOX) & _inside(boxes, *masks.shape[1:])
+        regions = class_region_weights(
+            box_weights, labels.masked_fill(~used, _NO_BOX), num_classes=score_map.shape[1] - 1
+        )
         box_targets = to_seg_label(labels).masked_fill(~used, IGNORE_INDEX)
         cell_targets = torch.full_like(counts, BACKGROUND, dtype=torch.long)
         cell_targets = cell_targets.masked_fill(counts == 0, IGNORE_INDEX)
@@ -135,6 +161,7 @@ class BackgroundAwarePooling(BaseModule):
             torch.cat(
                 [box_targets.flatten().repeat_interleave(self.bins**2), cell_targets.flatten()]
             ),
+            dict(region_weights=regions.unflatten(2, feats.shape[2:])),
         )
 
     def image_scores(self, score_map: Tensor) -> Tensor:

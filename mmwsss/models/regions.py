@@ -1,0 +1,96 @@
+"""Regions of the present classes of images, and their embeddings.
+
+A region of a class in an image is a weighting of the feature grid that sums to 1; without any
+position it is *empty*, all 0. The regions of a batch are one tensor (B, K, h, w), with 0 for absent
+classes. They are listed image by image, classes ascending, which the host knows from the tags.
+
+Legend: B images, K classes, C channels, R regions (pairs of an image and a present class), h x w
+feature grid.
+
+Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
+Segmentation", CVPR 2022, section 3.2, pseudo-region representation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Regions of a batch, one row a pair of an image and a present class.
+
+    Attributes:
+        images: Index of the image, int64 (R,).
+        classes: Class 0..K-1, int64 (R,).
+        embeddings: Weighted mean of the features, (R, C); 0 for an empty region.
+        valid: Which regions are not empty, bool (R,).
+    """
+
+    images: Tensor
+    classes: Tensor
+    embeddings: Tensor
+    valid: Tensor
+
+
+def mean_threshold_regions(class_map: Tensor, tags: Tensor) -> Tensor:
+    """Regions where a class is more likely than on average, evenly weighted.
+
+    ``M_c = [p_c > mean_hw p_c]`` for the present classes, with p the softmax of the scores over the
+    K classes; the weights are ``M_c / sum_hw M_c``. A constant map has an empty region.
+
+    Args:
+        class_map: Class scores, (B, K, h, w).
+        tags: Present classes, multi-hot (B, K).
+
+    Returns:
+        Weights, float32 (B, K, h, w), constants for the gradient.
+
+    Source: Zhou et al., CVPR 2022, section 3.2. That the softmax is over the classes is of the
+        published code. Differs: an empty region is all 0 instead of 0/0.
+    """
+    prob = class_map.detach().float().softmax(dim=1)
+    above = prob > prob.mean(dim=(2, 3), keepdim=True)
+    # The mean of equal numbers may be rounded below them; the least one is never above the mean.
+    above &= prob > prob.amin(dim=(2, 3), keepdim=True)
+    mask = above * tags[:, :, None, None].to(prob)
+    return mask / mask.sum(dim=(2, 3), keepdim=True).clamp_min(1)
+
+
+def region_embeddings(feats: Tensor, region_weights: Tensor, labels: Sequence[Tensor]) -> Regions:
+    """Weighted mean of the features of every region, ``f_c = sum_p w_c(p) F(p)``.
+
+    One product of matrices an image for all of its classes, then the rows of the tags; nothing
+    waits for the device. In float32 at least, also under mixed precision.
+
+    Args:
+        feats: Features F, (B, C, h, w).
+        region_weights: Weights w, (B, K, h, w).
+        labels: Present classes of each image, ascending, B int64 tensors (n_b,).
+
+    Returns:
+        The regions, R = sum n_b rows.
+
+    Raises:
+        ValueError: Features and weights have different grids.
+
+    Source: Zhou et al., CVPR 2022, section 3.2, masked average pooling.
+    """
+    if feats.shape[2:] != region_weights.shape[2:]:
+        raise ValueError(
+            f'Expected regions on the grid of the features, {tuple(feats.shape[2:])}, got '
+            f'{tuple(region_weights.shape[2:])}. Take both from the same head.'
+        )
+    counts = torch.tensor([len(label) for label in labels])
+    images = torch.arange(len(labels)).repeat_interleave(counts)
+    images = images.to(feats.device, non_blocking=True)
+    classes = torch.cat(list(labels)).to(feats.device, non_blocking=True)
+    dtype = torch.promote_types(feats.dtype, torch.float32)
+    with torch.autocast(feats.device.type, enabled=False):
+        weights = region_weights.flatten(2).to(dtype)  # (B, K, hw)
+        means = weights @ feats.flatten(2).to(dtype).mT  # (B, K, C)
+    rows = images * region_weights.shape[1] + classes
+    valid = weights.sum(dim=2) > 0
+    return Regions(images, classes, means.flatten(0, 1)[rows], valid.flatten()[rows])
