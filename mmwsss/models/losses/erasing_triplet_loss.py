@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmwsss.cams.functional import activation_maps, min_max_normalize
+from mmwsss.models.losses.process_sums import sum_over_processes
 
 _EPS = 1e-5
 
@@ -116,6 +117,9 @@ def negative_distances(
 def repulsion_loss(distances: Tensor, valid: Tensor, *, margin: float, min_hard: int = 1) -> Tensor:
     """Mean of ``margin - d`` over the hard triplets, those nearer than the margin.
 
+    In a distributed run the mean is over the hard triplets of *all* processes, gradients included,
+    and these are counted for ``min_hard``.
+
     Args:
         distances: d, (B,).
         valid: Images that have a negative, bool (B,); the others are left out.
@@ -126,6 +130,6 @@ def repulsion_loss(distances: Tensor, valid: Tensor, *, margin: float, min_hard:
         Loss (); 0, with gradients 0, when no triplet is hard.
     """
     hard = ((distances < margin) & valid).to(distances)
-    count = hard.sum()
-    mean = (hard * (margin - distances)).sum() / count.clamp_min(1)
-    return mean * (count >= min_hard)
+    total = (hard * (margin - distances)).sum()
+    total, count = sum_over_processes(torch.stack([total, hard.sum()])).unbind()
+    return total / count.clamp_min(1) * (count >= min_hard)

@@ -31,7 +31,8 @@ class ErasingTriplet(BaseModule):
     batch statistics would see it too: freeze them, as published.
 
     Negatives come from the batch of the process, one a call for every image; an image that shares a
-    class with all others has none and is left out (``DisjointPairSampler`` prevents that).
+    class with all others has none and is left out (``DisjointPairSampler`` prevents that). The mean
+    over hard images is that of all processes.
 
     Args:
         erase_threshold: t_H, from which normalised activation on a pixel is erased; below, the
@@ -41,7 +42,7 @@ class ErasingTriplet(BaseModule):
         attract_weight: Factor of the attraction; 0 spares the second forward pass.
         repulse_weight: Factor of the repulsion.
         margin: Squared distance from which on an image is far enough from its negative.
-        min_hard: Fewest images nearer than the margin for a repulsion.
+        min_hard: Fewest images of all processes nearer than the margin for a repulsion.
         embedding: Map whose means over space are the embeddings.
         detach_mask: Whether the gradient of the attraction stops at the mask. Published: it does
             not; stopping it spares the gradients of the first layers if they are frozen.
