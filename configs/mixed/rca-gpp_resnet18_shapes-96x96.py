@@ -1,0 +1,30 @@
+# RCA's contrast and aggregation under AEFT's gated pyramid pooling, and its erasing triplets
+# (synthetic shapes).
+_base_ = ['../demo/psa-cam_resnet18_shapes-96x96.py']
+model = dict(
+    head=dict(
+        in_channels=256,
+        context=dict(type='SemanticAggregation', in_channels=128, num_classes=4, centroids=3),
+        pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=4),
+        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+    ),
+    objectives=[
+        dict(type='MultiLabelSoftMargin'),
+        dict(type='MultiLabelSoftMargin', part='coarse_map', loss_weight=0.4),
+        dict(
+            type='RegionContrast',
+            num_classes=4,
+            channels=128,
+            regions='coarse_map',
+            feats='local_feats',
+            memory=dict(slots=50),
+            loss_weight=0.1,
+        ),
+        dict(type='ErasingTriplet'),
+    ],
+)
+custom_hooks = [
+    dict(type='RegionCentroidsHook', begin=40, interval=20),
+    dict(type='StartObjectiveHook', objective='RegionContrast', begin=60),
+    dict(type='StartObjectiveHook', objective='ErasingTriplet', begin=100),
+]

@@ -1,0 +1,27 @@
+# RCA on MobileNetV2: contrast with a memory of regions and, from the second of ten epochs on,
+# aggregation of its centroids. The test is a sweep of the background threshold over multi-scale
+# CAMs, which uses ground truth.
+_base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
+model = dict(
+    head=dict(
+        in_channels=1024,
+        context=dict(type='SemanticAggregation', in_channels=512, num_classes=20),
+    ),
+    objectives=[
+        dict(type='MultiLabelSoftMargin'),
+        dict(type='MultiLabelSoftMargin', part='coarse_map', loss_weight=0.4),
+        dict(
+            type='RegionContrast',
+            num_classes=20,
+            channels=512,
+            regions='coarse_map',
+            feats='local_feats',
+            loss_weight=0.08,
+        ),
+    ],
+)
+custom_hooks = [
+    dict(type='ChannelsLastHook'),
+    dict(type='StartObjectiveHook', objective='RegionContrast', begin=84),
+    dict(type='RegionCentroidsHook', begin=42, interval=42),
+]

@@ -1,0 +1,23 @@
+# RCA from tags to a segmentation model on VGG16, without saliency maps.
+stages = [
+    dict(name='classifier', config='rca/rca_vgg16_voc12-368x368.py'),
+    dict(
+        name='labels',
+        config='rca/rca_vgg16_voc12-368x368.py',
+        task='test',
+        tta=True,
+        takes={'load_from': 'classifier.checkpoint'},
+    ),
+    dict(
+        name='segmentor',
+        config='rca/rca_deeplabv1-largefov_vgg16_voc12-321x321.py',
+        takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels.seed_crf'},
+    ),
+    dict(
+        name='test',
+        config='rca/rca_deeplabv1-largefov_vgg16_voc12-321x321.py',
+        task='test',
+        tta=True,
+        takes={'load_from': 'segmentor.checkpoint'},
+    ),
+]
