@@ -60,6 +60,11 @@ def test_a_file_that_was_cut_off_is_named(path):
         read_proportions(path)
 
 
+def test_a_folder_is_told_from_a_damaged_file(path):
+    with pytest.raises(UserInputError, match=r"proportions .* is a folder\. Name the file itself"):
+        read_proportions(path.parent)
+
+
 def test_pickled_dictionaries_are_refused(path):
     np.savez(path, ids=np.array([{'a': 1}]), proportions=VALUES, classes=np.array(CLASSES))
     with pytest.raises(UserInputError, match='cannot be read'):

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import Registry, init_default_scope
 
+from mmwsss.datasets.voc import VOCWeakDataset
+from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.loops.label_checks import check_label_names
-from mmwsss.registry import TASK_UTILS
+from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
 
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
@@ -22,7 +24,7 @@ def check_stage(
     tta: bool = False,
     taken: frozenset[str] = frozenset(),
 ) -> None:
-    """Check that checkpoints, folders and lists exist and label generators can be built.
+    """Check that files and folders exist, objectives can learn and generators can be built.
 
     Args:
         name: Name of the stage, for the message.
@@ -32,7 +34,7 @@ def check_stage(
         taken: Config keys that an earlier stage will fill.
 
     Raises:
-        UserInputError: Naming the stage, the config key and the path.
+        UserInputError: Naming the stage, the config key and the path or value.
     """
     for key in ('tta_model', 'tta_pipeline') if tta else ():
         if key not in config:
@@ -43,12 +45,23 @@ def check_stage(
         _check_generator(name, config)
     if 'model.folder' not in taken:
         _check_folder(name, config)
+    if task == 'train':
+        _check_objectives(name, config, taken)
     for key, path in _paths(config._cfg_dict, task):
-        if key in taken or path.startswith(_REMOTE) or Path(path).exists():
-            continue
+        if key not in taken and not path.startswith(_REMOTE):
+            _check_path(name, key, Path(path))
+
+
+def _check_path(name: str, key: str, path: Path) -> None:
+    if not path.exists():
         raise UserInputError(
             f"stage '{name}': {key} = {path} does not exist. Set MMWSSS_DATA (the folder that "
             'holds the data set) and MMWSSS_WEIGHTS (pretrained weights), or override the key '
+            'with --cfg-options.'
+        )
+    if path.is_dir() and not key.endswith('.data_root'):
+        raise UserInputError(
+            f"stage '{name}': {key} = {path} is a folder, expected a file. Name the file in it "
             'with --cfg-options.'
         )
 
@@ -73,6 +86,38 @@ def _check_folder(name: str, config: Config) -> None:
             'such as <label name>_scores of a label stage, by --cfg-options model.folder=..., or '
             'let the stage take it from the stage that makes them.'
         )
+
+
+def _check_objectives(name: str, config: Config, taken: frozenset[str]) -> None:
+    """Refuse objectives without the hook or the file that they cannot learn without."""
+    objectives = _classes(MODELS, (config.get('model') or {}).get('objectives'))
+    hooks = _classes(HOOKS, config.get('custom_hooks'))
+    phased = [cls.__name__ for cls in objectives if hasattr(cls, 'set_phase')]
+    if phased and not any(issubclass(hook, AlternatingPhaseHook) for hook in hooks):
+        raise UserInputError(
+            f"stage '{name}': model.objectives has {phased[0]}, which learns in two phases, but "
+            'custom_hooks has no AlternatingPhaseHook to switch them: the second would never come. '
+            "Add dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
+        )
+    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
+    key = 'train_dataloader.dataset.proportion_file'
+    lacks_file = not dataset.get('proportion_file') and key not in taken
+    can_read = any(issubclass(cls, VOCWeakDataset) for cls in _classes(DATASETS, [dataset]))
+    needing = [c.__name__ for c in objectives if getattr(c, 'needs_proportions', False)]
+    if needing and can_read and lacks_file:
+        raise UserInputError(
+            f"stage '{name}': {key} = {dataset.get('proportion_file')!r}, but {needing[0]} needs "
+            'the foreground proportions of the images. Let the stage take them from a label stage '
+            "with proportions=('<label>',), or name a file that "
+            'tools/analysis_tools/estimate_proportions.py wrote.'
+        )
+
+
+def _classes(registry: Registry, configs: list[dict] | None) -> list[type]:
+    """Find the classes that configs name; unknown ones are refused when they are built."""
+    kinds = [config.get('type') for config in configs or ()]
+    found = [registry.get(kind) if isinstance(kind, str) else kind for kind in kinds]
+    return [cls for cls in found if isinstance(cls, type)]
 
 
 def _check_generator(name: str, config: Config) -> None:

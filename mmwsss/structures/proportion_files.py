@@ -66,8 +66,8 @@ def read_proportions(path: str | Path) -> Proportions:
     """Read a file of proportions.
 
     Raises:
-        UserInputError: If the file is missing, damaged, no file of proportions, has an id twice or
-            a value outside of [0, 1].
+        UserInputError: If the file is missing, a folder, damaged, no file of proportions, has an id
+            twice or a value outside of [0, 1].
     """
     keys = ('ids', 'proportions', 'classes')
     try:
@@ -78,6 +78,11 @@ def read_proportions(path: str | Path) -> Proportions:
             f'The file of proportions {str(path)!r} does not exist. Name its label in '
             '`proportions` of the PseudoLabelLoop, or make it from a folder of label maps with '
             'tools/analysis_tools/estimate_proportions.py.'
+        ) from error
+    except IsADirectoryError as error:
+        raise UserInputError(
+            f'The file of proportions {str(path)!r} is a folder. Name the file itself, such as '
+            '<label name>_proportions.npz in the folder of a label stage.'
         ) from error
     except (KeyError, AttributeError, TypeError) as error:  # another npz, or a bare npy
         raise UserInputError(

@@ -27,7 +27,8 @@ class SpatialBCE(BaseModule):
     ``'probability'`` the thresholds come from the expected proportions: classifier, temperature
     and backbone learn. In the phase ``'threshold'`` the thresholds are the predicted ones and the
     probabilities are constants: the threshold branch learns, and through it the backbone.
-    ``AlternatingPhaseHook`` switches; without it the thresholds never learn.
+    ``AlternatingPhaseHook`` switches; a stage without it is refused, because its thresholds would
+    never learn.
 
     Parameters without a gradient differ between the phases, so that a distributed run needs
     ``find_unused_parameters=True`` in the config. The optimizer leaves them alone, weight decay and
@@ -42,6 +43,7 @@ class SpatialBCE(BaseModule):
 
     Attributes:
         phase: ``'probability'`` at first; changed by :meth:`set_phase`.
+        needs_proportions: A stage whose data set has no file of proportions is refused.
 
     Shape:
         ``outputs.score_map`` (B, K, h, w), parts ``threshold_map`` (B, K, h, w) and
@@ -57,6 +59,7 @@ class SpatialBCE(BaseModule):
     """
 
     requires: tuple[str, ...] = ('threshold_map', 'log_temperature')
+    needs_proportions = True
 
     def __init__(
         self, *, loss_weight: float = 1.0, kl_weight: float = 1.0, official: bool = False

@@ -1,0 +1,81 @@
+"""Objectives that could not learn are refused before the first stage."""
+
+import pytest
+from mmengine.config import Config
+
+from mmwsss.engine.hooks import AlternatingPhaseHook
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.registry import HOOKS
+from mmwsss.structures import UserInputError
+
+KEY = 'train_dataloader.dataset.proportion_file'
+
+
+@HOOKS.register_module(force=True)
+class ThreePhaseHook(AlternatingPhaseHook):
+    """A hook of a user's own."""
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Check a training with Spatial-BCE, phases and proportions, or what is changed of it."""
+    (tmp_path / 'p.npz').touch()
+
+    def check(
+        *,
+        objective='SpatialBCE',
+        hooks=('AlternatingPhaseHook',),
+        task='train',
+        taken=(),
+        **dataset,
+    ):
+        dataset = {'type': 'VOCWeakDataset', 'proportion_file': 'p.npz', **dataset}
+        config = dict(
+            model=dict(objectives=[dict(type='MultiLabelSoftMargin'), dict(type=objective)]),
+            custom_hooks=[dict(type=hook) for hook in hooks],
+            train_dataloader=dict(dataset=dict(dataset, data_root=str(tmp_path))),
+        )
+        return check_stage('round1', Config(config), task=task, taken=frozenset(taken))
+
+    return check
+
+
+def test_phases_with_their_hook_and_proportions_are_accepted(check):
+    assert check() is None
+    assert check(hooks=('ChannelsLastHook', 'ThreePhaseHook')) is None
+
+
+@pytest.mark.parametrize('hooks', [(), ('ChannelsLastHook', 'EMAHook')])
+def test_phases_that_nobody_switches_are_refused(check, hooks):
+    with pytest.raises(
+        UserInputError, match=r"stage 'round1': model\.objectives has SpatialBCE.*no AlternatingPha"
+    ):
+        check(hooks=hooks)
+
+
+def test_objectives_without_phases_need_no_hook(check):
+    assert check(objective='ErasingTriplet', hooks=(), proportion_file='') is None
+
+
+def test_a_test_needs_neither_hook_nor_proportions(check):
+    assert check(task='test', hooks=(), proportion_file='') is None
+
+
+@pytest.mark.parametrize('value', ['', None])
+def test_a_round_without_proportions_is_refused(check, value):
+    with pytest.raises(UserInputError, match=rf'{KEY} = {value!r}, but SpatialBCE needs'):
+        check(proportion_file=value)
+    assert check(proportion_file=value, taken=[KEY]) is None
+
+
+def test_data_sets_with_other_sources_of_proportions_are_left_alone(check):
+    assert check(type='ADE20KDataset', proportion_file=None) is None
+
+
+def test_unknown_types_are_left_to_what_builds_them(check):
+    assert check(objective='NoObjective', hooks=('NoHook',), type='NoDataset') is None
+
+
+def test_a_folder_of_proportions_is_refused(check, tmp_path):
+    with pytest.raises(UserInputError, match=rf'{KEY} = {tmp_path}.* is a folder, expected a file'):
+        check(proportion_file='.')
