@@ -112,6 +112,14 @@ def test_seeds_and_confident_regions_have_the_published_exponents():
     assert (walk.background.alpha, walk.refiners[0].log_steps) == (19, 6)
 
 
+def test_the_affinity_network_has_a_tenth_of_the_rate_of_affinitynet():
+    name = 'affinity_resnet38_voc12-448x448'
+    ours, theirs = (load(f'{f}-{name}') for f in ('aeft/aeft', 'affinitynet/psa'))
+    rates = [config.optim_wrapper.optimizer.pop('lr') for config in (ours, theirs)]
+    assert rates == [1e-3, 1e-2]
+    assert ours._cfg_dict == theirs._cfg_dict
+
+
 def test_the_ablation_differs_in_pooling_and_objectives_alone():
     configs = [load(name)._cfg_dict.to_dict() for name in ABLATION]
     objectives, poolings, begins = [], [], []
