@@ -148,6 +148,18 @@ def test_a_missing_file_stops_a_stage_before_it_starts_unless_it_is_taken(datase
     assert check_stage('cams', config, task='train', taken=frozenset({key})) is None
 
 
+def test_a_list_with_an_image_twice_is_refused_before_it_is_labelled(run, dataset, tmp_path):
+    path = Path(dataset['data_root'], dataset['ann_file'])
+    ids = path.read_text().split()
+    (tmp_path / 'twice.txt').write_text('\n'.join([*ids, ids[3], ids[0]]))
+    key = 'test_dataloader.dataset.ann_file'
+    with pytest.raises(UserInputError, match=rf"twice\.txt: 2 images .* the first is '{ids[0]}'"):
+        run(dict(type='FilledBoxes'), **{key: str(tmp_path / 'twice.txt')})
+    assert not (tmp_path / 'labels').exists()
+    # Labels alone do not mind.
+    run(dict(type='FilledBoxes'), proportions=(), **{key: str(tmp_path / 'twice.txt')})
+
+
 def test_learned_thresholds_make_labels_over_scales_and_flips(run, tmp_path):
     torch.manual_seed(0)
     head = dict(

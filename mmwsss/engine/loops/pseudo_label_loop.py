@@ -15,6 +15,7 @@ from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
     check_files,
+    check_ids,
     check_label_names,
     check_no_mask,
     check_supervision,
@@ -63,7 +64,8 @@ class PseudoLabelLoop(BaseLoop):
 
     Raises:
         UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, no
-            trained classifier, or the generator needs what the data set does not have.
+            trained classifier, an image listed twice where proportions are to be written, or the
+            generator needs what the data set does not have.
     """
 
     def __init__(
@@ -89,7 +91,6 @@ class PseudoLabelLoop(BaseLoop):
         check_supervision(dataset, self.generator.requires)
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
-        self.proportions = tuple(proportions)
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.store = LabelStore(
             self.out_dir,
@@ -100,6 +101,9 @@ class PseudoLabelLoop(BaseLoop):
             label_stamps(infos),
         )
         self.ids = [info['img_id'] for info in infos]
+        self.proportions = tuple(proportions)
+        if proportions:
+            check_ids(self.ids, self.split)
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
         self.todo = self._unfinished()
         if 0 < len(self.todo) < len(self.ids):
@@ -109,9 +113,8 @@ class PseudoLabelLoop(BaseLoop):
     @property
     def outputs(self) -> dict[str, str]:
         """Absolute path of every label name, ``<label name>_scores`` and ``_proportions``."""
-        files = {f'{name}_proportions': self._proportion_file(name) for name in self.proportions}
-        paths = {output: str(path) for output, path in files.items()}
-        return {**self.store.label_folders, **self.store.score_folders, **paths}
+        files = {f'{n}_proportions': str(self._proportion_file(n)) for n in self.proportions}
+        return {**self.store.label_folders, **self.store.score_folders, **files}
 
     def _unfinished(self) -> list[int]:
         """Find the images without valid files; all ranks get the answer of the first."""
