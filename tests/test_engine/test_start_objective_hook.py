@@ -19,7 +19,7 @@ class ErasingTriplet(nn.Module):
 
 def runner_at(iteration, *objectives):
     model = SimpleNamespace(objectives=list(objectives))
-    return SimpleNamespace(model=model, iter=iteration)
+    return SimpleNamespace(model=model, iter=iteration, max_iters=10)
 
 
 def hook(begin=3):
@@ -49,6 +49,14 @@ def test_the_only_objective_cannot_start_later():
     with pytest.raises(UserInputError, match='only objective'):
         hook().before_train(runner_at(0, ErasingTriplet()))
     hook(begin=0).before_train(runner_at(0, ErasingTriplet()))
+
+
+@pytest.mark.parametrize('begin', [10, 11])
+def test_an_objective_that_the_training_never_gets_to_is_an_error(begin):
+    runner = runner_at(0, MultiLabelSoftMargin(), ErasingTriplet())
+    with pytest.raises(UserInputError, match=rf'begin={begin} is not below the 10 iterations'):
+        hook(begin=begin).before_train(runner)
+    hook(begin=9).before_train(runner)
 
 
 def test_a_disabled_objective_is_not_called_by_the_classifier(monkeypatch):

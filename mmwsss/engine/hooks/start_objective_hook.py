@@ -22,7 +22,8 @@ class StartObjectiveHook(Hook):
         begin: First iteration, counted from 0, in which it takes part.
 
     Raises:
-        UserInputError: The model has no such objective, or no other one to learn from before.
+        UserInputError: The model has no such objective, or no other one to learn from before, or
+            the training ends before ``begin``.
     """
 
     def __init__(self, objective: str, begin: int) -> None:
@@ -30,13 +31,19 @@ class StartObjectiveHook(Hook):
         self.begin = begin
 
     def before_train(self, runner: Runner) -> None:
-        """Check that the model has the objective."""
+        """Check that the model has the objective, and that the training gets to it."""
         names = {type(objective).__name__ for objective in objectives_of(runner)}
         if self.objective not in names:
             raise UserInputError(
                 f'StartObjectiveHook: the model has no objective {self.objective!r}, only '
                 f'{sorted(names)}. Correct `objective` in `custom_hooks`, or add it to '
                 '`model.objectives`.'
+            )
+        if self.begin >= runner.max_iters:
+            raise UserInputError(
+                f'StartObjectiveHook: {self.objective!r} would never take part, because begin='
+                f'{self.begin} is not below the {runner.max_iters} iterations of the training. Set '
+                'a smaller `begin` in `custom_hooks`, or train longer.'
             )
         if self.begin > 0 and len(names) == 1:
             raise UserInputError(
