@@ -2,8 +2,9 @@
 
 from mmwsss.models.heads.affinity_head import AffinityHead
 from mmwsss.models.heads.cam_head import CAMHead
+from mmwsss.models.heads.class_branches_head import ClassBranches, ClassBranchesHead
 from mmwsss.models.heads.cosine_classifier import CosineClassifier, cosine_logits
-from mmwsss.models.heads.large_fov_head import LargeFOVHead
+from mmwsss.models.heads.large_fov_head import DilatedLargeFOVHead, LargeFOVHead
 from mmwsss.models.heads.noise_aware_head import (
     NoiseAwareASPPHead,
     NoiseAwareDepthwiseSeparableASPPHead,
@@ -14,7 +15,10 @@ from mmwsss.models.heads.noise_aware_head import (
 __all__ = [
     'AffinityHead',
     'CAMHead',
+    'ClassBranches',
+    'ClassBranchesHead',
     'CosineClassifier',
+    'DilatedLargeFOVHead',
     'LargeFOVHead',
     'NoiseAwareASPPHead',
     'NoiseAwareDepthwiseSeparableASPPHead',

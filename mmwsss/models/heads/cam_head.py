@@ -77,6 +77,12 @@ class CAMHead(BaseModule):
                 f'features of {context_channels} channels. The classifier sees those: set '
                 f'in_channels={context_channels}.'
             )
+        context_classes = getattr(self.context, 'num_classes', num_classes)
+        if context_classes != num_classes:
+            raise ValueError(
+                f'num_classes of CAMHead is {num_classes}, but its {type(self.context).__name__} '
+                f'has num_classes={context_classes}. Give both the number of foreground classes.'
+            )
         self.dropout = nn.Dropout2d(dropout)
         num_scores = num_classes + int(self.pooling.with_background)
         self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)
@@ -97,10 +103,26 @@ class CAMHead(BaseModule):
         parts = {}
         if self.context is not None:
             x, parts = self.context(x)
-        score_map = linear_scores(self.dropout(x), self.class_weights)
+        score_map = self.score(self.dropout(x))
         pooled = self.pooling(x, score_map, data_samples)
         parts = {**parts, **pooled.parts}
         return CAMOutputs(x, score_map, pooled.logits, pooled.targets, parts)
+
+    def score(self, feats: Tensor) -> Tensor:
+        """Score features (B, C, h, w) with the classifier: (B, K or 1+K, h, w)."""
+        return linear_scores(feats, self.class_weights)
+
+    def image_scores(self, outputs: CAMOutputs) -> Tensor:
+        """Probabilities of the foreground classes in the image, (B, K).
+
+        Where the context has a temperature, whose probabilities are ``sigmoid(exp(T) z)``, the
+        pooling sees the scores times ``exp(T)``; not where the background is a class, which has no
+        temperature.
+        """
+        score_map = outputs.score_map
+        if 'log_temperature' in outputs.parts and not self.pooling.with_background:
+            score_map = score_map * outputs.parts['log_temperature'].exp().view(-1, 1, 1)
+        return self.pooling.image_scores(score_map)
 
     def foreground(self, score_map: Tensor) -> Tensor:
         """Drop the background channel, if there is one: (B, K, h, w)."""

@@ -1,0 +1,140 @@
+"""CAM head whose scores come from a small convolutional network of every class."""
+
+from collections.abc import Iterator
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmwsss.models.heads.cam_head import CAMHead
+from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
+
+
+class ClassBranches(nn.Module):
+    """Networks of K classes that share no layer, run as one.
+
+    The branch of class c gives ``s_c = w_c . h_c + b_c``, where ``h_c`` is the input after
+    ``num_convs`` times [3x3 convolution, ReLU]. The first convolutions of all branches have the
+    same input, so they are one of K D channels; the later ones are grouped by class. The result is
+    that of K separate networks, without a loop over the classes.
+
+    Args:
+        in_channels: Channels C of the input.
+        num_classes: K.
+        channels: Channels D of every branch; C by default.
+        num_convs: 3x3 convolutions of every branch, at least 1.
+
+    Shape:
+        x (B, C, h, w); returns (B, K, h, w). The weights of layer i are those of the classes one
+        after the other: (K D, C, 3, 3), then (K D, D, 3, 3), at last (K, D, 1, 1).
+
+    Raises:
+        ValueError: If a branch has no 3x3 convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        channels: int | None = None,
+        num_convs: int = 3,
+    ) -> None:
+        super().__init__()
+        if num_convs < 1:
+            raise ValueError(
+                f'num_convs must be >= 1, got {num_convs}. Without a 3x3 convolution the scores '
+                'are linear: use CAMHead.'
+            )
+        channels = in_channels if channels is None else channels
+        self.num_classes = num_classes
+        width = num_classes * channels
+        grouped = (
+            nn.Conv2d(width, width, 3, padding=1, groups=num_classes) for _ in range(num_convs - 1)
+        )
+        self.convs = nn.ModuleList([nn.Conv2d(in_channels, width, 3, padding=1), *grouped])
+        self.score = nn.Conv2d(width, num_classes, 1, groups=num_classes)
+
+    def layers(self) -> Iterator[nn.Conv2d]:
+        """Convolutions of all branches, from the input to the scores."""
+        yield from self.convs
+        yield self.score
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score every position with the network of every class."""
+        for conv in self.convs:
+            x = F.relu(conv(x), inplace=True)  # (B, K D, h, w)
+        return self.score(x)
+
+
+@MODELS.register_module()
+class ClassBranchesHead(CAMHead):
+    """CAM head whose scores come from a small network of every class, its class branch.
+
+    Beside :class:`CAMHead` in everything but the scores, see :class:`ClassBranches`. They are no
+    linear function of the features: a pooling averages scores, which is not the score of averaged
+    features, and there are no class weights.
+
+    Args:
+        in_channels: Channels C of the features that the branches see, after the context.
+        num_classes: Number K of foreground classes; a background channel has a branch too.
+        pooling: Config of the pooling.
+        context: Config of a module that enriches the features before they are scored.
+        dropout: Probability of dropping a whole feature channel before the branches.
+        in_index: Which of the feature maps to use.
+        channels: Channels D of every branch; C by default.
+        num_convs: 3x3 convolutions of every branch.
+        init_cfg: Weight initialisation; N(0, 0.01) by default.
+
+    Shape:
+        feats (B, C, h, w); score_map (B, K or 1+K, h, w); logits (R, K or 1+K).
+
+    Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
+        Segmentation", CVPR 2022: the class-aware convolution of the published code, which has 142
+        million weights with 512 channels and 20 classes and four fifths of all arithmetic. The
+        paper's is a 1x1 convolution, :class:`CAMHead`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        pooling: dict,
+        context: dict | None = None,
+        dropout: float = 0.0,
+        in_index: int = -1,
+        channels: int | None = None,
+        num_convs: int = 3,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            num_classes,
+            pooling=pooling,
+            context=context,
+            dropout=dropout,
+            in_index=in_index,
+            init_cfg=init_cfg,
+        )
+        num_scores = self.classifier.out_channels
+        self.classifier = ClassBranches(
+            in_channels, num_scores, channels=channels, num_convs=num_convs
+        )
+
+    @property
+    def class_weights(self) -> Tensor:
+        """Branches have none.
+
+        Raises:
+            UserInputError: Always; it says what to use instead.
+        """
+        raise UserInputError(
+            'ClassBranchesHead: `class_weights` are asked for, but its scores are not linear in '
+            'the features, so that no class has one weight vector. Use head type CAMHead, or leave '
+            'out the part of the label generator that requires them, such as RetrievalRefiner.'
+        )
+
+    def score(self, feats: Tensor) -> Tensor:
+        """Score features (B, C, h, w) with the branches: (B, K or 1+K, h, w)."""
+        return self.classifier(feats)

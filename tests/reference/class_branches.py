@@ -1,0 +1,26 @@
+"""Class branches as separate networks, one after the other."""
+
+import torch
+from torch import nn
+
+
+def separate_branches(in_channels, channels, num_convs, num_classes):
+    """Modules of the classes: `num_convs` times 3x3 convolution and ReLU, then 1x1 to a score."""
+    branches = nn.ModuleList()
+    for _ in range(num_classes):
+        layers = []
+        for index in range(num_convs):
+            width = in_channels if index == 0 else channels
+            layers += [nn.Conv2d(width, channels, 3, padding=1), nn.ReLU()]
+        branches.append(nn.Sequential(*layers, nn.Conv2d(channels, 1, 1)))
+    return branches
+
+
+def scores(branches, x):
+    return torch.cat([branch(x) for branch in branches], dim=1)
+
+
+def parameters(branches, name):
+    """`weight` or `bias` of every layer: lists of K tensors, from the input to the score."""
+    convs = [[m for m in branch if isinstance(m, nn.Conv2d)] for branch in branches]
+    return [[getattr(conv, name) for conv in layer] for layer in zip(*convs, strict=True)]
