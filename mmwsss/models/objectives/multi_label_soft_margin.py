@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs
+from mmwsss.structures import CAMOutputs, image_tags
 
 
 @MODELS.register_module()
@@ -21,19 +21,31 @@ class MultiLabelSoftMargin(BaseModule):
         loss_weight: Factor of the loss.
         supervised: How many images of the batch of a process count, the first ones; all without it.
             The published code of AEFT has 8 of 32.
+        part: Name of a class map in the outputs' parts, such as ``coarse_map``: its mean over space
+            is scored against the tags, in place of what the pooling scored. The loss is then called
+            ``loss_multi_label_<part>``.
 
     Shape:
-        ``outputs.logits`` and ``outputs.targets`` (B, K); the loss is ().
+        ``outputs.logits`` and ``outputs.targets`` (B, K), or the part (B, K, h, w); the loss is ().
+
+    Raises:
+        ValueError: If ``supervised`` is below 1.
     """
 
-    requires: tuple[str, ...] = ()
-
-    def __init__(self, *, loss_weight: float = 1.0, supervised: int | None = None) -> None:
+    def __init__(
+        self, *, loss_weight: float = 1.0, supervised: int | None = None, part: str | None = None
+    ) -> None:
         super().__init__()
         if supervised is not None and supervised < 1:
             raise ValueError(f'Expected `supervised` to be at least one image, got {supervised}.')
         self.loss_weight = loss_weight
         self.supervised = supervised
+        self.part = part
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The class map that is scored, unless it is what the pooling scored."""
+        return () if self.part is None else (self.part,)
 
     def forward(
         self,
@@ -42,7 +54,12 @@ class MultiLabelSoftMargin(BaseModule):
         encode: Callable[[Tensor], CAMOutputs],
     ) -> dict[str, Tensor]:
         """Score the logits of the images."""
-        logits = outputs.logits.float()[: self.supervised]
-        targets = outputs.targets.float()[: self.supervised]
-        loss = F.binary_cross_entropy_with_logits(logits, targets)
-        return {'loss_multi_label': self.loss_weight * loss}
+        if self.part is None:
+            name, logits, targets = 'loss_multi_label', outputs.logits, outputs.targets
+        else:
+            name = f'loss_multi_label_{self.part}'
+            logits = outputs.parts[self.part].float().mean(dim=(2, 3))
+            targets = image_tags(data_samples)
+        chosen = slice(self.supervised)
+        loss = F.binary_cross_entropy_with_logits(logits[chosen].float(), targets[chosen].float())
+        return {name: self.loss_weight * loss}
