@@ -124,7 +124,7 @@ class CAMClassifier(BaseModel):
         """
         batch = torch.cat([inputs, inputs.flip(-1)]) if self.flip else inputs
         outputs = self.encode(batch)
-        scores = self.head.pooling.image_scores(outputs.score_map)
+        scores = self.head.image_scores(outputs)
         maps = self.head.foreground(outputs.score_map)  # (B or 2B, K, h, w)
         num_images = len(data_samples)
         for i, sample in enumerate(data_samples):

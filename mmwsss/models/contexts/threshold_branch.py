@@ -29,6 +29,7 @@ class ThresholdBranch(BaseModule):
 
     Attributes:
         out_channels: Channels of the returned features, the head's ``in_channels``.
+        num_classes: Number K of foreground classes, that of the head.
 
     Shape:
         x (B, C, h, w); returns features (B, channels or C, h, w) and the parts ``threshold_map``
@@ -60,6 +61,7 @@ class ThresholdBranch(BaseModule):
                 f'init_scale must be > 0, got {init_scale}. It multiplies the scores before the '
                 'sigmoid; about 10 lets scores below 1 reach every probability.'
             )
+        self.num_classes = num_classes
         self.out_channels = in_channels if channels is None else channels
         self.threshold = nn.Conv2d(in_channels, num_classes, 1, bias=False)
         self.reduction = (

@@ -3,9 +3,12 @@ import torch
 from torch.testing import assert_close
 
 from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs
+
+AVERAGE = dict(type='GlobalAveragePooling')
 
 
-def threshold_head(in_channels, num_classes, *, channels=128, **branch):
+def threshold_head(in_channels, num_classes, *, channels=128, pooling=AVERAGE, **branch):
     return MODELS.build(
         dict(
             type='CAMHead',
@@ -18,7 +21,7 @@ def threshold_head(in_channels, num_classes, *, channels=128, **branch):
                 channels=channels,
                 **branch,
             ),
-            pooling=dict(type='GlobalAveragePooling'),
+            pooling=pooling,
         )
     )
 
@@ -98,6 +101,30 @@ def test_a_head_of_other_channels_than_the_branch_is_refused():
         MODELS.build(
             dict(type='CAMHead', in_channels=6, num_classes=3, context=context, pooling=pooling)
         )
+
+
+def test_a_head_of_other_classes_than_the_branch_is_refused():
+    context = dict(type='ThresholdBranch', in_channels=6, num_classes=4, channels=5)
+    pooling = dict(type='GlobalAveragePooling')
+    with pytest.raises(ValueError, match='CAMHead is 3, but its ThresholdBranch has num_classes=4'):
+        MODELS.build(
+            dict(type='CAMHead', in_channels=5, num_classes=3, context=context, pooling=pooling)
+        )
+
+
+def test_the_probabilities_of_an_image_are_those_of_scores_times_temperature():
+    head = threshold_head(6, 2, channels=None)
+    head.context.log_temperature.data.copy_(torch.tensor([2.0, 5.0]).log())
+    score_map = torch.tensor([0.1, 0.3, -0.2, 0.0]).view(1, 2, 1, 2)
+    outputs = CAMOutputs(score_map, score_map, None, parts=head.context(torch.zeros(1, 6, 1, 2))[1])
+    # Means 0.2 and -0.1, times 2 and 5.
+    assert_close(head.image_scores(outputs), torch.tensor([[0.4, -0.5]]).sigmoid())
+
+
+def test_a_background_class_has_no_temperature(rng):
+    head = threshold_head(6, 2, channels=None, pooling=dict(type='BackgroundAwarePooling'))
+    outputs = head((torch.randn(1, 6, 4, 4, generator=rng),))
+    assert_close(head.image_scores(outputs), head.pooling.image_scores(outputs.score_map))
 
 
 def test_a_scale_that_is_not_positive_is_refused():
