@@ -120,6 +120,13 @@ def test_the_affinity_network_has_a_tenth_of_the_rate_of_affinitynet():
     assert ours._cfg_dict == theirs._cfg_dict
 
 
+def test_the_segmentor_freezes_normalisations_alone():
+    model = build(load('aeft/aeft_deeplabv1-largefov_resnet38_voc12-321x321').model).train()
+    frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
+    norms = {n for n, part in model.named_modules() if isinstance(part, nn.BatchNorm2d)}
+    assert frozen == {f'{norm}.{kind}' for norm in norms for kind in ('weight', 'bias')}
+
+
 def test_the_ablation_differs_in_pooling_and_objectives_alone():
     configs = [load(name)._cfg_dict.to_dict() for name in ABLATION]
     objectives, poolings, begins = [], [], []
