@@ -1,14 +1,13 @@
 """What the converters of weights share: reading, checking and writing state dicts."""
 
-import os
 import pickle
-import tempfile
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from mmwsss.structures import UserInputError
+from mmwsss.structures.atomic_files import open_atomically
 
 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
@@ -34,16 +33,9 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def save_atomically(content: dict, path: Path) -> None:
-    """Write to a temporary name first, so that an interrupted run leaves no broken file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix='.tmp')
-    os.close(handle)
-    try:
-        torch.save(content, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    """Save a checkpoint so that an interrupted run leaves no broken file."""
+    with open_atomically(path) as file:
+        torch.save(content, file)
 
 
 def prefix_of(source: dict[str, Tensor], name: str) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmwsss.structures import IGNORE_INDEX
+from mmwsss.structures.atomic_files import open_atomically
 
 _CELL = (180, 240)  # height and width of a picture on a sheet
 _MARGIN = 4
@@ -121,7 +122,9 @@ def contact_sheet(
         for index, row in enumerate(rows):
             picture = _fit(row[column], cell_size)
             sheet.paste(picture, (_MARGIN + width * column, _TITLE_HEIGHT + height * index))
-    return _save_png(sheet, Path(path))
+    with open_atomically(Path(path)) as file:
+        sheet.save(file, format='PNG')
+    return Path(path)
 
 
 def _fit(picture: np.ndarray, cell_size: tuple[int, int]) -> Image.Image:
@@ -129,11 +132,3 @@ def _fit(picture: np.ndarray, cell_size: tuple[int, int]) -> Image.Image:
     factor = min(cell_size[0] / height, cell_size[1] / width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)
-
-
-def _save_png(image: Image.Image, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    image.save(temporary, format='PNG')
-    os.replace(temporary, path)
-    return path
