@@ -5,7 +5,12 @@ _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     head=dict(
         in_channels=1024,
-        context=dict(type='SemanticAggregation', in_channels=512, num_classes=20),
+        context=dict(
+            type='SemanticAggregation',
+            in_channels=512,
+            num_classes=20,
+            init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+        ),
     ),
     objectives=[
         dict(type='MultiLabelSoftMargin'),
