@@ -1,17 +1,15 @@
 """Refiner that lets scores walk between cells that a network finds alike."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.runner import load_checkpoint
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.affinity.random_walk import check_steps, random_walk
 from mmwsss.affinity.stencil import stencil_mask
 from mmwsss.models.affinity_network import AffinityNetwork
+from mmwsss.pseudo_labels.refiners.trained_network import load_network
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -62,8 +60,8 @@ class RandomWalk:
     Raises:
         ValueError: If ``beta``, ``log_steps`` or ``stride`` is out of range.
         UserInputError: If no model of the type of ``network`` is registered. At the first image, if
-            there is no checkpoint, it does not fit the network, or the network's feature grid is
-            not that of ``stride``.
+            there is no checkpoint, it does not fit the network or was trained with another radius
+            or normalisation, or the network's feature grid is not that of ``stride``.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
@@ -138,7 +136,7 @@ class RandomWalk:
 
     def _network(self, device: torch.device) -> AffinityNetwork:
         if self._loaded is None:
-            self._loaded = _load(self.network, self.checkpoint)
+            self._loaded = load_network(self.network, self.checkpoint)
         return self._loaded.to(device)
 
 
@@ -151,25 +149,3 @@ def _check_type(network: dict) -> None:
             "trained network, usually type='AffinityNetwork'; name modules of your own in "
             '`custom_imports`.'
         )
-
-
-def _load(config: dict, checkpoint: str | None) -> AffinityNetwork:
-    if not checkpoint:
-        raise UserInputError(
-            'RandomWalk: checkpoint is not set. Name the checkpoint of the affinity network, or '
-            'let the stage take it from the stage that trains it.'
-        )
-    if not Path(checkpoint).is_file():
-        raise UserInputError(
-            f'RandomWalk: checkpoint={checkpoint} does not exist. Name the checkpoint of the '
-            'affinity network, a local file.'
-        )
-    network = MODELS.build(config)
-    try:
-        load_checkpoint(network, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise UserInputError(
-            f'RandomWalk: checkpoint={checkpoint} does not fit the affinity network '
-            f'{config["type"]}: {error}'
-        ) from error
-    return network.eval()
