@@ -2,6 +2,7 @@ import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from mmengine.registry import DefaultScope
 
 import mmwsss  # noqa: F401  (applies the package compatibility)
@@ -47,3 +49,31 @@ def shapes_data(tmp_path_factory):
     sizes = ['--train', '12', '--val', '6', '--size', '96']
     subprocess.run([sys.executable, tool, root / 'shapes', *sizes], check=True)
     return root
+
+
+@pytest.fixture
+def on_two_ranks():
+    """Run a function of the rank in two connected processes; give what each returned."""
+
+    def run(function):
+        with socket.socket() as server:
+            server.bind(('127.0.0.1', 0))
+            port = server.getsockname()[1]
+        with torch.multiprocessing.Manager() as manager:
+            results = manager.dict()
+            torch.multiprocessing.start_processes(
+                _run_rank,
+                (port, function, results),
+                nprocs=2,
+                start_method='fork',  # spares the imports of a fresh process
+            )
+            return [results[rank] for rank in (0, 1)]
+
+    return run
+
+
+def _run_rank(rank, port, function, results):
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
+    dist.init_process_group('gloo', rank=rank, world_size=2)
+    results[rank] = function(rank)
+    dist.destroy_process_group()

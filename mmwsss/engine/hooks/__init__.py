@@ -2,7 +2,14 @@
 
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
+from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.hooks.region_entries_hook import RegionEntriesHook
 from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
 
-__all__ = ['AlternatingPhaseHook', 'ChannelsLastHook', 'RegionEntriesHook', 'StartObjectiveHook']
+__all__ = [
+    'AlternatingPhaseHook',
+    'ChannelsLastHook',
+    'RegionCentroidsHook',
+    'RegionEntriesHook',
+    'StartObjectiveHook',
+]

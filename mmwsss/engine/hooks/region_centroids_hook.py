@@ -1,0 +1,151 @@
+"""Renews the centroids of a classifier's context from its memory of regions."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import broadcast, is_main_process
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmwsss.engine.hooks.start_objective_hook import objectives_of
+from mmwsss.models.region_memory import RegionMemory
+from mmwsss.registry import HOOKS
+from mmwsss.structures import UserInputError
+
+
+def class_centroids(
+    slots: Tensor, filled: Tensor, *, num_centroids: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """K-means of the filled slots of every class, on the CPU.
+
+    Slots that are not finite are left out. A class with no more distinct slots than centroids has
+    those slots as centroids.
+
+    Args:
+        slots: Embeddings, (K, M, C).
+        filled: Which slots hold one, bool (K, M).
+        num_centroids: N.
+        seed: Seed of the first centroids; the same slots then give the same centroids.
+
+    Returns:
+        Centroids, float32 (K, N, C), 0 where not valid, and which ones are valid, bool (K, N).
+    """
+    num_classes, _, channels = slots.shape
+    centroids = torch.zeros(num_classes, num_centroids, channels)
+    valid = torch.zeros(num_classes, num_centroids, dtype=torch.bool)
+    rows = slots.detach().float().cpu().numpy()
+    stored = filled.cpu().numpy() & np.isfinite(rows).all(axis=2)
+    for index in np.flatnonzero(stored.any(axis=1)):
+        found = _k_means(rows[index, stored[index]], num_centroids, seed)
+        centroids[index, : len(found)] = torch.from_numpy(found)
+        valid[index, : len(found)] = True
+    return centroids, valid
+
+
+def _k_means(rows: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """Centres (at most ``num_clusters``, C) of rows (m, C)."""
+    distinct = np.unique(rows, axis=0)
+    if len(distinct) <= num_clusters:
+        return distinct
+    from sklearn.cluster import KMeans  # slow to import, and few trainings need it
+
+    return KMeans(num_clusters, n_init=1, random_state=seed).fit(rows).cluster_centers_
+
+
+@HOOKS.register_module()
+class RegionCentroidsHook(Hook):
+    """Give a context like ``SemanticAggregation`` the centroids of a memory of regions.
+
+    Before the iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
+    ``objective.memory`` are clustered on the first process and sent to the others. Which iterations
+    these are follows from ``runner.iter`` alone, and the centroids of the others are saved with
+    the model, so a resumed run goes on exactly. While the memory is empty nothing changes.
+
+    Args:
+        begin: First iteration, counted from 0, before which there are centroids.
+        interval: Iterations after which they are renewed; one epoch in the published code.
+        seed: Seed of the clustering.
+
+    Raises:
+        ValueError: If ``begin`` is negative or ``interval`` below 1.
+        UserInputError: If not one objective has a memory, the context takes no centroids, the two
+            do not fit, or the training ends before ``begin``.
+
+    Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
+        Segmentation", CVPR 2022, section 3.2, K-means. Differs from the published code: seeded, and
+        one start of k-means++ as in newer versions of scikit-learn, ten in older ones.
+    """
+
+    def __init__(self, *, begin: int, interval: int, seed: int = 0) -> None:
+        if begin < 0 or interval < 1:
+            raise ValueError(
+                f'begin must be >= 0 and interval >= 1, got begin={begin}, interval={interval}.'
+            )
+        self.begin = begin
+        self.interval = interval
+        self.seed = seed
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that there are memory and context, and that the training gets to the clustering."""
+        memory, context = _memory_of(runner), _context_of(runner)
+        (num_classes, _, channels), wanted = memory.slots.shape, context.centroids.shape
+        if (num_classes, channels) != (wanted[0], wanted[2]):
+            raise UserInputError(
+                f'RegionCentroidsHook: the memory has {num_classes} classes and {channels} '
+                f'channels, the context {wanted[0]} and {wanted[2]}. Give the objective and '
+                '`model.head.context` the same `num_classes` and channels.'
+            )
+        if self.begin >= runner.max_iters:
+            raise UserInputError(
+                f'RegionCentroidsHook: there would never be centroids, because begin={self.begin} '
+                f'is not below the {runner.max_iters} iterations of the training. Set a smaller '
+                '`begin` in `custom_hooks`, or train longer.'
+            )
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
+    ) -> None:
+        """Renew the centroids if it is time."""
+        if runner.iter < self.begin or (runner.iter - self.begin) % self.interval:
+            return
+        memory, context = _memory_of(runner), _context_of(runner)
+        centroids, valid = context.centroids.clone(), context.valid.clone()
+        if is_main_process():
+            found = class_centroids(
+                memory.slots, memory.filled, num_centroids=valid.shape[1], seed=self.seed
+            )
+            if found[1].any():
+                centroids.copy_(found[0])
+                valid.copy_(found[1])
+        broadcast(centroids)
+        # As numbers, because not every backend sends booleans.
+        flags = valid.to(torch.uint8)
+        broadcast(flags)
+        context.set_centroids(centroids, flags.bool())
+
+
+def _memory_of(runner: Runner) -> RegionMemory:
+    memories = [part.memory for part in objectives_of(runner) if hasattr(part, 'memory')]
+    if len(memories) != 1:
+        raise UserInputError(
+            f'RegionCentroidsHook: expected one objective with a memory of regions, found '
+            f'{len(memories)}. Remove the hook from `custom_hooks`, or have one objective like '
+            'RegionContrast in `model.objectives`.'
+        )
+    return memories[0]
+
+
+def _context_of(runner: Runner) -> Any:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    context = getattr(getattr(model, 'head', None), 'context', None)
+    if not hasattr(context, 'set_centroids'):
+        raise UserInputError(
+            f'RegionCentroidsHook: the context of the head, {type(context).__name__}, takes no '
+            'centroids. Remove the hook from `custom_hooks`, or set '
+            "`model.head.context` to dict(type='SemanticAggregation', ...)."
+        )
+    return context
