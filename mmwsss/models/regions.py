@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def mean_threshold_regions(class_map: Tensor, tags: Tensor) -> Tensor:
 def region_embeddings(feats: Tensor, region_weights: Tensor, labels: Sequence[Tensor]) -> Regions:
     """Weighted mean of the features of every region, ``f_c = sum_p w_c(p) F(p)``.
 
-    One product of matrices an image for all of its classes, then the rows of the tags; nothing
-    waits for the device. In float32 at least, also under mixed precision.
+    One product of matrices an image for all of its classes, padded to the most classes of an image;
+    nothing waits for the device. In float32 at least, also under mixed precision.
 
     Args:
         feats: Features F, (B, C, h, w).
@@ -83,14 +84,27 @@ def region_embeddings(feats: Tensor, region_weights: Tensor, labels: Sequence[Te
             f'Expected regions on the grid of the features, {tuple(feats.shape[2:])}, got '
             f'{tuple(region_weights.shape[2:])}. Take both from the same head.'
         )
+    device = feats.device
     counts = torch.tensor([len(label) for label in labels])
     images = torch.arange(len(labels)).repeat_interleave(counts)
-    images = images.to(feats.device, non_blocking=True)
-    classes = torch.cat(list(labels)).to(feats.device, non_blocking=True)
+    places = torch.cat([torch.arange(len(label)) for label in labels])  # in the image
+    rows = (images * counts.max() + places).to(device, non_blocking=True)
+    padded = pad_sequence([label.to(device, non_blocking=True) for label in labels], True)  # (B, N)
+    grid = region_weights.shape[2] * region_weights.shape[3]
     dtype = torch.promote_types(feats.dtype, torch.float32)
-    with torch.autocast(feats.device.type, enabled=False):
-        weights = region_weights.flatten(2).to(dtype)  # (B, K, hw)
-        means = weights @ feats.flatten(2).to(dtype).mT  # (B, K, C)
-    rows = images * region_weights.shape[1] + classes
-    valid = weights.sum(dim=2) > 0
-    return Regions(images, classes, means.flatten(0, 1)[rows], valid.flatten()[rows])
+    weights = region_weights.flatten(2).gather(1, padded.unsqueeze(2).expand(-1, -1, grid))
+    with torch.autocast(device.type, enabled=False):
+        means = _weighted_means(feats.to(dtype), weights.to(dtype))  # (B, N, C)
+    return Regions(
+        images.to(device, non_blocking=True),
+        padded.flatten()[rows],
+        means.flatten(0, 1)[rows],
+        (weights.sum(dim=2) > 0).flatten()[rows],
+    )
+
+
+def _weighted_means(feats: Tensor, weights: Tensor) -> Tensor:
+    """Means (B, N, C) of features (B, C, h, w); their gradient comes in their memory format."""
+    if feats.is_contiguous(memory_format=torch.channels_last):
+        return weights @ feats.permute(0, 2, 3, 1).flatten(1, 2)
+    return (feats.flatten(2) @ weights.mT).mT

@@ -110,14 +110,18 @@ def test_features_in_half_precision_give_embeddings_in_single_precision(rng, dty
     )
 
 
-def test_memory_format_does_not_matter(rng):
-    feats, class_map = torch.randn(2, 6, 4, 4, generator=rng), torch.randn(2, 3, 4, 4)
-    tags = torch.ones(2, 3)
+def test_the_gradient_has_the_memory_format_of_the_features(rng):
+    feats = torch.randn(2, 6, 4, 5, generator=rng)
+    class_map = torch.randn(2, 3, 4, 5, generator=rng)
+    tags = torch.tensor([[1.0, 0, 1], [0, 1, 0]])
     results = []
     for memory_format in (torch.contiguous_format, torch.channels_last):
         weights = mean_threshold_regions(class_map.to(memory_format=memory_format), tags)
-        own = feats.to(memory_format=memory_format)
-        results.append(region_embeddings(own, weights, labels_of(tags)).embeddings)
+        own = feats.to(memory_format=memory_format).requires_grad_()
+        embeddings = region_embeddings(own, weights, labels_of(tags)).embeddings
+        (grad,) = torch.autograd.grad(embeddings.square().sum(), own)
+        assert grad.is_contiguous(memory_format=memory_format)
+        results.append((embeddings, grad))
     assert_close(*results)
 
 
