@@ -1,6 +1,6 @@
 """What only a GPU shows: the same results there, no waiting for the device, half precision."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from torch.testing import assert_close
 
 from mmwsss.affinity import random_walk, stencil_affinities
+from mmwsss.models import RegionMemory
 from mmwsss.registry import MODELS, TASK_UTILS
 from mmwsss.structures import CAMOutputs
 
@@ -147,6 +148,55 @@ def test_attraction_to_erased_images_is_that_of_the_cpu(rng):
     expected = erased_losses(scores, pooling)['loss_attract']
     loss = erased_losses(scores.to(DEVICE), pooling.to(DEVICE))['loss_attract']
     assert_close(loss.cpu(), expected, rtol=1e-3, atol=1e-6)
+
+
+def written_memory(device, entry, steps, guard=nullcontext):
+    memory = RegionMemory(3, 8, slots=5, momentum=0.9, entry=entry).to(device)
+    if entry == 'image':
+        memory.set_entries({str(i): dict.fromkeys(range(3), i) for i in range(5)})
+    for step in steps:
+        embeddings, classes, gate = (part.to(device) for part in step)
+        with guard():
+            memory.write(embeddings, classes, gate, list('0123401234'), batch_size=10)
+    return memory
+
+
+def steps_of_regions(rng, num_steps=3):
+    """Embeddings, classes and gates of ten regions a step."""
+    for _ in range(num_steps):
+        embeddings = torch.randn(10, 8, generator=rng)
+        classes = torch.randint(3, (10,), generator=rng)
+        yield embeddings, classes, torch.rand(10, generator=rng) < 0.7
+
+
+@pytest.mark.parametrize('entry', ['ring', 'image'])
+def test_a_memory_of_regions_never_waits_for_the_device_and_is_that_of_the_cpu(rng, entry):
+    steps = list(steps_of_regions(rng))
+    expected = written_memory('cpu', entry, steps)
+    memory = written_memory(DEVICE, entry, steps, waiting_for_the_device_is_an_error)
+    assert_close(memory.slots.cpu(), expected.slots, rtol=0, atol=1e-6)
+    assert memory.filled.tolist() == expected.filled.tolist()
+    assert memory.cursor.tolist() == expected.cursor.tolist()
+
+
+@pytest.mark.parametrize('options', [dict(), dict(partner='any', floor=1e-4, projection=True)])
+def test_region_contrast_never_waits_for_the_device(rng, options):
+    built = MODELS.build(
+        dict(type='RegionContrast', num_classes=3, channels=6, score_threshold=0.0, **options)
+    ).to(DEVICE)
+    feats = torch.randn(3, 6, 8, 10, generator=rng).to(DEVICE).requires_grad_()
+    score_map = torch.randn(3, 3, 8, 10, generator=rng).to(DEVICE)
+    samples = []
+    for classes in ([0, 1], [2], []):
+        label = torch.tensor(classes, dtype=torch.long)
+        score = torch.zeros(3).index_fill(0, label, 1)
+        samples.append(SegDataSample(gt_label=label, gt_score=score).to(DEVICE))
+    outputs = CAMOutputs(feats, score_map, score_map.mean(dim=(2, 3)))
+    built(outputs, samples, None)  # fills the memory
+    with waiting_for_the_device_is_an_error():
+        built(outputs, samples, None)['loss_region_contrast'].backward()
+    assert feats.grad.isfinite().all()
+    assert feats.grad.abs().max() > 0
 
 
 def test_pseudo_labels_are_those_of_the_cpu(rng):
