@@ -1,0 +1,126 @@
+"""Labels from saliency maps, made by the loop with worker processes."""
+
+import itertools
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+from mmwsss.engine.stage import run_stage
+from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import UserInputError
+
+pytest.importorskip('pydensecrf')
+
+_runs = itertools.count()
+
+
+@pytest.fixture
+def saliency_folder(shapes_data, tmp_path):
+    """Maps of all validation images but the first: salient in the upper half."""
+    folder = tmp_path / 'saliency'
+    folder.mkdir()
+    names = (shapes_data / 'shapes/ImageSets/Segmentation/val.txt').read_text().split()
+    for name in names[1:]:
+        saliency = np.zeros((96, 96), dtype=np.uint8)
+        saliency[:48] = 255
+        Image.fromarray(saliency).save(folder / f'{name}.png')
+    return folder
+
+
+def labels_of(folder, **labeler):
+    return dict(
+        crf=dict(
+            background=dict(type='ConstantBackground', threshold=0.5),
+            refiners=[dict(type='DenseCRF', iterations=1)],
+        ),
+        clear=dict(
+            start='crf',
+            refiners=[dict(type='SaliencyBackground', folder=str(folder))],
+            labeler=dict(type='ConflictLabeler', **labeler),
+        ),
+    )
+
+
+@pytest.fixture
+def make_labels(shapes_data, tmp_path):
+    def run(labels, num_workers=0):
+        config = dict(
+            default_scope='mmwsss',
+            model=dict(type='FilledBoxes'),
+            test_cfg=dict(
+                type='PseudoLabelLoop',
+                out_dir=str(tmp_path / 'labels'),
+                num_workers=num_workers,
+                generator=dict(type='PseudoLabelGenerator', labels=labels),
+            ),
+            test_evaluator=[],
+            test_dataloader=dict(
+                batch_size=1,
+                num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                dataset=dict(
+                    type='ShapesWeakDataset',
+                    data_root=str(shapes_data / 'shapes'),
+                    ann_file='ImageSets/Segmentation/val.txt',
+                    test_mode=True,
+                    pipeline=[
+                        dict(type='LoadImage'),
+                        dict(type='LoadWeakAnnotations'),
+                        dict(type='PackWeakInputs'),
+                    ],
+                ),
+            ),
+        )
+        run_stage(Config(config), tmp_path / f'run{next(_runs)}/a', task='test')
+        return {p.name: np.asarray(Image.open(p)) for p in (tmp_path / 'labels/clear').iterdir()}
+
+    return run
+
+
+def made_at(tmp_path):
+    return {p.name: p.stat().st_mtime_ns for p in (tmp_path / 'labels/clear').iterdir()}
+
+
+def logs(tmp_path):
+    return ''.join(path.read_text() for path in tmp_path.glob('run*/a/*/*.log'))
+
+
+def test_worker_processes_and_this_one_make_the_same_labels(make_labels, saliency_folder, tmp_path):
+    made = make_labels(labels_of(saliency_folder), num_workers=1)
+    assert len(made) == 6
+    assert any(255 in label and 0 in label for label in made.values())
+    assert '1 images of this process: without_saliency' in logs(tmp_path)
+    for path in (tmp_path / 'labels').rglob('*.png'):
+        path.unlink()
+    again = make_labels(labels_of(saliency_folder))
+    assert all(np.array_equal(again[name], label) for name, label in made.items())
+
+
+def test_labels_are_made_again_for_other_maps_and_another_labeler(
+    make_labels, saliency_folder, tmp_path
+):
+    make_labels(labels_of(saliency_folder))
+    times = made_at(tmp_path)
+    moved = saliency_folder.rename(tmp_path / 'moved')
+    make_labels(labels_of(moved))
+    assert made_at(tmp_path) == times
+    next(moved.iterdir()).unlink()
+    make_labels(labels_of(moved))
+    other_maps = made_at(tmp_path)
+    assert all(other_maps[name] != time for name, time in times.items())
+    make_labels(labels_of(moved, attention_threshold=0.7))
+    assert all(made_at(tmp_path)[name] != time for name, time in other_maps.items())
+
+
+def test_a_missing_folder_stops_the_loop_before_it_starts(make_labels, tmp_path):
+    with pytest.raises(UserInputError, match=r'needs .*/none, which does not exist'):
+        make_labels(labels_of(tmp_path / 'none'))
+    assert not (tmp_path / 'labels').exists()
+
+
+def test_the_part_reads_the_name_of_the_image_so_it_stays_out_of_the_workers():
+    part = TASK_UTILS.build(dict(type='SaliencyBackground', folder='maps'))
+    assert part.in_worker is False
+    assert part.files == ('maps',)
