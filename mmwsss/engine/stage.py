@@ -13,6 +13,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import nn
 
+from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.ranks import connect_ranks
@@ -24,7 +25,8 @@ class StageResult:
     """What a stage leaves behind.
 
     Attributes:
-        outputs: Output name -> path: ``checkpoint`` of a training, one folder a label name (and
+        outputs: Output name -> path: ``checkpoint`` of a training (and the folder
+            ``training_cams``, with a :class:`TrainingCAMsHook`), one folder a label name (and
             ``<label name>_scores``) and files ``<label name>_proportions`` of a label stage.
         metrics: Metric name -> value in the metric's own unit (mIoU in percent).
         seconds: Wall time.
@@ -60,9 +62,11 @@ class StageRunner(Runner):
 
 
 def output_names(config: Config, task: str) -> set[str]:
-    """Name the outputs of a stage: a checkpoint, or label maps, kept scores and proportions."""
+    """Name the outputs: a checkpoint, maps kept in training; or labels, scores and proportions."""
     if task == 'train':
-        return {'checkpoint'}
+        hooks = {hook.get('type') for hook in config.get('custom_hooks') or ()}
+        maps = {'training_cams'} if 'TrainingCAMsHook' in hooks else set()
+        return {'checkpoint', *maps}
     test_cfg = config.get('test_cfg', {})
     scores = {f'{name}_scores' for name in test_cfg.get('keep_scores', ())}
     proportions = {f'{name}_proportions' for name in test_cfg.get('proportions', ())}
@@ -128,7 +132,11 @@ def _train(runner: Runner) -> StageResult:
         for key, buffer in scalars.items()
         if key.startswith('val/') and 'time' not in key
     }
-    return StageResult({'checkpoint': os.path.abspath(checkpoint[0])}, metrics)
+    outputs = {'checkpoint': os.path.abspath(checkpoint[0])}
+    for hook in runner.hooks:
+        if isinstance(hook, TrainingCAMsHook):
+            outputs['training_cams'] = str(hook.folder(runner))
+    return StageResult(outputs, metrics)
 
 
 def _test(runner: Runner) -> StageResult:

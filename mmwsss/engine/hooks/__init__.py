@@ -5,6 +5,7 @@ from mmwsss.engine.hooks.memory_format import ChannelsLastHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.hooks.region_entries_hook import RegionEntriesHook
 from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
+from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 
 __all__ = [
     'AlternatingPhaseHook',
@@ -12,4 +13,5 @@ __all__ = [
     'RegionCentroidsHook',
     'RegionEntriesHook',
     'StartObjectiveHook',
+    'TrainingCAMsHook',
 ]

@@ -5,6 +5,7 @@ from mmwsss.models.objectives.multi_label_soft_margin import MultiLabelSoftMargi
 from mmwsss.models.objectives.region_contrast import RegionContrast
 from mmwsss.models.objectives.region_cross_entropy import RegionCrossEntropy
 from mmwsss.models.objectives.spatial_bce import SpatialBCE
+from mmwsss.models.objectives.training_cams import TrainingCAMs
 
 __all__ = [
     'ErasingTriplet',
@@ -12,4 +13,5 @@ __all__ = [
     'RegionContrast',
     'RegionCrossEntropy',
     'SpatialBCE',
+    'TrainingCAMs',
 ]

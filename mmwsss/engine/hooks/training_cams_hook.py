@@ -1,0 +1,214 @@
+"""Saves the class activation maps that a classifier had while it was trained."""
+
+import math
+from collections.abc import Iterable, Sized
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce, barrier, get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
+from PIL import Image
+
+from mmwsss.engine.hooks.start_objective_hook import objectives_of
+from mmwsss.engine.loops.label_files import fingerprint
+from mmwsss.engine.loops.progress import Progress
+from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.models.objectives import TrainingCAMs
+from mmwsss.registry import HOOKS
+from mmwsss.structures import UserInputError, write_scores
+
+_KEY = 'training_cams'
+
+
+class LabeledImage(NamedTuple):
+    """An image of the data set: its id, its file and its present classes, ascending."""
+
+    img_id: str
+    img_path: str
+    classes: tuple[int, ...]
+
+
+@HOOKS.register_module()
+class TrainingCAMsHook(Hook):
+    """Save what :class:`TrainingCAMs` keeps as score files, for :class:`StoredCAMs`.
+
+    It tells the objective the images of ``train_dataloader.dataset``, merges the maps of all
+    processes by their maximum after every epoch, tells when the last epoch begins (the last
+    iterations in which as many images are seen as there are) and writes
+    ``<out_dir>/<img_id>.npz`` in the end: maps at the size of the image, with a maximum of 1 before
+    they are enlarged, and ``1 - max`` as background. A class that never got a map has an empty one;
+    such images are counted in a warning. Checkpoints carry the maps, so that a run can be resumed;
+    on several processes without what the others saw since the last epoch.
+
+    Args:
+        out_dir: Folder of the files; ``<work_dir>/training_cams`` by default.
+        num_workers: Processes of every rank that enlarge and write; 0 does it in this process.
+
+    Raises:
+        UserInputError: Before the training, if the model has no such objective, the data set does
+            not tell its labels, or the run is resumed from one with other images or labels.
+    """
+
+    def __init__(self, out_dir: str | None = None, *, num_workers: int = 2) -> None:
+        self.out_dir = out_dir
+        self.num_workers = num_workers
+        self._images: list[LabeledImage] = []
+        self._saved_state: dict[str, Any] | None = None
+        self._epoch = 0  # iterations in which all processes see as many images as there are
+
+    def folder(self, runner: Runner) -> Path:
+        """Folder of the files, absolute."""
+        return Path(self.out_dir or Path(runner.work_dir) / 'training_cams').absolute()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember the maps of the checkpoint, in case that the run is resumed from it."""
+        self._saved_state = checkpoint.get(_KEY)
+
+    def before_train(self, runner: Runner) -> None:
+        """Announce the images to the objective; give it the maps of a run that goes on."""
+        objective = _objective(runner)
+        loader = runner.train_dataloader
+        self._images = labeled_images(loader.dataset)
+        self._epoch = math.ceil(
+            len(self._images) / (loader.batch_sampler.batch_size * get_world_size())
+        )
+        objective.set_entries(number_entries(self._images))
+        state = self._saved_state
+        if runner.iter > 0 and state is not None:
+            if state['images'] != _signature(self._images):
+                raise UserInputError(
+                    'TrainingCAMsHook: the checkpoint to resume from holds maps of other images or '
+                    'labels than train_dataloader.dataset. Train on the same, or start anew.'
+                )
+            objective.maps, objective.stored = state['maps'], state['stored']
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
+    ) -> None:
+        """Merge the maps of all processes where an epoch, counted from the end, begins."""
+        objective = _objective(runner)
+        remaining = runner.max_iters - runner.iter
+        # The rule of the last epoch asks what other processes have, hence before it.
+        if remaining % self._epoch == 0:
+            merge_processes(objective)
+        objective.last_epoch = remaining <= self._epoch
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the maps to the checkpoint."""
+        objective = _objective(runner)
+        if objective.maps is not None:
+            checkpoint[_KEY] = dict(
+                images=_signature(self._images),
+                maps=objective.maps.cpu(),
+                stored=objective.stored.cpu(),
+            )
+
+    def after_train(self, runner: Runner) -> None:
+        """Write the files; the processes share them."""
+        objective = _objective(runner)
+        merge_processes(objective)
+        if objective.maps is None:
+            runner.logger.warning('TrainingCAMsHook: no maps were kept, nothing is written.')
+            return
+        maps, stored = objective.maps.cpu(), objective.stored.cpu().tolist()
+        empty = sum(
+            not all(stored[entry] for entry in classes.values())
+            for classes in objective.entries.values()
+        )
+        if empty:
+            runner.logger.warning(f'{empty} images have a class without a map')
+        stamp = fingerprint(runner.cfg.to_dict())
+        jobs = []
+        for image in self._images[get_rank() :: get_world_size()]:
+            rows = [objective.entries[image.img_id][label] for label in image.classes]
+            path = self.folder(runner) / f'{image.img_id}.npz'
+            jobs.append(partial(write_maps, path, maps[rows].numpy(), image, stamp))
+        with (
+            RefinePool(self.num_workers) as pool,
+            Progress('training CAMs', len(jobs), runner.logger) as progress,
+        ):
+            for future in progress.iterate([pool.submit(job) for job in jobs]):
+                future.result()
+        barrier()
+
+
+def labeled_images(dataset: Sized) -> list[LabeledImage]:
+    """List the images of a data set once each, with the classes of their tags or boxes.
+
+    Raises:
+        UserInputError: If the data set does not tell ids and labels.
+    """
+    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
+    images: dict[str, LabeledImage] = {}
+    for info in infos:
+        classes = _classes(info)
+        if 'img_id' not in info or classes is None:
+            raise UserInputError(
+                f'TrainingCAMsHook: {info.get("img_path")!r} has no id or no label, expected '
+                "`img_id` and `gt_label` or `instances`. Give the data set supervision='tag' or "
+                "'box'."
+            )
+        images[info['img_id']] = LabeledImage(info['img_id'], info['img_path'], classes)
+    return list(images.values())
+
+
+def _classes(info: dict) -> tuple[int, ...] | None:
+    labels = info.get('gt_label')
+    if labels is None and 'instances' in info:
+        labels = [instance['bbox_label'] for instance in info['instances']]
+    return None if labels is None else tuple(sorted({int(label) for label in labels}))
+
+
+def number_entries(images: Iterable[LabeledImage]) -> dict[str, dict[int, int]]:
+    """Number all pairs of image and class, ``{img_id: {class: entry}}``."""
+    entries: dict[str, dict[int, int]] = {}
+    count = 0
+    for image in images:
+        entries[image.img_id] = {label: count + i for i, label in enumerate(image.classes)}
+        count += len(image.classes)
+    return entries
+
+
+def merge_processes(objective: TrainingCAMs) -> None:
+    """Give all processes the maximum of their maps, in place."""
+    if objective.maps is not None and get_world_size() > 1:
+        all_reduce(objective.maps, op='max')
+        all_reduce(objective.stored, op='max')
+
+
+def write_maps(path: Path, maps: np.ndarray, image: LabeledImage, stamp: str) -> None:
+    """Write the maps of an image as a score file, at the size of the image.
+
+    Args:
+        path: The npz file.
+        maps: uint8 (n, h, w).
+        image: The image; its size is read from its file.
+        stamp: Fingerprint of the settings that made the maps.
+    """
+    with Image.open(image.img_path) as file:
+        width, height = file.size
+    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    cams = torch.from_numpy(maps)[:, None].float() / 255
+    cams = F.interpolate(cams, (height, width), mode='bilinear', align_corners=False)[:, 0]
+    largest = cams.amax(dim=0, keepdim=True) if len(cams) else torch.zeros(1, height, width)
+    write_scores(path, torch.cat([1 - largest, cams]).numpy(), np.array(image.classes), stamp)
+
+
+def _objective(runner: Runner) -> TrainingCAMs:
+    for objective in objectives_of(runner):
+        if isinstance(objective, TrainingCAMs):
+            return objective
+    raise UserInputError(
+        'TrainingCAMsHook: the model has no objective TrainingCAMs. Remove the hook from '
+        "`custom_hooks`, or add dict(type='TrainingCAMs', num_classes=...) to `model.objectives`."
+    )
+
+
+def _signature(images: list[LabeledImage]) -> str:
+    return fingerprint([[image.img_id, image.classes] for image in images])

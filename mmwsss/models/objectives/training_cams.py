@@ -1,0 +1,185 @@
+"""Keeps the class activation maps that a classifier has while it is trained."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import CAMOutputs, UserInputError
+
+Entries = Mapping[str, Mapping[int, int]]
+
+
+def quantize_maps(maps: Tensor, *, eps: float = 1e-8) -> Tensor:
+    """Bring maps to bytes, ``round(255 ReLU(m) / (max ReLU(m) + eps))``.
+
+    Args:
+        maps: Maps of any sign, (R, h, w).
+        eps: Keeps the quotient finite; a map without positive values becomes 0.
+
+    Returns:
+        uint8 (R, h, w).
+    """
+    positive = maps.float().relu()
+    peaks = positive.amax(dim=(1, 2), keepdim=True)
+    return (255 * (positive / (peaks + eps))).round().to(torch.uint8)
+
+
+def keep_maximum(
+    kept: Tensor, stored: Tensor, entries: Tensor, maps: Tensor, counted: Tensor
+) -> None:
+    """Raise the entries of a table to new maps where those are larger, in place.
+
+    Args:
+        kept: The table, uint8 (E, h, w), contiguous.
+        stored: 1 for entries that hold a map, uint8 (E,).
+        entries: Entry of each map, (R,); an entry may occur more than once.
+        maps: uint8 (R, h, w).
+        counted: Which maps count, bool (R,).
+    """
+    counted = counted.to(torch.uint8)
+    index = entries[:, None].expand(-1, kept[0].numel())
+    values = (maps * counted[:, None, None]).flatten(1)
+    kept.flatten(1).scatter_reduce_(0, index, values, 'amax')
+    stored.scatter_reduce_(0, entries, counted, 'amax')
+
+
+@MODELS.register_module()
+class TrainingCAMs(BaseModule):
+    """Keep, for every image and present class, the maximum of its maps over the training.
+
+    Each map is divided by its own maximum before; it does not count in a step in which the
+    probability of its class is below ``min_score``, unless it is the last epoch and there is none
+    yet. There is no loss. Memory: one byte a position, image and class, 33 MB for the 10 582 images
+    of VOC at 46 x 46. Maps of mirrored views are mirrored back. Needs a
+    :class:`~mmwsss.engine.hooks.TrainingCAMsHook`, which names the entries, merges those of all
+    processes and saves them; ``StartObjectiveHook`` may let it begin later.
+
+    The maps are no buffers: a wrapper for several processes may overwrite those with the ones of
+    the first process. The hook puts them into checkpoints.
+
+    Args:
+        num_classes: K.
+        min_score: Probability of the class, the sigmoid of the mean of its map, from which on it
+            counts.
+
+    Attributes:
+        last_epoch: Whether a map counts whatever its score where there is none yet; the hook's.
+
+    Raises:
+        ValueError: If an option is out of range.
+        UserInputError: In training, if a view does not show the whole image, has another size than
+            the views before, is mirrored vertically, or an image was not announced.
+
+    Shape:
+        ``outputs.score_map`` (B, K or 1+K, h, w), the same h and w in every step.
+
+    Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
+        Weakly Supervised Semantic Segmentation", CVPR 2022. The paper takes the maps of the trained
+        network. That code names maps by their position in the batch, which is right on one process
+        and without shuffling alone; here images are known by their id.
+    """
+
+    requires: tuple[str, ...] = ()
+
+    def __init__(self, num_classes: int, *, min_score: float = 0.1) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f'num_classes must be at least 1, got {num_classes}.')
+        if not 0 <= min_score <= 1:
+            raise ValueError(f'min_score must be a probability in [0, 1], got {min_score}.')
+        self.num_classes = num_classes
+        self.min_score = min_score
+        self.last_epoch = False
+        self.entries: Entries = {}
+        self.maps: Tensor | None = None  # uint8 (E, h, w); h and w are known at the first batch
+        self.stored: Tensor | None = None
+
+    def set_entries(self, entries: Entries) -> None:
+        """Announce all images: ``{img_id: {class: entry}}``, entries counted 0..E-1."""
+        self.entries = entries
+
+    def forward(
+        self,
+        outputs: CAMOutputs,
+        data_samples: list[SegDataSample],
+        encode: Callable[[Tensor], CAMOutputs],
+    ) -> dict[str, Tensor]:
+        """Keep the maps of a batch; there is no loss."""
+        for sample in data_samples:
+            _check_view(sample, tuple(outputs.images.shape[-2:]))
+        self._record(outputs.score_map.detach()[:, -self.num_classes :], data_samples)
+        return {}
+
+    @torch.no_grad()
+    def _record(self, score_map: Tensor, data_samples: list[SegDataSample]) -> None:
+        flips = [[sample.get('flip', False)] for sample in data_samples]
+        # The labels as announced: those of the samples are on the device, and reading them waits.
+        rows = [
+            (i, label, entry)
+            for i, sample in enumerate(data_samples)
+            for label, entry in self._entries_of(sample).items()
+        ]
+        self._allocate(score_map)
+        if not rows:
+            return
+        device = score_map.device
+        images, classes, entries = torch.tensor(rows).to(device, non_blocking=True).unbind(dim=1)
+        flipped = torch.tensor(flips).to(device, non_blocking=True)[images, :, None]
+        maps = score_map[images, classes].float()  # (R, h, w)
+        counted = maps.mean(dim=(1, 2)).sigmoid() >= self.min_score
+        if self.last_epoch:
+            counted = counted | (self.stored[entries] == 0)
+        maps = quantize_maps(torch.where(flipped, maps.flip(-1), maps))
+        keep_maximum(self.maps, self.stored, entries, maps, counted)
+
+    def _entries_of(self, sample: SegDataSample) -> Mapping[int, int]:
+        if sample.img_id not in self.entries:
+            raise UserInputError(
+                f'TrainingCAMs: {sample.img_id!r} is not among the {len(self.entries)} images that '
+                'were announced. Add TrainingCAMsHook to `custom_hooks`.'
+            )
+        return self.entries[sample.img_id]
+
+    def _allocate(self, score_map: Tensor) -> None:
+        """Make the table for maps of this size, or check that it is for them."""
+        size = tuple(score_map.shape[-2:])
+        if self.maps is None:
+            num_entries = sum(len(classes) for classes in self.entries.values())
+            self.maps = torch.zeros((num_entries, *size), dtype=torch.uint8)
+            self.stored = torch.zeros(num_entries, dtype=torch.uint8)
+        elif tuple(self.maps.shape[1:]) != size:
+            known = tuple(self.maps.shape[1:])
+            raise UserInputError(
+                f'TrainingCAMs: maps are {size[0]}x{size[1]} after {known[0]}x{known[1]} (height x '
+                'width). All views must have one size: Resize(scale=..., keep_ratio=False).'
+            )
+        self.maps, self.stored = self.maps.to(score_map.device), self.stored.to(score_map.device)
+
+
+def _check_view(sample: SegDataSample, batch_size: tuple[int, int]) -> None:
+    """Refuse views that are padded or cropped, so that they do not show the whole image alone."""
+    found: dict[str, Any] = {k: sample.get(k) for k in ('img_id', 'img_shape', 'ori_shape')}
+    size, original = tuple(found['img_shape']), tuple(found['ori_shape'])
+    factors = sample.get('scale_factor', (1.0, 1.0))[::-1]  # of height, of width
+    whole = all(
+        abs(side * factor - now) < 1
+        for side, factor, now in zip(original, factors, size, strict=True)
+    )
+    if not whole or size != batch_size:
+        raise UserInputError(
+            f'TrainingCAMs: the view of {found["img_id"]!r} is {size[0]}x{size[1]} of an image of '
+            f'{original[0]}x{original[1]}, scaled by {factors[0]:.3g}x{factors[1]:.3g}, in a batch '
+            f'of {batch_size[0]}x{batch_size[1]} (height x width). Views must show the whole image '
+            'without padding: Resize(scale=..., keep_ratio=False) and no crop.'
+        )
+    if sample.get('flip', False) and sample.get('flip_direction') != 'horizontal':
+        raise UserInputError(
+            f'TrainingCAMs: the view of {found["img_id"]!r} is flipped '
+            f'{sample.get("flip_direction")!r}; only horizontal ones are flipped back. Set '
+            "RandomFlip(direction='horizontal')."
+        )
