@@ -120,6 +120,16 @@ def test_the_affinity_network_has_a_tenth_of_the_rate_of_affinitynet():
     assert ours._cfg_dict == theirs._cfg_dict
 
 
+def test_checkpoints_are_compared_by_the_seeds_of_the_pipeline():
+    ours, theirs = load('aeft/aeft-compare_resnet38_voc12'), load(TRIPLET)
+    assert ours.test_cfg.generator.labels.to_dict() == {
+        'seed': theirs.test_cfg.generator.labels.seed.to_dict()
+    }
+    assert ours.model == theirs.model
+    used = {Path(stage.config.filename).stem for stage in load_stages(load('aeft_voc'))}
+    assert 'aeft-compare_resnet38_voc12' not in used
+
+
 def test_the_segmentor_freezes_normalisations_alone():
     model = build(load('aeft/aeft_deeplabv1-largefov_resnet38_voc12-321x321').model).train()
     frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
