@@ -28,7 +28,7 @@ class RegionEntriesHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Build the table and hand it to the memories."""
-        memories = [
+        memories: list[Any] = [
             objective.memory
             for objective in objectives_of(runner)
             if getattr(getattr(objective, 'memory', None), 'entry', None) == 'image'
