@@ -15,8 +15,8 @@ class StartObjectiveHook(Hook):
     """Leave an objective out of the loss before an iteration, the warm-up.
 
     Whether it is enabled follows from ``runner.iter`` alone, so a resumed run goes on exactly. An
-    objective that is not enabled is not called: it runs no second forward pass. A ``stateful`` one is
-    called all the same, to fill its memory, and gives no loss.
+    objective that is not enabled is not called: it runs no second forward pass. A ``stateful`` one
+    is called all the same, to fill its memory, and gives no loss.
 
     Args:
         objective: Type of the objective, as the config of the model names it.
