@@ -16,7 +16,7 @@ class ClassBranches(nn.Module):
     The branch of class c gives ``s_c = w_c . h_c + b_c``, where ``h_c`` is the input after
     ``num_convs`` times [3x3 convolution, ReLU]. The first convolutions of all branches have the
     same input, so they are one of K D channels; the later ones are grouped by class. The result is
-    that of K separate networks, without a loop over the classes. That saves calls and no arithmetic:
+    that of K separate networks, without a loop over the classes. That saves calls, no arithmetic:
     on a CPU, where the arithmetic decides, it is not faster.
 
     Args:
