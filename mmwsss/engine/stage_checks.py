@@ -8,7 +8,7 @@ from mmengine.registry import Registry, init_default_scope
 
 from mmwsss.datasets.voc import VOCWeakDataset
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
-from mmwsss.engine.loops.label_checks import check_label_names
+from mmwsss.engine.loops.label_checks import check_files, check_label_names
 from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -42,7 +42,7 @@ def check_stage(
     if task == 'test' and not tta:
         _check_single_view(name, config)
     if task == 'test':
-        _check_generator(name, config)
+        _check_generator(name, config, taken)
     if 'model.folder' not in taken:
         _check_folder(name, config)
     if task == 'train':
@@ -120,16 +120,18 @@ def _classes(registry: Registry, configs: list[dict] | None) -> list[type]:
     return [cls for cls in found if isinstance(cls, type)]
 
 
-def _check_generator(name: str, config: Config) -> None:
-    """Build the label generator, if there is one: a wrong option or a missing package shows now."""
+def _check_generator(name: str, config: Config, taken: frozenset[str]) -> None:
+    """Build the label generator, if there is one: a wrong option or a missing file shows now."""
     generator = config.get('test_cfg', {}).get('generator')
     if generator is None:
         return
     init_default_scope('mmwsss')
     try:
-        names = TASK_UTILS.build(generator).names
+        built = TASK_UTILS.build(generator)
         for option in ('keep_scores', 'proportions'):
-            check_label_names(option, config.test_cfg.get(option, ()), names)
+            check_label_names(option, config.test_cfg.get(option, ()), built.names)
+        if not any(key.startswith('test_cfg.generator') for key in taken):
+            check_files(built.files)
     except (ImportError, KeyError, TypeError, ValueError) as error:
         raise UserInputError(f"stage '{name}': test_cfg: {error}") from error
 

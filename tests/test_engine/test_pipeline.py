@@ -38,7 +38,7 @@ def ran(monkeypatch):
         return StageResult(outputs, {'mIoU': 50.0})
 
     monkeypatch.setattr(pipeline, 'run_stage', run_stage)
-    monkeypatch.setattr(stage_checks, '_check_generator', lambda name, config: None)
+    monkeypatch.setattr(stage_checks, '_check_generator', lambda name, config, taken: None)
     return calls
 
 

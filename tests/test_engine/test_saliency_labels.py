@@ -8,6 +8,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage_checks import check_stage
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 
@@ -124,3 +125,14 @@ def test_the_part_reads_the_name_of_the_image_so_it_stays_out_of_the_workers():
     part = TASK_UTILS.build(dict(type='SaliencyBackground', folder='maps'))
     assert part.in_worker is False
     assert part.files == ('maps',)
+
+
+def test_a_missing_folder_is_found_before_the_first_stage(saliency_folder, tmp_path):
+    def check(folder):
+        generator = dict(type='PseudoLabelGenerator', labels=labels_of(folder))
+        config = Config(dict(test_cfg=dict(type='PseudoLabelLoop', generator=generator)))
+        return check_stage('labels', config, task='test')
+
+    assert check(saliency_folder) is None
+    with pytest.raises(UserInputError, match=r"stage 'labels': .*/none, which does not exist"):
+        check(tmp_path / 'none')

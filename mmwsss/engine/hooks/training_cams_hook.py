@@ -74,10 +74,9 @@ class TrainingCAMsHook(Hook):
         """Announce the images to the objective; give it the maps of a run that goes on."""
         objective = _objective(runner)
         loader = runner.train_dataloader
+        images_a_step = loader.batch_sampler.batch_size * get_world_size()
         self._images = labeled_images(loader.dataset)
-        self._epoch = math.ceil(
-            len(self._images) / (loader.batch_sampler.batch_size * get_world_size())
-        )
+        self._epoch = math.ceil(len(self._images) / images_a_step)
         objective.set_entries(number_entries(self._images))
         state = self._saved_state
         if runner.iter > 0 and state is not None:
