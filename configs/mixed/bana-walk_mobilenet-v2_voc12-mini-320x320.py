@@ -2,7 +2,7 @@
 # boxes.
 _base_ = [
     '../bana/bana_mobilenet-v2_voc12-mini-320x320.py',
-    '../_base_/networks/affinity_mobilenet-v2.py',
+    '../_base_/networks/affinity-network_mobilenet-v2.py',
 ]
 boxes = dict(type='BoxConstraint')
 test_cfg = dict(

@@ -2,7 +2,7 @@
 # their boxes.
 _base_ = [
     '../demo/bana-classifier_resnet18_shapes-96x96.py',
-    '../_base_/networks/affinity_resnet18.py',
+    '../_base_/networks/affinity-network_resnet18.py',
 ]
 boxes = dict(type='BoxConstraint')
 test_cfg = dict(

@@ -1,6 +1,6 @@
 # Seeds by learned thresholds (Spatial-BCE), refined by the random walk of AffinityNet (synthetic
 # shapes).
-_base_ = ['./sbce-gap_resnet18_shapes-96x96.py', '../_base_/networks/affinity_resnet18.py']
+_base_ = ['./sbce-gap_resnet18_shapes-96x96.py', '../_base_/networks/affinity-network_resnet18.py']
 test_cfg = dict(
     generator=dict(
         labels=dict(

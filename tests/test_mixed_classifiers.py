@@ -1,10 +1,11 @@
-"""Gated pyramid pooling and erasing triplets with other methods' parts, on a few shapes."""
+"""Poolings, objectives and contexts of several methods in one classifier, on a few shapes."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmwsss.engine.stage import StageResult, run_stage
@@ -75,3 +76,52 @@ def test_the_gated_pyramid_and_triplets_train_together(load, tmp_path):
     config = load(TRIPLET, **{'custom_hooks.0.begin': 0, 'model': GATED_PYRAMID})
     assert set(train(config, tmp_path, 3).outputs) == {'checkpoint'}
     assert logged_losses(tmp_path)[-1] == {'loss_multi_label', 'loss_attract', 'loss_repulse'}
+
+
+def regions_stored(checkpoint: str) -> torch.Tensor:
+    state = torch.load(checkpoint, weights_only=True, map_location='cpu')['state_dict']
+    return next(value for key, value in state.items() if key.endswith('memory.filled'))
+
+
+BOX_REGIONS = {'custom_hooks.0.begin': 3, 'model.objectives.1.score_threshold': 0.0}
+
+
+def test_regions_of_boxes_fill_a_memory_and_are_contrasted_with_it(load, tmp_path):
+    config = load('bana-contrast_resnet18_shapes-96x96', **BOX_REGIONS)
+    result = train(config, tmp_path, 5)
+    names = logged_losses(tmp_path)
+    assert names[2] == {'loss_region'}
+    assert names[3] == {'loss_region', 'loss_region_contrast'}
+    assert regions_stored(result.outputs['checkpoint']).any(dim=1).all()  # of every class
+
+
+RCA = {
+    'custom_hooks.0.begin': 4,
+    'custom_hooks.0.interval': 4,
+    'custom_hooks.1.begin': 3,
+    'custom_hooks.2.begin': 4,
+    'model.objectives.2.score_threshold': 0.0,
+}
+
+
+def test_contrast_aggregation_gated_pyramid_and_triplets_train_together(load, tmp_path):
+    result = train(load('rca-gpp_resnet18_shapes-96x96', **RCA), tmp_path, 6)
+    always = {'loss_multi_label', 'loss_multi_label_coarse_map'}
+    assert logged_losses(tmp_path)[2:] == [
+        always,
+        always | {'loss_region_contrast'},
+        *[always | {'loss_region_contrast', 'loss_attract', 'loss_repulse'}] * 2,
+    ]
+    state = torch.load(result.outputs['checkpoint'], weights_only=True)['state_dict']
+    assert state['head.context.valid'].any(dim=1).all()
+    assert regions_stored(result.outputs['checkpoint']).any(dim=1).all()
+
+
+def test_a_resumed_run_goes_on_with_memory_and_centroids(load, tmp_path):
+    train(load('rca-gpp_resnet18_shapes-96x96', **RCA), tmp_path, 5)
+    result = train(load('rca-gpp_resnet18_shapes-96x96', **RCA), tmp_path, 6, resume=True)
+    filled = regions_stored(result.outputs['checkpoint'])
+    first = torch.load(tmp_path / 'iter_5.pth', weights_only=True)['state_dict']
+    assert filled.sum() > regions_stored(str(tmp_path / 'iter_5.pth')).sum()
+    last = torch.load(result.outputs['checkpoint'], weights_only=True)['state_dict']
+    assert torch.equal(last['head.context.centroids'], first['head.context.centroids'])
