@@ -61,7 +61,7 @@ def test_a_file_that_was_cut_off_is_named(path):
 
 
 def test_a_folder_is_told_from_a_damaged_file(path):
-    with pytest.raises(UserInputError, match=r"proportions .* is a folder\. Name the file itself"):
+    with pytest.raises(UserInputError, match=r'proportions .* is a folder\. Name the file itself'):
         read_proportions(path.parent)
 
 
