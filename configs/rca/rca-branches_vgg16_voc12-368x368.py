@@ -1,6 +1,6 @@
-# RCA on VGG16 as its published code has it: learned projections and no softmax in the aggregation, a
-# network of four convolutions for every class, a ring that starts as noise, partners of any class.
-# Four fifths of the arithmetic are those of the class branches.
+# RCA on VGG16 as its published code has it: learned projections and no softmax in the aggregation,
+# a network of four convolutions for every class, a ring that starts as noise, partners of any
+# class. Four fifths of the arithmetic are those of the class branches.
 _base_ = ['./rca_vgg16_voc12-368x368.py']
 model = dict(
     head=dict(

@@ -1,5 +1,5 @@
-# RCA on the wide ResNet-38: tags, contrast with a memory of regions, aggregation. Its test makes labels from
-# multi-scale CAMs (`--tta`), without saliency maps.
+# RCA on the wide ResNet-38: tags, contrast with a memory of regions, aggregation. Its test
+# makes labels from multi-scale CAMs (`--tta`), without saliency maps.
 _base_ = [
     '../_base_/models/rca_resnet38.py',
     '../_base_/datasets/voc12_tags_368.py',

@@ -43,7 +43,8 @@ class VGG16DeepLab(BaseModule):
         ValueError: If ``out_indices``, ``fc6_dilation`` or ``frozen_stages`` is out of range.
 
     Shape:
-        images (B, 3, H, W); features of fc7 (B, 1024, h, w) where three times n becomes (n-1)//2 + 1.
+        images (B, 3, H, W); features of fc7 (B, 1024, h, w), where three times n becomes
+        (n-1)//2 + 1.
 
     Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
         Connected CRFs", ICLR 2015, section 3. Without pool5: the published code of Ahn and Kwak,
