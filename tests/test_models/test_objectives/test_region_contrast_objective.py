@@ -14,7 +14,7 @@ K, C = 3, 6
 
 
 @MODELS.register_module(force=True)
-class OneConvBackbone(BaseModule):
+class HalfSizeBackbone(BaseModule):
     """Stride-2 features of a test image."""
 
     def __init__(self):
@@ -120,6 +120,33 @@ def test_the_published_loss_of_the_oracle(oracle, monkeypatch):
         loss.backward()
         assert_close(loss, case['loss'], rtol=1e-6, atol=0)
         assert_close(feats.grad, case['grad_mid'], rtol=0, atol=1e-5 * case['grad_mid'].abs().max())
+
+
+@pytest.mark.parametrize('index', [0, 1])
+def test_the_published_memory_of_the_oracle(oracle, index):
+    arrays = oracle('rca_memory')
+    get = lambda key: torch.from_numpy(arrays[f'c{index}_{key}'])  # noqa: E731
+    num_classes, slots, channels = get('memory_before').shape
+    built = MODELS.build(
+        dict(
+            type='RegionContrast',
+            num_classes=num_classes,
+            channels=channels,
+            regions='coarse_map',
+            feats='local_feats',
+            memory=dict(slots=slots, momentum=float(arrays['momentum']), official=True),
+            score_threshold=float(arrays['score_threshold']),
+        )
+    )
+    built.memory.slots.copy_(get('memory_before'))
+    built.memory.cursor.copy_(get('pointer_before'))
+    built.enabled = False
+    samples = [SegDataSample(gt_score=t, gt_label=t.nonzero().squeeze(1)) for t in get('label')]
+    parts = dict(coarse_map=get('coarse_map'), local_feats=get('x'))
+    outputs = CAMOutputs(torch.zeros(1), get('coarse_map'), get('prob').logit(), parts=parts)
+    assert built(outputs, samples, None) == {}
+    assert_close(built.memory.slots, get('memory_after'), rtol=0, atol=1e-6)
+    assert built.memory.cursor.tolist() == get('pointer_after').tolist()
 
 
 def test_the_memory_is_compared_with_before_it_is_written(rng):
@@ -339,7 +366,7 @@ def classifier(**options):
     return MODELS.build(
         dict(
             type='CAMClassifier',
-            backbone=dict(type='OneConvBackbone'),
+            backbone=dict(type='HalfSizeBackbone'),
             head=dict(
                 type='CAMHead',
                 in_channels=C,
