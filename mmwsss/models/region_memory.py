@@ -46,6 +46,8 @@ class RegionMemory(nn.Module):
         entry: Which slot a region goes to.
         official: Slots start as standard normal noise that counts as filled, as in the published
             code, where most of it is left after 30 epochs; with ``'ring'`` alone.
+            ``RegionContrast`` then also pools what it stores as that code does, see
+            :func:`~mmwsss.models.region_slots.intersected_regions`.
 
     Raises:
         ValueError: An option is out of range, or ``official`` is not with ``'ring'``.
@@ -74,6 +76,7 @@ class RegionMemory(nn.Module):
         _check_options(slots, momentum, entry, official)
         self.momentum = momentum
         self.entry = entry
+        self.official = official
         start = torch.randn if official else torch.zeros
         self.register_buffer('slots', start(num_classes, slots, channels))
         self.register_buffer('filled', torch.full((num_classes, slots), official))

@@ -103,6 +103,8 @@ class SemanticAggregation(BaseModule):
             code has C. None leaves the 2 C channels.
         coarse_convs: 3x3 convolutions with ReLU before the 1x1 one of the coarse class map; the
             published code has 3, and then a bias at the end. The paper's map is linear.
+        official: Centroids start as standard normal noise that takes part, as in the published
+            code, which has it for the first epoch.
         init_cfg: Weight initialisation; N(0, 0.01) for convolutions by default.
 
     Attributes:
@@ -116,8 +118,7 @@ class SemanticAggregation(BaseModule):
     Raises:
         ValueError: An option has no meaning.
 
-    Source: Zhou et al., CVPR 2022, section 3.2. Differs from the published code: see the options;
-        its centroids are random numbers in the first epoch.
+    Source: Zhou et al., CVPR 2022, section 3.2. Differs from the published code: see the options.
     """
 
     provides: tuple[str, ...] = ('coarse_map', 'local_feats')
@@ -135,6 +136,7 @@ class SemanticAggregation(BaseModule):
         projections: bool = False,
         reduce: int | None = None,
         coarse_convs: int = 0,
+        official: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
@@ -143,8 +145,9 @@ class SemanticAggregation(BaseModule):
         self.affinity = affinity
         default_scale = 1.0 if affinity == 'softmax' else num_classes / centroids
         self.scale = default_scale if scale is None else scale
-        self.register_buffer('centroids', torch.zeros(num_classes, centroids, in_channels))
-        self.register_buffer('valid', torch.zeros(num_classes, centroids, dtype=torch.bool))
+        start = torch.randn if official else torch.zeros
+        self.register_buffer('centroids', start(num_classes, centroids, in_channels))
+        self.register_buffer('valid', torch.full((num_classes, centroids), official))
         self.projections = Projections(in_channels) if projections else None
         self.reduction = nn.Conv2d(2 * in_channels, reduce, 1) if reduce else None
         self.out_channels = reduce or 2 * in_channels

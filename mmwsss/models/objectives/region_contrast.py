@@ -16,6 +16,7 @@ from mmwsss.models.losses.region_contrast import (
     mixup_contrast,
 )
 from mmwsss.models.region_memory import RegionMemory
+from mmwsss.models.region_slots import intersected_regions
 from mmwsss.models.regions import Regions, mean_threshold_regions, region_embeddings
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs, image_tags, to_seg_label
@@ -131,10 +132,11 @@ class RegionContrast(BaseModule):
             losses['loss_region_contrast'] = self.loss_weight * self._contrast(queries)
         if self.training:
             scores = self._scores(outputs, weights, labels, regions)
+            gate = regions.valid & (scores > self.score_threshold)
             self.memory.write(
-                regions.embeddings,
+                self._to_store(feats, weights, labels, regions, gate),
                 regions.classes,
-                regions.valid & (scores > self.score_threshold),
+                gate,
                 [sample.get('img_id', '') for sample in data_samples for _ in sample.gt_label],
                 batch_size=len(data_samples),
             )
@@ -182,6 +184,17 @@ class RegionContrast(BaseModule):
         class_map = outputs.score_map if is_score_map else outputs.parts[self.regions]
         # A channel of background comes before the classes.
         return mean_threshold_regions(class_map[:, -self.num_classes :], image_tags(data_samples))
+
+    @torch.no_grad()
+    def _to_store(
+        self, feats: Tensor, weights: Tensor, labels: list[Tensor], regions: Regions, gate: Tensor
+    ) -> Tensor:
+        """Embeddings for the memory, (R, C): those of the regions, or as in the published code."""
+        if not self.memory.official:
+            return regions.embeddings
+        written = torch.zeros(weights.shape[:2], dtype=torch.bool, device=weights.device)
+        written[regions.images, regions.classes] = gate
+        return region_embeddings(feats, intersected_regions(weights, written), labels).embeddings
 
     @torch.no_grad()
     def _scores(

@@ -233,6 +233,13 @@ def test_options_without_meaning_are_refused(options):
         SemanticAggregation(6, 3, **options)
 
 
+def test_the_published_centroids_start_as_noise_that_takes_part(rng):
+    context = build(64, 3, fill=False, official=True)
+    assert context.valid.all()
+    assert context.centroids.std().item() == pytest.approx(1, abs=0.1)
+    assert context.aggregate(torch.randn(1, 64, 2, 2, generator=rng)).abs().min() > 0
+
+
 def tagged_sample():
     sample = SegDataSample()
     sample.gt_score = torch.tensor([1.0, 0, 1])
