@@ -73,16 +73,18 @@ class CAMHead(BaseModule):
         context_channels = getattr(self.context, 'out_channels', in_channels)
         if context_channels != in_channels:
             raise ValueError(
-                f'in_channels of CAMHead is {in_channels}, but {type(self.context).__name__} gives '
-                f'features of {context_channels} channels. The classifier sees those: set '
-                f'in_channels={context_channels}.'
+                f'in_channels of {type(self).__name__} is {in_channels}, but '
+                f'{type(self.context).__name__} gives features of {context_channels} channels. The '
+                f'classifier sees those: set in_channels={context_channels}.'
             )
-        context_classes = getattr(self.context, 'num_classes', num_classes)
-        if context_classes != num_classes:
-            raise ValueError(
-                f'num_classes of CAMHead is {num_classes}, but its {type(self.context).__name__} '
-                f'has num_classes={context_classes}. Give both the number of foreground classes.'
-            )
+        for part in (self.context, self.pooling):
+            part_classes = getattr(part, 'num_classes', num_classes)
+            if part_classes != num_classes:
+                raise ValueError(
+                    f'num_classes of {type(self).__name__} is {num_classes}, but its '
+                    f'{type(part).__name__} has num_classes={part_classes}. Give both the number '
+                    'of foreground classes.'
+                )
         self.dropout = nn.Dropout2d(dropout)
         num_scores = num_classes + int(self.pooling.with_background)
         self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)

@@ -184,3 +184,9 @@ def test_another_number_of_classes_is_explained():
     score_map = torch.zeros(1, 3, 4, 4)
     with pytest.raises(ValueError, match='num_classes=2'):
         build()(score_map, score_map)
+
+
+def test_a_head_of_other_classes_is_refused_at_construction():
+    pooling = dict(type='GatedPyramidPooling', num_classes=2)
+    with pytest.raises(ValueError, match='CAMHead is 3, but its GatedPyramidPooling has num_class'):
+        MODELS.build(dict(type='CAMHead', in_channels=6, num_classes=3, pooling=pooling))
