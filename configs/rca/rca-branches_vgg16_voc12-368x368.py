@@ -1,12 +1,15 @@
 # RCA on VGG16 as its published code has it: learned projections and no softmax in the aggregation,
-# a network of four convolutions for every class, a ring that starts as noise, partners of any
-# class. Four fifths of the arithmetic are those of the class branches.
+# a network of four convolutions for every class, memory and centroids that start as noise, partners
+# of any class, the projections at the rate of the backbone, and the maps of the training as seeds
+# (`training_cams`). Four fifths of the arithmetic are those of the class branches.
 _base_ = ['./rca_vgg16_voc12-368x368.py']
 model = dict(
     head=dict(
         type='ClassBranchesHead',
         in_channels=512,
-        context=dict(affinity='scaled', projections=True, reduce=512, coarse_convs=3),
+        context=dict(
+            affinity='scaled', projections=True, reduce=512, coarse_convs=3, official=True
+        ),
     ),
     objectives=[
         dict(type='MultiLabelSoftMargin'),
@@ -23,7 +26,39 @@ model = dict(
             floor=1e-4,
             loss_weight=0.08,
         ),
+        dict(type='TrainingCAMs', num_classes=20),
     ],
 )
+# mmengine's `bias_lr_mult` does not reach parameters that match a key.
+optim_wrapper = dict(
+    paramwise_cfg=dict(
+        custom_keys={
+            'head.classifier.convs.0.bias': dict(lr_mult=20.0),
+            'head.classifier.convs.1.bias': dict(lr_mult=20.0),
+            'head.classifier.convs.2.bias': dict(lr_mult=20.0),
+            'head.classifier.score.bias': dict(lr_mult=20.0),
+            'head.context.coarse.0.bias': dict(lr_mult=20.0),
+            'head.context.coarse.2.bias': dict(lr_mult=20.0),
+            'head.context.coarse.4.bias': dict(lr_mult=20.0),
+            'head.context.coarse.6.bias': dict(lr_mult=20.0),
+            'head.context.projections': dict(lr_mult=1.0),
+            'head.context.projections.query.bias': dict(lr_mult=2.0),
+            'head.context.projections.key.bias': dict(lr_mult=2.0),
+            'head.context.projections.value.bias': dict(lr_mult=2.0),
+            'head.context.projections.output.bias': dict(lr_mult=2.0),
+            'head.context.reduction': dict(lr_mult=1.0),
+            'head.context.reduction.bias': dict(lr_mult=2.0),
+            'objectives.2.projection.0.bias': dict(lr_mult=20.0),
+            'objectives.2.projection.1.bias': dict(lr_mult=20.0),
+            'objectives.2.projection.3.bias': dict(lr_mult=20.0),
+        }
+    )
+)
+custom_hooks = [
+    dict(type='StartObjectiveHook', objective='RegionContrast', begin=2646),
+    dict(type='RegionCentroidsHook', begin=1323, interval=1323),
+    dict(type='StartObjectiveHook', objective='TrainingCAMs', begin=1323),
+    dict(type='TrainingCAMsHook'),
+]
 # The projection of the contrast has no gradient before it starts.
 find_unused_parameters = True

@@ -11,6 +11,7 @@ optim_wrapper = dict(
         custom_keys={
             'head': dict(lr_mult=10.0),
             'neck': dict(lr_mult=10.0),
+            'neck.conv.conv.bias': dict(lr_mult=20.0),  # `bias_lr_mult` does not reach it
             'objectives': dict(lr_mult=10.0),
         },
     ),

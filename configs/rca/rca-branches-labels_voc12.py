@@ -1,0 +1,7 @@
+# Labels of RCA from the maps kept in the training of its published architecture.
+_base_ = [
+    '../_base_/datasets/voc12_tags_original.py',
+    '../_base_/pseudo_labels/rca_labels.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(type='StoredCAMs', folder='')
