@@ -8,7 +8,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmwsss.engine.hooks.region_entries_hook import labels_of, region_entries
 from mmwsss.engine.stage import StageResult, run_stage
+from mmwsss.registry import DATASETS
 
 MIXED = Path(__file__).parents[1] / 'configs' / 'mixed'
 TRIPLET = 'cam-triplet_resnet18_shapes-96x96'
@@ -115,6 +117,19 @@ def test_contrast_aggregation_gated_pyramid_and_triplets_train_together(load, tm
     state = torch.load(result.outputs['checkpoint'], weights_only=True)['state_dict']
     assert state['head.context.valid'].any(dim=1).all()
     assert regions_stored(result.outputs['checkpoint']).any(dim=1).all()
+
+
+def test_every_image_has_its_own_slot_in_a_memory(load, tmp_path):
+    memory = dict(entry='image', slots=12)
+    changes = {**RCA, 'model.objectives.2.memory': memory}
+    for iterations in (5, 8):  # twelve images in batches of eight
+        config = load('rca-gpp_resnet18_shapes-96x96', **changes)
+        config.custom_hooks.append(dict(type='RegionEntriesHook'))
+        result = train(config, tmp_path, iterations, resume=iterations > 5)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    entries = region_entries(labels_of(dataset))
+    images_of_class = [sum(label in own for own in entries.values()) for label in range(4)]
+    assert regions_stored(result.outputs['checkpoint']).sum(dim=1).tolist() == images_of_class
 
 
 def test_a_resumed_run_goes_on_with_memory_and_centroids(load, tmp_path):
