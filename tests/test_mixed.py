@@ -85,6 +85,19 @@ def test_seeds_of_learned_thresholds_are_walked(shapes_data, tmp_path) -> None:
     assert any(foreground)
 
 
+def test_seeds_of_contrast_and_aggregation_are_walked(shapes_data, tmp_path) -> None:
+    options = shorter(classifier=40, affinity=20)
+    for hook, begin in enumerate((10, 20, 30)):
+        options.append(f'classifier.custom_hooks.{hook}.begin={begin}')
+    config = str(ROOT / 'configs/mixed/rca-walk_shapes.py')
+    run(shapes_data, tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    seeds = {path.name for path in (tmp_path / 'seeds/labels/seed').glob('*.png')}
+    assert seeds == {path.name for path in (tmp_path / 'walk/labels/walk').glob('*.png')}
+    assert seeds
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert np.isfinite(results['walk']['metrics']['walk/mIoU'])
+
+
 def test_box_seeds_are_walked_and_stay_within_their_boxes(shapes_data, tmp_path) -> None:
     options = shorter(classifier=60, affinity=40, segmentor=10)
     options += ['segmentor.train_cfg.val_interval=10']
