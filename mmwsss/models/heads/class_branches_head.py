@@ -56,7 +56,7 @@ class ClassBranches(nn.Module):
         self.convs = nn.ModuleList([nn.Conv2d(in_channels, width, 3, padding=1), *grouped])
         self.score = nn.Conv2d(width, num_classes, 1, groups=num_classes)
 
-    def layers(self) -> Iterator[nn.Conv2d]:
+    def layers(self) -> Iterator[nn.Module]:
         """Convolutions of all branches, from the input to the scores."""
         yield from self.convs
         yield self.score

@@ -61,5 +61,5 @@ class MultiLabelSoftMargin(BaseModule):
             logits = outputs.parts[self.part].float().mean(dim=(2, 3))
             targets = image_tags(data_samples)
         chosen = slice(self.supervised)
-        loss = F.binary_cross_entropy_with_logits(logits[chosen].float(), targets[chosen].float())
+        loss = F.binary_cross_entropy_with_logits(logits.float()[chosen], targets.float()[chosen])
         return {name: self.loss_weight * loss}

@@ -133,7 +133,7 @@ class TrainingCAMs(BaseModule):
         maps = score_map[images, classes].float()  # (R, h, w)
         counted = maps.mean(dim=(1, 2)).sigmoid() >= self.min_score
         if self.last_epoch:
-            counted = counted | (self.stored[entries] == 0)
+            counted = counted | (self.stored.index_select(0, entries) == 0)
         maps = quantize_maps(torch.where(flipped, maps.flip(-1), maps))
         keep_maximum(self.maps, self.stored, entries, maps, counted)
 
