@@ -1,7 +1,8 @@
 # Spatial-BCE, one round on MobileNetV2, frozen up to its last layer: minutes on a CPU. It goes on
 # with the own weights of the classifier, so channels are not reduced and the temperature starts at
 # 1: from new weights and a temperature of 10 the few iterations end with every probability at 0. A
-# larger weight of the proportions keeps small objects from that end.
+# larger weight of the proportions keeps small objects from that end. Rates and weight were compared
+# on 75 images with true masks (docs/results.md).
 _base_ = [
     '../_base_/models/bap_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_whole_mini_320.py',

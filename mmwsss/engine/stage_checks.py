@@ -8,6 +8,7 @@ from mmengine.registry import Registry, init_default_scope
 
 from mmwsss.datasets.voc import VOCWeakDataset
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
+from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.loops.label_checks import check_files, check_label_names
 from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
@@ -47,6 +48,7 @@ def check_stage(
         _check_folder(name, config)
     if task == 'train':
         _check_objectives(name, config, taken)
+        _check_centroids(name, config, taken)
     for key, path in _paths(config._cfg_dict, task):
         if key not in taken and not path.startswith(_REMOTE):
             _check_path(name, key, Path(path))
@@ -110,6 +112,22 @@ def _check_objectives(name: str, config: Config, taken: frozenset[str]) -> None:
             'the foreground proportions of the images. Let the stage take them from a label stage '
             "with proportions=('<label>',), or name a file that "
             'tools/analysis_tools/estimate_proportions.py wrote.'
+        )
+
+
+def _check_centroids(name: str, config: Config, taken: frozenset[str]) -> None:
+    """Refuse a context of centroids that neither a hook nor a checkpoint gives it."""
+    head = (config.get('model') or {}).get('head') or {}
+    contexts = _classes(MODELS, [head.get('context') or {}])
+    hooks = _classes(HOOKS, config.get('custom_hooks'))
+    given = config.get('load_from') or 'load_from' in taken
+    lacking = [cls.__name__ for cls in contexts if hasattr(cls, 'set_centroids')]
+    if lacking and not given and not any(issubclass(hook, RegionCentroidsHook) for hook in hooks):
+        raise UserInputError(
+            f"stage '{name}': model.head.context is {lacking[0]}, but custom_hooks has no "
+            'RegionCentroidsHook to give it centroids: it would add nothing. Add '
+            "dict(type='RegionCentroidsHook', begin=..., interval=...), or load_from a checkpoint "
+            'that has some.'
         )
 
 

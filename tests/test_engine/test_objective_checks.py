@@ -79,3 +79,21 @@ def test_unknown_types_are_left_to_what_builds_them(check):
 def test_a_folder_of_proportions_is_refused(check, tmp_path):
     with pytest.raises(UserInputError, match=rf'{KEY} = {tmp_path}.* is a folder, expected a file'):
         check(proportion_file='.')
+
+
+def aggregating(**changes) -> Config:
+    head = dict(context=dict(type='SemanticAggregation', in_channels=2, num_classes=2))
+    return Config(dict(model=dict(head=head), **changes))
+
+
+def test_aggregation_that_never_gets_centroids_is_refused():
+    with pytest.raises(UserInputError, match=r"stage 'a': .*SemanticAggregation.*RegionCentroids"):
+        check_stage('a', aggregating(), task='train')
+
+
+def test_centroids_come_from_a_hook_or_a_checkpoint(tmp_path):
+    (tmp_path / 'a.pth').touch()
+    hooks = [dict(type='RegionCentroidsHook', begin=1, interval=1)]
+    assert check_stage('a', aggregating(custom_hooks=hooks), task='train') is None
+    assert check_stage('a', aggregating(load_from=f'{tmp_path}/a.pth'), task='train') is None
+    assert check_stage('a', aggregating(), task='train', taken=frozenset(['load_from'])) is None
