@@ -9,26 +9,12 @@ model = dict(
     )
 )
 test_cfg = dict(
-    _delete_=True,
-    type='PseudoLabelLoop',
+    keep_scores=(),
     generator=dict(
-        type='PseudoLabelGenerator',
         labels=dict(
+            _delete_=True,
             seed=dict(background=dict(type='PowerBackground', alpha=1)),
-            seed_crf=dict(
-                start='seed',
-                refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=10,
-                        bilateral_xy=80,
-                        bilateral_rgb=13,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                    )
-                ],
-            ),
-        ),
+            seed_crf=dict(start='seed', refiners=[{{_base_.crf}}]),
+        )
     ),
 )
