@@ -50,7 +50,7 @@ def checkpoint(tmp_path):
 
 
 @pytest.fixture
-def make_labels(shapes_data, tmp_path):
+def make_labels(shapes_data, images_to_label, tmp_path):
     """Label the shapes' images with their filled boxes, refined by a random walk."""
 
     def run(checkpoint):
@@ -64,22 +64,7 @@ def make_labels(shapes_data, tmp_path):
                 generator=dict(type='PseudoLabelGenerator', labels=walk_labels(checkpoint)),
             ),
             test_evaluator=[],
-            test_dataloader=dict(
-                batch_size=1,
-                num_workers=0,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                dataset=dict(
-                    type='ShapesWeakDataset',
-                    data_root=str(shapes_data / 'shapes'),
-                    ann_file='ImageSets/Segmentation/val.txt',
-                    test_mode=True,
-                    pipeline=[
-                        dict(type='LoadImage'),
-                        dict(type='LoadWeakAnnotations'),
-                        dict(type='PackWeakInputs'),
-                    ],
-                ),
-            ),
+            test_dataloader=images_to_label(shapes_data, 'val'),
         )
         return run_stage(Config(config), tmp_path / f'run{next(_runs)}', task='test')
 

@@ -45,7 +45,7 @@ def labels_of(folder, **labeler):
 
 
 @pytest.fixture
-def make_labels(shapes_data, tmp_path):
+def make_labels(shapes_data, images_to_label, tmp_path):
     def run(labels, num_workers=0):
         config = dict(
             default_scope='mmwsss',
@@ -57,22 +57,7 @@ def make_labels(shapes_data, tmp_path):
                 generator=dict(type='PseudoLabelGenerator', labels=labels),
             ),
             test_evaluator=[],
-            test_dataloader=dict(
-                batch_size=1,
-                num_workers=0,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                dataset=dict(
-                    type='ShapesWeakDataset',
-                    data_root=str(shapes_data / 'shapes'),
-                    ann_file='ImageSets/Segmentation/val.txt',
-                    test_mode=True,
-                    pipeline=[
-                        dict(type='LoadImage'),
-                        dict(type='LoadWeakAnnotations'),
-                        dict(type='PackWeakInputs'),
-                    ],
-                ),
-            ),
+            test_dataloader=images_to_label(shapes_data, 'val'),
         )
         run_stage(Config(config), tmp_path / f'run{next(_runs)}/a', task='test')
         return {p.name: np.asarray(Image.open(p)) for p in (tmp_path / 'labels/clear').iterdir()}
