@@ -19,10 +19,11 @@ from mmwsss.apis.command_line import (
     work_dir_of,
 )
 from mmwsss.engine.pictures import draw_results
-from mmwsss.engine.pipeline import is_pipeline, load_stages, run_pipeline
+from mmwsss.engine.pipeline import run_pipeline
 from mmwsss.engine.report import write_report
 from mmwsss.engine.stage import StageResult, run_stage
 from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.stages import is_pipeline, load_stages
 from mmwsss.structures import UserInputError
 
 

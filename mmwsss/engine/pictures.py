@@ -11,8 +11,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from mmwsss.datasets.transforms.loading import read_image, read_label_map
-from mmwsss.engine.pipeline import Stage
 from mmwsss.engine.stage import StageResult, output_names
+from mmwsss.engine.stages import Stage
 from mmwsss.registry import DATASETS, MODELS
 from mmwsss.structures import UserInputError
 from mmwsss.visualization.sheets import contact_sheet, draw_boxes, draw_tags, overlay

@@ -4,9 +4,10 @@ import pytest
 from mmengine.config import Config
 
 from mmwsss.engine import pipeline, stage_checks
-from mmwsss.engine.pipeline import load_stages, run_pipeline
+from mmwsss.engine.pipeline import run_pipeline
 from mmwsss.engine.report import write_report
 from mmwsss.engine.stage import StageResult
+from mmwsss.engine.stages import load_stages
 from mmwsss.structures import UserInputError
 
 
