@@ -3,15 +3,16 @@
 What a file says is never trusted as a path: see :func:`check_image_id`.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, read_json
+from mmwsss.structures.input_files import read_text
 
 Box = tuple[float, float, float, float]
+_REMEDY = 'Check `data_root` and this path.'
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
@@ -51,7 +52,9 @@ def read_image_ids(list_file: str | Path) -> list[str]:
     Raises:
         UserInputError: The file is missing, is no text, holds no id or one outside the data root.
     """
-    ids = [line.strip() for line in _read_text(list_file, 'list of images').splitlines()]
+    ids = [
+        line.strip() for line in read_text(list_file, 'list of images', remedy=_REMEDY).splitlines()
+    ]
     ids = [check_image_id(img_id, list_file) for img_id in ids if img_id]
     if not ids:
         raise UserInputError(f'{list_file} holds no image id; expected one a line.')
@@ -64,10 +67,7 @@ def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:
     Raises:
         UserInputError: The file is missing, is no JSON, or has another form.
     """
-    try:
-        tags = json.loads(_read_text(label_file, 'label file'))
-    except json.JSONDecodeError as error:
-        raise UserInputError(f'{label_file} is no valid JSON: {error}.') from error
+    tags = read_json(label_file, 'label file', remedy=_REMEDY)
     if not isinstance(tags, dict) or not tags:
         raise UserInputError(f'{label_file}: expected {{image id: [class, ...]}} with one entry.')
     for img_id, labels in tags.items():
@@ -132,14 +132,3 @@ def _parse_float(text: str | None) -> float:
         return float(text or '')
     except ValueError:
         return math.nan
-
-
-def _read_text(path: str | Path, what: str) -> str:
-    try:
-        return Path(path).read_text(encoding='utf-8')
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UserInputError(
-            f'The {what} {str(path)!r} does not exist. Check `data_root` and this path.'
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserInputError(f'The {what} {str(path)!r} is no UTF-8 text: {error}.') from error

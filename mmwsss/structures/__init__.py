@@ -2,6 +2,7 @@
 
 from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
 from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.json_files import read_json
 from mmwsss.structures.labels import (
     BACKGROUND,
     IGNORE_INDEX,
@@ -35,6 +36,7 @@ __all__ = [
     'is_valid_scores',
     'manifest_stamp',
     'multi_hot',
+    'read_json',
     'read_proportions',
     'read_scores',
     'seg_map_from_scores',

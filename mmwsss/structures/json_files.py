@@ -1,0 +1,64 @@
+"""JSON that a user or an earlier run wrote, read strictly: nothing in it is guessed or lost."""
+
+import json
+import math
+from pathlib import Path
+from typing import NoReturn
+
+from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.input_files import read_text
+
+
+def read_json(path: str | Path, what: str = 'file', *, remedy: str = '') -> object:
+    """Read a JSON file.
+
+    Python's own reader keeps the last of two equal keys and accepts NaN and infinity; here they
+    are refused.
+
+    Args:
+        path: Path of the file.
+        what: What the file is, for the message, such as ``'label file'``.
+        remedy: A sentence on what to do where the file does not exist.
+
+    Raises:
+        UserInputError: If the file is missing, cannot be read or is not UTF-8; is not complete and
+            valid JSON; names a key twice in one object; has a number that is not finite or has
+            thousands of digits; or is nested too deeply.
+    """
+    text = read_text(path, what, remedy=remedy)
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        reason = f'{error}'
+    except RecursionError:
+        reason = 'it is nested too deeply'
+    except ValueError as error:  # of the functions below, and of the limit on digits of an integer
+        reason = str(error).partition(';')[0]
+    raise UserInputError(
+        f'The {what} {str(path)!r} is not valid JSON: {reason}. Correct or restore this file.'
+    )
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f'the key {twice!r:.80} is there twice')
+    return entries
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f'the number {text:.80} is out of range')
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f'{name} is not a number of JSON')
