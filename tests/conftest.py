@@ -2,6 +2,7 @@ import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
 
+import functools
 import socket
 import subprocess
 import sys
@@ -52,10 +53,10 @@ def shapes_data(tmp_path_factory):
 
 
 @pytest.fixture
-def on_two_ranks():
-    """Run a function of the rank in two connected processes; give what each returned."""
+def on_ranks():
+    """Run a function of the rank in connected processes; give what each returned."""
 
-    def run(function):
+    def run(number, function):
         with socket.socket() as server:
             server.bind(('127.0.0.1', 0))
             port = server.getsockname()[1]
@@ -63,17 +64,23 @@ def on_two_ranks():
             results = manager.dict()
             torch.multiprocessing.start_processes(
                 _run_rank,
-                (port, function, results),
-                nprocs=2,
+                (number, port, function, results),
+                nprocs=number,
                 start_method='fork',  # spares the imports of a fresh process
             )
-            return [results[rank] for rank in (0, 1)]
+            return [results[rank] for rank in range(number)]
 
     return run
 
 
-def _run_rank(rank, port, function, results):
+@pytest.fixture
+def on_two_ranks(on_ranks):
+    """Run a function of the rank in two connected processes; give what each returned."""
+    return functools.partial(on_ranks, 2)
+
+
+def _run_rank(rank, world_size, port, function, results):
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
-    dist.init_process_group('gloo', rank=rank, world_size=2)
+    dist.init_process_group('gloo', rank=rank, world_size=world_size)
     results[rank] = function(rank)
     dist.destroy_process_group()
