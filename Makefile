@@ -22,7 +22,7 @@ PIP_INSTALL = $(BIN)/python -m pip install -q $(PIP_ARGS) $(addprefix -c ,$(CONS
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-all lint format type clean
+.PHONY: help install dev demo test test-all faults lint format type clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ test: install ## Run the tests; TESTS='tests/test_models -k crf' runs some
 
 test-all: dev ## Run the slow tests and those for a GPU too
 	$(BIN)/python -m pytest -m '' $(TESTS)
+
+faults: install ## Kill runs, damage files and feed malformed input: up to 40 minutes
+	$(BIN)/python -m pytest tests/faults -m 'not gpu' -rP --no-header $(TESTS)
 
 lint: install ## Check style and format
 	$(BIN)/ruff check .
