@@ -50,11 +50,16 @@ def proportions_of_folder(
     Raises:
         UserInputError: A label map is missing, damaged or has other values than 0..K and 255.
     """
-    rows = [_of_file(label_file(folder, img_id), num_classes) for img_id in img_ids]
+    rows = [proportions_of_file(label_file(folder, img_id), num_classes) for img_id in img_ids]
     return np.stack(rows) if rows else np.zeros((0, num_classes))
 
 
-def _of_file(path: Path, num_classes: int) -> np.ndarray:
+def proportions_of_file(path: Path, num_classes: int) -> np.ndarray:
+    """Measure the proportions of one label map, float64 (K,).
+
+    Raises:
+        UserInputError: As :func:`proportions_of_folder`.
+    """
     label_map = read_label_map(path)
     foreign = (label_map > num_classes) & (label_map != IGNORE_INDEX)
     if foreign.any():

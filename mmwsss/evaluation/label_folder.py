@@ -4,7 +4,7 @@ Legend: K foreground classes, H x W pixels. Label files are ``<folder>/<image id
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from prettytable import PrettyTable
 from mmwsss.datasets.transforms.loading import read_label_map
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError
 
+# Gives the sum of a function's arrays over all items.
+SumOver = Callable[[Callable[[str], np.ndarray], Sequence[str]], np.ndarray]
+_VALUES = 256  # of a uint8
 # Pixels that a class covers in an image, after COCO's object areas.
 _SIZES = {'small': (0, 32**2), 'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
 
@@ -98,6 +101,38 @@ def masks_of_dataset(dataset: BaseDataset) -> dict[str, str]:
     return {info.get('img_id', Path(info['img_path']).stem): info['seg_map_path'] for info in infos}
 
 
+def count_pixels(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Count the pixels of every class in a label map and its true mask.
+
+    Pixels whose true value is 255 are left out; other values beyond the classes are no class, but a
+    pixel that has one in one map still counts for its class in the other.
+
+    Args:
+        label: Label map, uint8 (H, W).
+        mask: True mask, uint8 (H, W).
+        num_classes: Number 1+K of classes with background.
+
+    Returns:
+        Rows intersection, union, labelled and true, then intersection and union again in each range
+        of sizes, for the classes whose true pixels in this image are in it: int64 (4 + 2 * 3, 1+K).
+    """
+    pairs = label.astype(np.intp) * _VALUES + mask
+    confusion = np.bincount(pairs.ravel(), minlength=_VALUES**2).reshape(_VALUES, _VALUES)
+    confusion[:, IGNORE_INDEX] = 0
+    labelled = confusion.sum(axis=1)[:num_classes]
+    true = confusion.sum(axis=0)[:num_classes]
+    intersection = confusion.diagonal()[:num_classes]
+    rows = [intersection, labelled + true - intersection, labelled, true]
+    for low, high in _SIZES.values():
+        in_range = (true > low) & (true <= high)
+        rows += [rows[0] * in_range, rows[1] * in_range]
+    return np.stack(rows)
+
+
+def _sum_here(function: Callable[[str], np.ndarray], items: Sequence[str]) -> np.ndarray:
+    return np.asarray(sum(map(function, items)))
+
+
 def evaluate_label_folder(
     label_dir: str | os.PathLike,
     masks: Mapping[str, str | os.PathLike],
@@ -105,8 +140,9 @@ def evaluate_label_folder(
     classes: Sequence[str],
     split: str = '',
     second_label_dir: str | os.PathLike | None = None,
+    sum_over: SumOver = _sum_here,
 ) -> LabelQuality:
-    """Evaluate label files against true masks; it only reads, so several processes may call it.
+    """Evaluate label files against true masks.
 
     Args:
         label_dir: Folder of ``<image id>.png``.
@@ -114,6 +150,8 @@ def evaluate_label_folder(
         classes: Names of all classes, background first.
         split: What is evaluated, for the report.
         second_label_dir: Evaluate only the pixels where the labels of this folder say the same.
+        sum_over: Sums the counts of all images; by default in this process. Several processes share
+            the images with :func:`mmwsss.engine.ranks.sum_over_ranks`.
 
     Raises:
         UserInputError: A file is missing, damaged or of another size than its mask.
@@ -123,26 +161,16 @@ def evaluate_label_folder(
     if not masks:
         raise UserInputError('there is no image to evaluate: the list of masks is empty.')
     _check_files([label_dir, second_label_dir], masks)
-    # Single precision, mmseg's own, loses counts above 2**24 pixels.
-    totals = torch.zeros(4, len(classes), dtype=torch.float64)
-    sizes = {name: torch.zeros(2, len(classes), dtype=torch.float64) for name in _SIZES}
-    for img_id, mask_path in masks.items():
-        label, mask = _read_pair(label_file(label_dir, img_id), mask_path)
+
+    def counts_of(img_id: str) -> np.ndarray:
+        label, mask = _read_pair(label_file(label_dir, img_id), masks[img_id])
         if second_label_dir is not None:
-            second, _ = _read_pair(label_file(second_label_dir, img_id), mask_path)
+            second, _ = _read_pair(label_file(second_label_dir, img_id), masks[img_id])
             mask = np.where(label == second, mask, IGNORE_INDEX)
-        areas = torch.stack(
-            IoUMetric.intersect_and_union(
-                torch.from_numpy(label.copy()),
-                torch.from_numpy(mask.copy()),
-                len(classes),
-                IGNORE_INDEX,
-            )
-        ).double()  # intersection, union, labelled, true: (4, 1+K)
-        totals += areas
-        for name, (low, high) in _SIZES.items():
-            sizes[name] += areas[:2] * ((areas[3] > low) & (areas[3] <= high))
-    return _quality(totals, sizes, classes=tuple(classes), split=split, num_images=len(masks))
+        return count_pixels(label, mask, len(classes))
+
+    counts = sum_over(counts_of, list(masks))
+    return _quality(counts, classes=tuple(classes), split=split, num_images=len(masks))
 
 
 def label_agreement(
@@ -187,11 +215,15 @@ def label_file(folder: str | os.PathLike, img_id: str) -> Path:
 
 def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Sequence[str]) -> None:
     for folder in filter(None, folders):
-        missing = [img_id for img_id in img_ids if not label_file(folder, img_id).is_file()]
+        paths = [label_file(folder, img_id) for img_id in img_ids]
+        # Listed, because to ask a network file system for each of 100 000 files takes minutes.
+        parents = {path.parent for path in paths}
+        there = {entry for parent in parents if parent.is_dir() for entry in parent.iterdir()}
+        missing = [path.relative_to(folder) for path in paths if path not in there]
         if missing:
             raise UserInputError(
                 f'{folder} lacks the labels of {len(missing)} of {len(img_ids)} images, the first '
-                f'is {missing[0]}.png. Finish their generation, or evaluate the split that they '
+                f'is {missing[0]}. Finish their generation, or evaluate the split that they '
                 'were made for.'
             )
 
@@ -217,15 +249,13 @@ def _inside(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _quality(
-    totals: torch.Tensor,
-    sizes: dict[str, torch.Tensor],
-    *,
-    classes: tuple[str, ...],
-    split: str,
-    num_images: int,
+    counts: np.ndarray, *, classes: tuple[str, ...], split: str, num_images: int
 ) -> LabelQuality:
-    figures = IoUMetric.total_area_to_metrics(*totals, metrics=['mIoU', 'mFscore'])
-    size_iou = {name: float(100 * (i / u)[1:].nanmean()) for name, (i, u) in sizes.items()}
+    # Single precision, mmseg's own, loses counts above 2**24 pixels.
+    totals = torch.from_numpy(counts).double()
+    figures = IoUMetric.total_area_to_metrics(*totals[:4], metrics=['mIoU', 'mFscore'])
+    sizes = zip(_SIZES, totals[4::2], totals[5::2], strict=True)
+    size_iou = {name: float(100 * (i / u)[1:].nanmean()) for name, i, u in sizes}
     return LabelQuality(
         split=split,
         num_images=num_images,

@@ -4,7 +4,9 @@ import torch
 from mmseg.evaluation import IoUMetric
 from PIL import Image
 
+from mmwsss.engine.ranks import sum_over_ranks
 from mmwsss.evaluation import evaluate_label_folder, label_agreement, masks_of_dataset
+from mmwsss.evaluation.label_folder import count_pixels
 from mmwsss.structures import UserInputError
 
 CLASSES = ('background', 'a', 'b')
@@ -52,6 +54,45 @@ def test_figures_equal_those_of_the_metric_of_mmseg(tmp_path):
     found = evaluate_label_folder(labels, masks, classes=CLASSES).metrics
     for ours, theirs in (('mIoU', 'mIoU'), ('precision', 'mPrecision'), ('recall', 'mRecall')):
         assert found[ours] == pytest.approx(float(expected[theirs]), abs=0.011)
+
+
+def test_counts_are_those_of_mmseg_also_for_ignored_pixels_and_foreign_values():
+    random = np.random.default_rng(0)
+    values = np.array([0, 1, 2, 3, 7, 254, 255], dtype=np.uint8)
+    for _ in range(20):
+        label, mask = random.choice(values, (2, 31, 37))
+        pair = torch.tensor(label), torch.tensor(mask)
+        expected = torch.stack(IoUMetric.intersect_and_union(*pair, 4, 255))
+        np.testing.assert_array_equal(count_pixels(label, mask, 4)[:4], expected)
+
+
+def test_ranks_that_share_the_images_find_what_one_process_finds(tmp_path, on_ranks):
+    random = np.random.default_rng(0)
+    label, mask = random.choice([0, 1, 2, 255], (2, 5, 60, 50))
+    labels, masks = folders(
+        tmp_path, dict(zip('abcde', label, strict=True)), dict(zip('abcde', mask, strict=True))
+    )
+
+    def report(_=0, **options):
+        return str(evaluate_label_folder(labels, masks, classes=CLASSES, **options))
+
+    found = on_ranks(3, lambda rank: report(rank, sum_over=sum_over_ranks))
+    assert found == [report()] * 3
+
+
+def test_a_damaged_label_is_the_same_mistake_on_every_rank(tmp_path, on_ranks):
+    maps = {name: [[0]] for name in 'abcd'}
+    labels, masks = folders(tmp_path, maps, maps)
+    (labels / 'c.png').write_bytes(b'no image')
+
+    def mistake(_):
+        with pytest.raises(UserInputError) as error:
+            evaluate_label_folder(labels, masks, classes=CLASSES, sum_over=sum_over_ranks)
+        return str(error.value)
+
+    first, second = on_ranks(2, mistake)
+    assert first == second
+    assert 'c.png' in first
 
 
 def test_pixels_a_label_ignores_count_as_missed(tmp_path):

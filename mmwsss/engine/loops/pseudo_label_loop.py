@@ -4,8 +4,10 @@ import os
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.runner import BaseLoop, Runner
@@ -25,8 +27,9 @@ from mmwsss.engine.loops.label_settings import base_model, label_settings, packa
 from mmwsss.engine.loops.label_store import LabelStore, label_stamps
 from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
-from mmwsss.evaluation.foreground_proportions import proportions_of_folder
-from mmwsss.evaluation.label_folder import evaluate_label_folder
+from mmwsss.engine.ranks import map_over_ranks, share_of_rank, sum_over_ranks
+from mmwsss.evaluation.foreground_proportions import proportions_of_file
+from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.structures import write_proportions
 
@@ -199,30 +202,41 @@ class PseudoLabelLoop(BaseLoop):
     def _evaluate(self) -> dict[str, float]:
         """Compare the labels with true masks, if the data set lists them."""
         metrics: dict[str, float] = {}
-        if self.masks and is_main_process():
-            for name, folder in self.store.label_folders.items():
+        folders = self.store.label_folders if self.masks else {}
+        for name, folder in folders.items():
+            with self._progress(f'evaluation {name}') as progress:
                 quality = evaluate_label_folder(
-                    folder, self.masks, classes=self.metainfo['classes'], split=self.split
+                    folder,
+                    self.masks,
+                    classes=self.metainfo['classes'],
+                    split=self.split,
+                    sum_over=partial(sum_over_ranks, watch=progress.iterate),
                 )
-                self.runner.logger.info(f'labels {name!r} against true masks:\n{quality}')
-                metrics.update({f'{name}/{key}': v for key, v in quality.metrics.items()})
-        shared = [metrics]
-        broadcast_object_list(shared)
-        return shared[0]
+            self.runner.logger.info(f'labels {name!r} against true masks:\n{quality}')
+            metrics.update({f'{name}/{key}': v for key, v in quality.metrics.items()})
+        return metrics
+
+    def _progress(self, title: str) -> Progress:
+        """Show how far this rank is with its share of all images."""
+        return Progress(title, len(share_of_rank(self.ids)), self.runner.logger)
 
     def _proportion_file(self, name: str) -> Path:
         return self.out_dir / f'{name}_proportions.npz'
 
     def _write_proportions(self) -> None:
-        if is_main_process():
-            classes = self.metainfo['classes'][1:]
-            for name in self.proportions:
-                folder = self.store.label_folders[name]
-                with Progress(f'proportions {name}', len(self.ids), self.runner.logger) as progress:
-                    ids = progress.iterate(self.ids)
-                    values = proportions_of_folder(folder, ids, len(classes))
-                write_proportions(self._proportion_file(name), self.ids, values, classes)
+        for name in self.proportions:
+            with self._progress(f'proportions {name}') as progress:
+                rows = map_over_ranks(
+                    partial(self._proportions_of, name), self.ids, watch=progress.iterate
+                )
+            if is_main_process():
+                classes = self.metainfo['classes'][1:]
+                write_proportions(self._proportion_file(name), self.ids, np.stack(rows), classes)
         barrier()
+
+    def _proportions_of(self, name: str, img_id: str) -> np.ndarray:
+        path = label_file(self.store.label_folders[name], img_id)
+        return proportions_of_file(path, len(self.metainfo['classes']) - 1)
 
     def _remove_leftovers(self) -> None:
         """Remove the temporary files of a run that was killed, and proportions of other labels."""
