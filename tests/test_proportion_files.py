@@ -78,7 +78,7 @@ def test_foreign_files_are_refused(path, content):
             np.save(file, VALUES)
     else:
         np.savez(path, scores=VALUES)
-    with pytest.raises(UserInputError, match='no file of proportions: expected an npz'):
+    with pytest.raises(UserInputError, match='not a file of proportions: expected an npz'):
         read_proportions(path)
 
 

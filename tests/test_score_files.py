@@ -116,11 +116,11 @@ def test_pickled_objects_are_refused(path):
 
 def test_a_bare_array_and_other_archives_are_no_score_files(path):
     np.savez(path, cams=SCORES)
-    with pytest.raises(UserInputError, match='no score file'):
+    with pytest.raises(UserInputError, match='not a score file'):
         read_scores(path)
     with path.open('wb') as file:
         np.save(file, SCORES)
-    with pytest.raises(UserInputError, match='no score file'):
+    with pytest.raises(UserInputError, match='not a score file'):
         read_scores(path)
 
 

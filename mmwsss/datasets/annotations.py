@@ -4,15 +4,21 @@ What a file says is never trusted as a path: see :func:`check_image_id`.
 """
 
 import math
+import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from mmwsss.structures import UserInputError, read_json
-from mmwsss.structures.input_files import read_text
+from mmwsss.structures.input_files import read_bytes, read_text
 
 Box = tuple[float, float, float, float]
 _REMEDY = 'Check `data_root` and this path.'
+_LINE_END = re.compile(r'\r\n|\r|\n')  # str.splitlines would also cut at other characters
+_MAX_ID = 1000
+_MAX_XML_BYTES = 1 << 22  # 4 MiB, 10 000 objects; a tree takes far more memory than its text
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
@@ -32,16 +38,17 @@ class Annotation(NamedTuple):
 
 
 def check_image_id(img_id: str, source: str | Path) -> str:
-    """Return ``img_id`` if it names a file below the data root.
+    """Return ``img_id`` if it names a file below the data root, and that in one way only.
 
     Raises:
-        UserInputError: The id is empty, an absolute path, or has ``..`` or a backslash in it.
+        UserInputError: The id is empty, too long, an absolute path, or has a backslash, ``.``,
+            ``..`` or an empty name in it.
     """
-    outside = img_id.startswith('/') or '\\' in img_id or '..' in img_id.split('/')
-    if not img_id or outside or not img_id.isprintable():
+    odd = '\\' in img_id or not {'', '.', '..'}.isdisjoint(img_id.split('/'))
+    if odd or not img_id.isprintable() or len(img_id) > _MAX_ID:
         raise UserInputError(
-            f'{source}: {img_id!r} is no image id. An id is a path below the image folder without '
-            "suffix, such as '2007_000032'; it must not be absolute or contain '..'."
+            f'{source}: {img_id!r:.80} is no image id. An id is a path below the image folder '
+            "without suffix, such as '2007_000032'; it must not be absolute or contain '..'."
         )
     return img_id
 
@@ -50,14 +57,19 @@ def read_image_ids(list_file: str | Path) -> list[str]:
     """Read one image id a line; blank lines are skipped.
 
     Raises:
-        UserInputError: The file is missing, is no text, holds no id or one outside the data root.
+        UserInputError: The file is missing, is no text, holds no id, one outside the data root, or
+            one twice.
     """
-    ids = [
-        line.strip() for line in read_text(list_file, 'list of images', remedy=_REMEDY).splitlines()
-    ]
-    ids = [check_image_id(img_id, list_file) for img_id in ids if img_id]
+    text = read_text(list_file, 'list of images', remedy=_REMEDY)
+    lines = (line.strip() for line in _LINE_END.split(text))
+    ids = [check_image_id(line, list_file) for line in lines if line]
     if not ids:
         raise UserInputError(f'{list_file} holds no image id; expected one a line.')
+    if len(set(ids)) < len(ids):
+        twice, count = Counter(ids).most_common(1)[0]
+        raise UserInputError(
+            f'{list_file}: the image {twice!r} is listed {count} times. Remove the repeated lines.'
+        )
     return ids
 
 
@@ -76,7 +88,7 @@ def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:
         if not isinstance(labels, list) or not all(type(label) in (str, int) for label in labels):
             raise UserInputError(
                 f'{label_file}: expected a list of class names or indices for {img_id!r}, '
-                f'got {labels!r}.'
+                f'got {labels!r:.80}.'
             )
     return tags
 
@@ -89,35 +101,64 @@ def read_voc_xml(xml_file: str | Path) -> Annotation | None:
     shift by one pixel.
 
     Raises:
-        UserInputError: The file is no XML or an object has no name or a box that is no number.
+        UserInputError: The file is no XML, its root is not ``<annotation>``, its objects lie
+            elsewhere, or an object has no name, says something twice or has a box that is no
+            number.
     """
-    try:
-        root = ElementTree.parse(xml_file).getroot()
-    except FileNotFoundError:
+    if not os.path.lexists(xml_file):
         return None
-    except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
+    content = read_bytes(xml_file, 'annotation', max_bytes=_MAX_XML_BYTES)
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserInputError(
             f'{xml_file} is no readable XML: {error}. Restore this file.'
         ) from error
-    objects = [_parse_object(element, xml_file) for element in root.findall('object')]
-    return Annotation(objects, _parse_shape(root))
+    if root.tag != 'annotation':
+        raise UserInputError(
+            f'{xml_file}: expected <annotation> as the outermost element, got <{root.tag:.40}>. '
+            'Is this another file, such as a page that says why a download failed?'
+        )
+    elements = root.findall('object')
+    if not elements and root.find('.//object') is not None:
+        raise UserInputError(
+            f'{xml_file}: its <object> elements are not directly below <annotation>. Move them '
+            'there, as in PASCAL VOC.'
+        )
+    return Annotation([_parse_object(one, xml_file) for one in elements], _parse_shape(root))
 
 
 def _parse_object(element: ElementTree.Element, xml_file: str | Path) -> AnnotatedObject:
-    name = (element.findtext('name') or '').strip()
+    name = (_text(element, 'name', xml_file) or '').strip()
     if not name:
         raise UserInputError(f'{xml_file}: an <object> has no <name>.')
-    corners = element.find('bndbox')
+    corners = _child(element, 'bndbox', xml_file)
     box = None
     if corners is not None:
-        texts = [corners.findtext(corner) for corner in _CORNERS]
+        texts = [_text(corners, corner, xml_file) for corner in _CORNERS]
         box = tuple(_parse_float(text) for text in texts)
         if not all(map(math.isfinite, box)):
+            found = {k: text and text[:20] for k, text in zip(_CORNERS, texts, strict=True)}
             raise UserInputError(
-                f'{xml_file}: the box of a {name!r} has {dict(zip(_CORNERS, texts, strict=True))}; '
-                'expected four numbers.'
+                f'{xml_file}: the box of a {name!r:.80} has {found}; expected four numbers.'
             )
     return AnnotatedObject(name, box, (element.findtext('difficult') or '').strip() == '1')
+
+
+def _child(
+    element: ElementTree.Element, tag: str, xml_file: str | Path
+) -> ElementTree.Element | None:
+    found = element.findall(tag)
+    if len(found) > 1:
+        raise UserInputError(
+            f'{xml_file}: an <{element.tag}> has {len(found)} <{tag}>. Keep the right one.'
+        )
+    return found[0] if found else None
+
+
+def _text(element: ElementTree.Element, tag: str, xml_file: str | Path) -> str | None:
+    child = _child(element, tag, xml_file)
+    return None if child is None else child.text
 
 
 def _parse_shape(root: ElementTree.Element) -> tuple[int, int] | None:
@@ -129,6 +170,7 @@ def _parse_shape(root: ElementTree.Element) -> tuple[int, int] | None:
 
 def _parse_float(text: str | None) -> float:
     try:
-        return float(text or '')
+        # Python also reads 1_0 as ten.
+        return math.nan if '_' in (text or '') else float(text or '')
     except ValueError:
         return math.nan

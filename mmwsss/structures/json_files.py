@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,8 +48,7 @@ def read_json(path: str | Path, what: str = 'file', *, remedy: str = '') -> obje
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f'the key {twice!r:.80} is there twice')
     return entries
 

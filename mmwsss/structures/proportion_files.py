@@ -7,8 +7,6 @@
 ======================  =====================  ==================================================
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -18,8 +16,12 @@ import numpy as np
 
 from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.npz_files import MissingArrayError, NPZError, read_npz
 
-_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+_REMEDY = (
+    'Name its label in `proportions` of the PseudoLabelLoop, or make it from a folder of label '
+    'maps with tools/analysis_tools/estimate_proportions.py.'
+)
 
 
 class Proportions(NamedTuple):
@@ -71,29 +73,18 @@ def read_proportions(path: str | Path) -> Proportions:
     """
     keys = ('ids', 'proportions', 'classes')
     try:
-        with np.load(path, allow_pickle=False) as file:
-            ids, values, classes = (np.asarray(file[key]) for key in keys)
-    except FileNotFoundError as error:
+        arrays = read_npz(path, keys, what='file of proportions', remedy=_REMEDY)
+    except MissingArrayError as error:
         raise UserInputError(
-            f'The file of proportions {str(path)!r} does not exist. Name its label in '
-            '`proportions` of the PseudoLabelLoop, or make it from a folder of label maps with '
-            'tools/analysis_tools/estimate_proportions.py.'
-        ) from error
-    except IsADirectoryError as error:
-        raise UserInputError(
-            f'The file of proportions {str(path)!r} is a folder. Name the file itself, such as '
-            '<label name>_proportions.npz in the folder of a label stage.'
-        ) from error
-    except (KeyError, AttributeError, TypeError) as error:  # another npz, or a bare npy
-        raise UserInputError(
-            f'{path} is no file of proportions: expected an npz with `ids`, `proportions` and '
+            f'{path} is not a file of proportions: expected an npz with `ids`, `proportions` and '
             '`classes`. Make one with tools/analysis_tools/estimate_proportions.py.'
         ) from error
-    except _DAMAGE as error:
+    except NPZError as error:
         raise UserInputError(
             f'The file of proportions {str(path)!r} cannot be read: {error}. Delete it and make it '
             'again.'
         ) from error
+    ids, values, classes = (arrays[key] for key in keys)
     _check(path, ids, values, classes)
     return Proportions(tuple(ids.tolist()), values.astype(np.float64), tuple(classes.tolist()))
 

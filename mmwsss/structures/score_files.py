@@ -10,9 +10,6 @@ The label loop's fingerprints are ``<settings>-<weak label of the image>``: the 
 in the ``manifest.json`` beside the folder, the rest makes a change of tags or boxes known.
 """
 
-import json
-import zipfile
-import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -20,8 +17,14 @@ import numpy as np
 
 from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.json_files import read_json
+from mmwsss.structures.labels import IGNORE_INDEX, to_seg_label
+from mmwsss.structures.npz_files import MissingArrayError, NPZError, read_npz
 
-_DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+_REMEDY = (
+    'Name its label in `keep_scores` of the PseudoLabelLoop, finish making the labels, and check '
+    'the folder in the config.'
+)
 
 
 def write_scores(path: Path, scores: np.ndarray, classes: np.ndarray, stamp: str) -> None:
@@ -63,22 +66,17 @@ def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            scores, classes = np.asarray(file['scores']), np.asarray(file['classes'])
-    except FileNotFoundError as error:
+        arrays = read_npz(path, ('scores', 'classes'), what='score file', remedy=_REMEDY)
+    except MissingArrayError as error:
         raise UserInputError(
-            f'The score file {str(path)!r} does not exist. Name its label in `keep_scores` of the '
-            'PseudoLabelLoop, finish making the labels, and check the folder in the config.'
+            f'{path} is not a score file: expected an npz with `scores` and `classes`.'
         ) from error
-    except (KeyError, AttributeError, TypeError) as error:  # another npz, or a bare npy
-        raise UserInputError(
-            f'{path} is no score file: expected an npz with `scores` and `classes`.'
-        ) from error
-    except _DAMAGE as error:
+    except NPZError as error:
         raise UserInputError(
             f'The score file {str(path)!r} cannot be read: {error}. Delete it and run the stage '
             'that made it again; what is complete is skipped.'
         ) from error
+    scores, classes = arrays['scores'], arrays['classes']
     _check(path, scores, classes)
     return scores, classes.astype(np.int64)
 
@@ -104,15 +102,23 @@ def settings_stamp(path: str | Path) -> str | None:
 def manifest_stamp(folder: Path) -> str | None:
     """Fingerprint of the settings that make a folder of scores, if a manifest beside it says so."""
     manifest = folder.parent / 'manifest.json'
-    return json.loads(manifest.read_text()).get('fingerprint') if manifest.is_file() else None
+    if not manifest.exists():
+        return None
+    content = read_json(manifest, 'manifest')
+    stamp = content.get('fingerprint') if isinstance(content, dict) else None
+    if not isinstance(stamp, str):
+        raise UserInputError(
+            f'{manifest} has no fingerprint: it is damaged or of another program. Run the stage '
+            'that makes the scores again; what is complete is skipped.'
+        )
+    return stamp
 
 
 def _read_stamp(path: str | Path) -> str | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            complete = {'scores', 'classes', 'fingerprint'} <= set(file.files)
-            return str(file['fingerprint']) if complete else None
-    except (*_DAMAGE, AttributeError, TypeError):
+        keys = dict(keys=('fingerprint',), beside=('scores', 'classes'))
+        return str(read_npz(path, **keys, what='score file', remedy=_REMEDY)['fingerprint'])
+    except (NPZError, UserInputError):
         return None
 
 
@@ -121,15 +127,15 @@ def _check(path: str | Path, scores: np.ndarray, classes: np.ndarray) -> None:
         scores.ndim == 3
         and scores.dtype.kind == 'f'
         and classes.shape == (len(scores) - 1,)
-        and (classes.dtype.kind in 'iu' or len(classes) == 0)
+        and (classes.dtype.kind in 'iu' or (len(classes) == 0 and classes.dtype.kind == 'f'))
         and len(np.unique(classes)) == len(classes)
-        and (classes >= 0).all()
+        and ((classes >= 0) & (to_seg_label(classes) < IGNORE_INDEX)).all()
     )
     if not fits:
         raise UserInputError(
             f'{path}: expected floats `scores` (1+n, H, W) and different class indices from 0 '
             f'`classes` (n,), got {scores.dtype} {scores.shape} and {classes.dtype} '
-            f'{classes.tolist()}.'
+            f'{classes.shape} from {classes.ravel()[:8].tolist()} on.'
         )
     if not np.isfinite(scores).all():
         raise UserInputError(

@@ -1,60 +1,16 @@
 """Loads images, weak labels and pseudo labels."""
 
-import io
 import logging
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
-from PIL import Image
 
+from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.weak_labels import MIN_BOX_SIDE
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import IGNORE_INDEX, UserInputError
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Read any image as uint8 RGB (H, W, 3), pixels as stored (no rotation by EXIF).
-
-    Greyscale, palette and CMYK images are converted; the alpha channel is dropped. The file must be
-    complete: OpenCV fills what a truncated JPEG lacks with grey, PIL refuses it.
-
-    Raises:
-        UserInputError: The file is missing, damaged or no image.
-    """
-    return np.asarray(_open(path).convert('RGB'))
-
-
-def read_label_map(path: str | Path) -> np.ndarray:
-    """Read a label map, a greyscale or palette image, as uint8 (H, W).
-
-    Raises:
-        UserInputError: The file is missing, damaged, or an image of colours.
-    """
-    image = _open(path)
-    if image.mode not in ('L', 'P', '1'):
-        raise UserInputError(
-            f'{path}: expected label values in a palette (P) or 8 bit greyscale (L) PNG, got mode '
-            f'{image.mode!r}. Save indices, not colours.'
-        )
-    return np.asarray(image, dtype=np.uint8)
-
-
-def read_grey_image(path: str | Path) -> np.ndarray:
-    """Read an 8 bit greyscale image, such as a saliency map, as uint8 (H, W).
-
-    Raises:
-        UserInputError: The file is missing, damaged, or no 8 bit greyscale image.
-    """
-    image = _open(path)
-    if image.mode != 'L':
-        raise UserInputError(
-            f'{path}: expected an 8 bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
-            "for example by PIL's image.convert('L')."
-        )
-    return np.asarray(image)
 
 
 def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -206,18 +162,3 @@ class LoadPseudoLabels(BaseTransform):
             )
         results[key] = label
         results['seg_fields'].append(key)
-
-
-def _open(path: str | Path) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(Path(path).read_bytes()))
-        image.load()
-    except FileNotFoundError as error:
-        raise UserInputError(
-            f'The file {str(path)!r} does not exist. Check `data_root`.'
-        ) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserInputError(
-            f'The image file {str(path)!r} cannot be read: {error}. Restore this file.'
-        ) from error
-    return image

@@ -7,7 +7,7 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.datasets.transforms.loading import read_grey_image
+from mmwsss.datasets.image_files import read_grey_image
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 

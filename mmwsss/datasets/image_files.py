@@ -1,0 +1,149 @@
+"""Reads images, label maps and greyscale maps from files, and refuses what would be misread."""
+
+import io
+import warnings
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmwsss.structures import UserInputError
+from mmwsss.structures.input_files import read_bytes
+
+MAX_PIXELS = 1 << 26
+"""Largest image, 67 million pixels such as 8192 x 8192: known before anything is decoded."""
+
+_MAX_BYTES = 1 << 29
+# What Pillow would try as well runs other programs (EPS) or is hardly tested.
+_FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'PPM', 'JPEG2000', 'AVIF')
+_LOSSLESS = ('PNG', 'TIFF', 'BMP', 'GIF', 'PPM')
+# Pillow cuts their values at 255: a picture of 16 bits would become white.
+_DEEP_MODES = ('I', 'F')  # also 'I;16'
+
+# Pillow's own limit is higher than the one here, and warns where this one refuses.
+warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read any image as uint8 RGB (H, W, 3), pixels as stored (no rotation by EXIF).
+
+    Greyscale, palette and CMYK images are converted; the alpha channel is dropped; of several
+    pictures in a file the first counts. The file must be complete: OpenCV fills what a truncated
+    JPEG lacks with grey, Pillow refuses it.
+
+    Raises:
+        UserInputError: The file is missing, damaged or not an image, has more than
+            :data:`MAX_PIXELS`, or greyscale values of more than 8 bits.
+    """
+    image = _identify(path)
+    if image.mode.startswith(_DEEP_MODES):
+        raise UserInputError(
+            f'{path}: expected an image of 8 bits per channel, got mode {image.mode!r}. Scale its '
+            'values to 0..255 and save it again.'
+        )
+    image = _decode(image, path)
+    return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
+
+
+def read_label_map(path: str | Path) -> np.ndarray:
+    """Read a label map, a greyscale or palette image, as uint8 (H, W).
+
+    Raises:
+        UserInputError: The file is missing or damaged, or does not state its values exactly: it is
+            an image of colours, is compressed with loss, holds several pictures, or has greyscale
+            of less than 8 bits, which some readers stretch to 0..255 and others do not.
+    """
+    image = _identify(path)
+    if image.mode not in ('L', 'P') or _is_stretched(image):
+        kind = 'greyscale of less than 8 bits' if _is_stretched(image) else f'mode {image.mode!r}'
+        raise UserInputError(
+            f'{path}: expected label values in a palette (P) or 8 bit greyscale (L) PNG, got '
+            f'{kind}. Save indices, not colours.'
+        )
+    if image.format not in _LOSSLESS or 'jpeg' in str(image.info.get('compression')):
+        raise UserInputError(
+            f'{path}: expected label values in a PNG, got a compression with loss '
+            f'({image.format}), which changes them. Make the labels again as PNG.'
+        )
+    image = _decode(image, path)
+    if getattr(image, 'n_frames', 1) > 1:
+        raise UserInputError(
+            f'{path}: expected one label map, got {image.n_frames} pictures. Save one PNG.'
+        )
+    return np.asarray(image)
+
+
+def read_grey_image(path: str | Path) -> np.ndarray:
+    """Read an 8 bit greyscale image, such as a saliency map, as uint8 (H, W).
+
+    Raises:
+        UserInputError: The file is missing, damaged, or not an 8 bit greyscale image.
+    """
+    image = _identify(path)
+    if image.mode != 'L':
+        raise UserInputError(
+            f'{path}: expected an 8 bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
+            "for example by PIL's image.convert('L')."
+        )
+    return np.asarray(_decode(image, path))
+
+
+def read_image_size(path: str | Path) -> tuple[int, int]:
+    """Read height and width of an image without decoding it.
+
+    Raises:
+        UserInputError: As :func:`read_image`, except for damage behind the first bytes.
+    """
+    image = _identify(path)
+    return image.height, image.width
+
+
+@lru_cache(maxsize=1)
+def _known_formats() -> tuple[str, ...]:
+    """Leave out what this build of Pillow lacks, which it would refuse to look for."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _identify(path: str | Path) -> Image.Image:
+    """Find out what image it is; its pixels are not decoded yet."""
+    content = read_bytes(path, 'image file', max_bytes=_MAX_BYTES, remedy='Check `data_root`.')
+    try:
+        image = Image.open(io.BytesIO(content), formats=_known_formats())
+    except Image.UnidentifiedImageError as error:
+        raise _damage(path, 'it is not an image, or its first bytes are damaged') from error
+    except Exception as error:  # only Pillow runs here, and its readers fail in many ways
+        raise _damage(path, error) from error
+    if image.width * image.height > MAX_PIXELS:
+        raise UserInputError(
+            f'The image file {str(path)!r} is {image.width}x{image.height} (width x height); '
+            f'expected at most {MAX_PIXELS} pixels. Shrink it or cut it into tiles.'
+        )
+    return image
+
+
+def _decode(image: Image.Image, path: str | Path) -> Image.Image:
+    try:
+        if image.format == 'PNG':
+            # Pillow does not compare the checksums when it decodes.
+            Image.open(io.BytesIO(image.fp.getbuffer()), formats=('PNG',)).verify()
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # only Pillow runs here, and its readers fail in many ways
+        raise _damage(path, error) from error
+    return image
+
+
+def _is_stretched(image: Image.Image) -> bool:
+    """Whether Pillow would multiply the greyscale values of a file, such as 1 of 4 bits to 17."""
+    raw_mode = image.tile[0][3] if image.tile else image.mode
+    return image.mode == '1' or str(raw_mode).startswith(('L;2', 'L;4'))
+
+
+def _damage(path: str | Path, reason: object) -> UserInputError:
+    line = ' '.join(str(reason).split()) or type(reason).__name__
+    return UserInputError(
+        f'The image file {str(path)!r} cannot be read: {line}. Restore this file.'
+    )

@@ -1,0 +1,101 @@
+"""Arrays of an npz file, read only after their size was compared with what the file holds."""
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmwsss.structures.input_files import check_file
+
+MAX_ARRAY_BYTES = 1 << 30
+"""Largest array, 1 GiB: scores of 8 classes in half precision at the size of the largest image."""
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+class NPZError(Exception):
+    """An npz file that is damaged or claims what it does not hold; the message says what."""
+
+
+class MissingArrayError(NPZError):
+    """A file without one of the arrays, perhaps an npz of something else."""
+
+
+def read_npz(
+    path: str | Path, keys: Sequence[str], *, what: str, remedy: str, beside: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read arrays of numbers or text from an npz file.
+
+    ``np.load`` allocates what the header of an array claims, whatever the file holds; here the two
+    must agree and stay below :data:`MAX_ARRAY_BYTES`.
+
+    Args:
+        path: Path of the file.
+        keys: Names of the arrays to read; others are not looked at.
+        what: What the file is, for the message, such as ``'score file'``.
+        remedy: A sentence on what to do where the file does not exist.
+        beside: Names of arrays that must be there too and are not read.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        UserInputError: If there is no such file.
+        MissingArrayError: If it is an npz without one of the arrays, or a bare npy.
+        NPZError: If it is damaged, or an array is too large or of Python objects.
+    """
+    check_file(path, what, remedy=remedy)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive, (*keys, *beside))
+            return {key: _read_array(archive, members[key]) for key in keys}
+    except (NPZError, MemoryError):
+        raise
+    except Exception as error:  # zipfile and numpy fail in many ways, and nothing else runs here
+        if _is_bare_array(path):
+            raise MissingArrayError('it is a single array') from error
+        raise NPZError(' '.join(str(error).split()) or type(error).__name__) from error
+
+
+def _members(archive: zipfile.ZipFile, keys: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
+    names = [member.filename for member in archive.infolist()]
+    counts = {key: names.count(f'{key}.npy') for key in keys}
+    for key, count in counts.items():
+        if count == 0:
+            raise MissingArrayError(f'it has no {key!r}')
+        if count > 1:
+            raise NPZError(f'it has {key!r} {count} times')
+    return {key: archive.getinfo(f'{key}.npy') for key in keys}
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    if member.file_size > MAX_ARRAY_BYTES:
+        raise NPZError(
+            f'{member.filename} has {member.file_size} bytes, expected at most {MAX_ARRAY_BYTES}'
+        )
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise NPZError(f'{member.filename} has an unknown version of the format, {version}')
+        shape, _, dtype = _HEADERS[version](file)
+        claimed = file.tell() + math.prod(shape) * dtype.itemsize
+    if dtype.kind not in 'biufcSU' or dtype.itemsize == 0:
+        raise NPZError(f'{member.filename} has values of type {dtype}, expected numbers or text')
+    if claimed != member.file_size or any(size < 0 for size in shape):
+        raise NPZError(
+            f'{member.filename} claims the shape {shape} of {dtype}, {claimed} bytes, but has '
+            f'{member.file_size}'
+        )
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _is_bare_array(path: str | Path) -> bool:
+    prefix = np.lib.format.MAGIC_PREFIX
+    with open(path, 'rb') as file:
+        return file.read(len(prefix)) == prefix
