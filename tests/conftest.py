@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from faults.warm import WarmProcess
 from mmengine.registry import DefaultScope
 
 import mmwsss  # noqa: F401  (applies the package compatibility)
@@ -71,6 +72,13 @@ def on_ranks():
             return [results[rank] for rank in range(number)]
 
     return run
+
+
+@pytest.fixture(scope='session')
+def warm():
+    """A process that forks the tools, see :mod:`faults.warm`."""
+    with WarmProcess() as process:
+        yield process
 
 
 @pytest.fixture

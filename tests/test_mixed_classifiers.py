@@ -9,7 +9,8 @@ import torch
 from mmengine.config import Config
 
 from mmwsss.engine.hooks.region_entries_hook import labels_of, region_entries
-from mmwsss.engine.stage import StageResult, run_stage
+from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stage_state import StageResult, StageState
 from mmwsss.registry import DATASETS
 
 MIXED = Path(__file__).parents[1] / 'configs' / 'mixed'
@@ -40,7 +41,8 @@ def load(shapes_data, tmp_path, monkeypatch):
 
 def train(config: Config, work_dir: Path, iterations: int, *, resume: bool = False) -> StageResult:
     config.train_cfg.max_iters = iterations
-    return run_stage(config, work_dir, task='train', resume=resume)
+    resume_from = StageState(work_dir).checkpoint()[0] if resume else None
+    return run_stage(config, work_dir, task='train', resume_from=resume_from)
 
 
 def logged_losses(work_dir: Path) -> list[set[str]]:

@@ -4,7 +4,8 @@ python tools/generate_pseudo_labels.py configs/bana/bana_vgg16_voc12-321x321.py 
     work_dirs/bana_voc/classifier/iter_8000.pth --out-dir data/labels
 
 The folder holds one sub-folder of palette PNGs a label name and manifest.json. Images that are
-labelled already, with the same settings, are skipped.
+labelled already, from the same files with the same settings, are skipped; so are labels that were
+corrected by hand.
 """
 
 import argparse
@@ -31,6 +32,9 @@ def main() -> None:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of the classifier')
     parser.add_argument('--out-dir', help='folder of the labels; <work dir>/labels by default')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
+    )
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
     config = load_config(args.config)
@@ -44,6 +48,8 @@ def main() -> None:
         config.load_from = args.checkpoint
     if args.out_dir:
         config.test_cfg.out_dir = args.out_dir
+    if args.overwrite:
+        config.test_cfg.overwrite = True
     check_stage('labels', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
     if is_main_process():

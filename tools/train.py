@@ -19,11 +19,11 @@ from mmwsss.apis.command_line import (
     work_dir_of,
 )
 from mmwsss.engine.pictures import draw_results
-from mmwsss.engine.pipeline import run_pipeline
+from mmwsss.engine.pipeline import run_pipeline, run_single
 from mmwsss.engine.report import write_report
-from mmwsss.engine.stage import StageResult, run_stage
 from mmwsss.engine.stage_checks import check_stage
-from mmwsss.engine.stages import is_pipeline, load_stages
+from mmwsss.engine.stage_state import StageResult
+from mmwsss.engine.stages import Stage, is_pipeline, load_stages
 from mmwsss.structures import UserInputError
 
 
@@ -35,6 +35,9 @@ def main() -> None:
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
     parser.add_argument('--amp', action='store_true', help='train with mixed precision')
     parser.add_argument('--stages', help='comma-separated names of the stages to run')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
+    )
     args = parse_arguments(parser)
 
     config = load_config(args.config)
@@ -52,6 +55,8 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
     stages = load_stages(config, args.cfg_options)
     for stage in stages:
         _use_amp(stage.config, args.amp)
+        if args.overwrite and stage.makes_labels:
+            stage.config.test_cfg.overwrite = True
     only = args.stages.split(',') if args.stages else None
     results = run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
     _report(results, args, work_dir)
@@ -66,8 +71,9 @@ def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> Non
     _use_amp(config, args.amp)
     task = 'train' if config.get('train_cfg') else 'test'
     check_stage(task, config, task=task)
-    options = dict(task=task, resume=args.resume, launcher=args.launcher)
-    _report({task: run_stage(config, work_dir, **options)}, args, work_dir)
+    stage = Stage(task, config)
+    result = run_single(stage, work_dir, resume=args.resume, launcher=args.launcher)
+    _report({task: result}, args, work_dir)
 
 
 def _use_amp(config: Config, amp: bool) -> None:

@@ -11,7 +11,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
 from mmwsss.datasets.transforms.loading import read_image, read_label_map
-from mmwsss.engine.stage import StageResult, output_names
+from mmwsss.engine.stage import output_names
+from mmwsss.engine.stage_state import StageResult
 from mmwsss.engine.stages import Stage
 from mmwsss.registry import DATASETS, MODELS
 from mmwsss.structures import UserInputError

@@ -1,39 +1,20 @@
 """Run several stages, each with its own config, from weak labels to a segmentation model."""
 
 import copy
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 
-from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
-from mmwsss.engine.ranks import connect_ranks
-from mmwsss.engine.stage import StageResult, run_stage
-from mmwsss.engine.stage_checks import check_stage, proportion_files
+from mmwsss.engine.contents import Contents
+from mmwsss.engine.ranks import connect_ranks, on_first_rank
+from mmwsss.engine.stage import build_runner, release_memory, run_built
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.stage_state import Decided, StageResult, StageState, decide
 from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
 
-_DONE = 'stage.json'
-_STARTED = 'started.json'
-# Settings that change how a stage runs but not what it makes.
-_INDIFFERENT = {
-    'default_hooks',
-    'env_cfg',
-    'launcher',
-    'log_level',
-    'log_processor',
-    'num_workers',
-    'persistent_workers',
-    'pin_memory',
-    'prefetch_factor',
-    'vis_backends',
-    'visualizer',
-    'work_dir',
-}
-
-
-_Value = TypeVar('_Value')
+_CONTENTS = 'contents.json'
 
 
 def run_pipeline(
@@ -44,7 +25,10 @@ def run_pipeline(
     resume: bool = False,
     launcher: str = 'none',
 ) -> dict[str, StageResult]:
-    """Run the stages in order and skip those that are finished with the same settings.
+    """Run the stages in order; skip those that are finished with the same settings and data.
+
+    A label stage that is finished still looks at the files of every image, and makes again what is
+    missing, damaged or of another image.
 
     Args:
         stages: The stages, see :func:`~mmwsss.engine.stages.load_stages`.
@@ -76,134 +60,130 @@ def run_pipeline(
                 tta=stage.tta,
                 taken=frozenset(stage.takes),
             )
+    contents = Contents(work_dir / _CONTENTS)
     results: dict[str, StageResult] = {}
     for stage in stages:
-        selected = not only or stage.name in only
-        result = _run_or_skip(stage, results, work_dir, selected, resume, launcher)
+        state = StageState(work_dir / stage.name)
+        if only and stage.name not in only:
+            result = on_first_rank(state.result)
+        else:
+            taking = _with_taken_paths(stage, results)
+            result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
         if result is not None:
             results[stage.name] = result
     return results
 
 
+def run_single(
+    stage: Stage, work_dir: Path, *, resume: bool = False, launcher: str = 'none'
+) -> StageResult:
+    """Run one stage in a folder of its own, finished or not.
+
+    Args:
+        stage: The stage; it takes nothing.
+        work_dir: Its folder.
+        resume: Let a training go on from its last checkpoint, also with other settings, such as
+            more iterations.
+        launcher: How this process was started.
+    """
+    connect_ranks(launcher, copy.deepcopy(stage.config))
+    state, contents = StageState(work_dir), Contents(work_dir / _CONTENTS)
+    decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
+    resume_from = None
+    if resume and stage.task == 'train':
+        resume_from, trouble = on_first_rank(state.checkpoint)
+        _warn(trouble)
+        changes = on_first_rank(lambda: state.changes_since_start(decided))
+        if resume_from and changes:
+            _warn(f'{work_dir} was started with other settings or data: {", ".join(changes)}')
+    return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
+
+
 def _run_or_skip(
-    stage: Stage,
-    results: dict[str, StageResult],
-    work_dir: Path,
-    selected: bool,
-    resume: bool,
-    launcher: str,
-) -> StageResult | None:
-    stage_dir = work_dir / stage.name
-    if not selected:
-        return _from_first_rank(_read_done(stage_dir, None))
-    sources = _sources(stage, results)
-    stamp = _stage_fingerprint(stage, sources)
-    done = _from_first_rank(_read_done(stage_dir, stamp))
-    if done is not None:
-        _say(f"stage '{stage.name}' is finished: {stage_dir / _DONE}")
+    stage: Stage, state: StageState, contents: Contents, *, resume: bool, launcher: str
+) -> StageResult:
+    decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
+    done, reason = on_first_rank(lambda: state.finished(decided))
+    if reason:
+        _say(f"{reason}; stage '{stage.name}' runs again")
+    if done is not None and not stage.makes_labels:
+        _say(f"stage '{stage.name}' is finished: {state.folder}")
         return done
-    _say(f"stage '{stage.name}' starts in {stage_dir}")
-    resume = _from_first_rank(_start(stage_dir, stamp, resume))
-    config = copy.deepcopy(stage.config)
-    config.merge_from_dict(_taken_paths(stage, sources))
-    result = run_stage(
-        config, stage_dir, task=stage.task, tta=stage.tta, resume=resume, launcher=launcher
+    resume_from = None
+    if resume and done is None and stage.task == 'train':
+        resume_from = _checkpoint_to_resume(state, decided)
+    options = dict(resume_from=resume_from, launcher=launcher)
+    return _run(stage, state, decided, contents, known=done, **options)
+
+
+def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
+    path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
+    _warn(trouble)
+    changes = on_first_rank(lambda: state.changes_since_start(decided))
+    if path is None and changes:
+        _say(f'{state.folder} was started with other settings; it starts anew')
+    return path
+
+
+def _run(
+    stage: Stage,
+    state: StageState,
+    decided: Decided,
+    contents: Contents,
+    *,
+    resume_from: str | None,
+    launcher: str,
+    known: StageResult | None = None,
+) -> StageResult:
+    runner = build_runner(
+        stage.config,
+        state.folder,
+        task=stage.task,
+        tta=stage.tta,
+        resume_from=resume_from,
+        stamp=decided.stamp,
+        contents_file=contents.path,
+        launcher=launcher,
     )
-    result.fingerprint = stamp
-    if is_main_process():
-        write_json(stage_dir / _DONE, result.to_dict())
+    if known is not None and runner.test_loop.is_complete:
+        _say(f"stage '{stage.name}' is finished: {state.folder}")
+        return replace(known, outputs=runner.test_loop.outputs)
+    _say(f"stage '{stage.name}' starts in {state.folder}")
+    state.start(decided)
+    result = run_built(runner, stage.task)
+    state.finish(decided, result)
+    del runner
+    release_memory()
     barrier()
     return result
 
 
-def _start(stage_dir: Path, stamp: str, resume: bool) -> bool | None:
-    """Note with which settings a stage starts; say whether it may go on from its checkpoint."""
-    if not is_main_process():
-        return None
-    path = stage_dir / _STARTED
-    same = path.is_file() and json.loads(path.read_text()).get('fingerprint') == stamp
-    if resume and same:
-        return True
-    if resume and path.is_file():
-        _say(f'{stage_dir} was started with other settings; it starts anew')
-    (stage_dir / 'last_checkpoint').unlink(missing_ok=True)  # of a run with other settings
-    write_json(path, dict(fingerprint=stamp))
-    return False
-
-
-def _sources(stage: Stage, results: dict[str, StageResult]) -> dict[str, StageResult]:
-    """Find the results that a stage takes from, by config key."""
-    sources = {}
+def _with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
+    """Fill what a stage takes into its config."""
+    paths = {}
     for key, source in stage.takes.items():
-        name = source.split('.')[0]
+        name, _, output = source.partition('.')
         if name not in results:
             raise UserInputError(
                 f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' is not "
                 f'finished. Run it first, or leave --stages out.'
             )
-        sources[key] = results[name]
-    return sources
-
-
-def _taken_paths(stage: Stage, sources: dict[str, StageResult]) -> dict[str, str]:
-    """Give the paths that a stage takes, by config key."""
-    paths = {}
-    for key, result in sources.items():
-        name, _, output = stage.takes[key].partition('.')
-        paths[key] = result.outputs[output]
+        paths[key] = results[name].outputs.get(output, '')
         if not Path(paths[key]).exists():
             raise UserInputError(
-                f"stage '{stage.name}' takes {key} from '{name}.{output}', but {paths[key]} is "
-                f"gone. Delete {name}/{_DONE} in the work folder to run stage '{name}' again."
+                f"stage '{stage.name}' takes {key} from '{source}', but {paths[key]} is gone. "
+                f"Delete {name}/stage.json in the work folder to run stage '{name}' again."
             )
-    return paths
-
-
-def _stage_fingerprint(stage: Stage, sources: dict[str, StageResult]) -> str:
-    """Hash what decides the result of a stage: settings, files, and the stages it takes from.
-
-    Checkpoint and proportions count by their content. What is taken counts by the fingerprint of
-    its stage, not by its path, which never changes.
-    """
-    load_from = stage.config.get('load_from')
-    content = dict(
-        config=_relevant(stage.config._cfg_dict.to_dict()),
-        task=stage.task,
-        tta=stage.tta,
-        checkpoint=file_hash(load_from) if load_from else None,
-        takes={key: (stage.takes[key], result.fingerprint) for key, result in sources.items()},
-    )
-    files = proportion_files(stage.config._cfg_dict, stage.task)
-    if given := {key: path for key, path in files.items() if key not in sources}:
-        content['proportions'] = {key: file_hash(path) for key, path in given.items()}
-    return fingerprint(content)
-
-
-def _relevant(node: object) -> object:
-    if isinstance(node, dict):
-        return {k: _relevant(child) for k, child in node.items() if k not in _INDIFFERENT}
-    if isinstance(node, list | tuple):
-        return [_relevant(child) for child in node]
-    return node
-
-
-def _read_done(stage_dir: Path, stamp: str | None) -> StageResult | None:
-    path = stage_dir / _DONE
-    if not is_main_process() or not path.is_file():
-        return None
-    content = json.loads(path.read_text())
-    if stamp is not None and content['fingerprint'] != stamp:
-        _say(f'{path} was made with other settings; the stage runs again')
-        return None
-    return StageResult.from_dict(content)
-
-
-def _from_first_rank(value: _Value) -> _Value:
-    values = [value]
-    broadcast_object_list(values)
-    return values[0]
+    config = copy.deepcopy(stage.config)
+    config.merge_from_dict(paths)
+    return replace(stage, config=config)
 
 
 def _say(line: str) -> None:
     if is_main_process():
         print(f'[pipeline] {line}', flush=True)
+
+
+def _warn(line: str) -> None:
+    if line:
+        _say(f'warning: {line}')

@@ -7,7 +7,13 @@ import numpy as np
 import torch
 import torch.distributed
 from mmengine.config import Config
-from mmengine.dist import all_gather_object, get_dist_info, init_dist, is_distributed
+from mmengine.dist import (
+    all_gather_object,
+    get_dist_info,
+    init_dist,
+    is_distributed,
+    is_main_process,
+)
 
 from mmwsss.structures import UserInputError
 
@@ -72,6 +78,15 @@ def run_on_ranks(function: Callable[[], Value]) -> list[Value]:
         if line is not None:
             raise RuntimeError(f'rank {rank} stops because rank {other} failed: {line}')
     return [value for value, _, _ in outcomes]
+
+
+def on_first_rank(function: Callable[[], Value]) -> Value:
+    """Run a function on the first rank and give its result, or its error, to all.
+
+    Args:
+        function: What to run: something quick, since the others wait.
+    """
+    return run_on_ranks(lambda: function() if is_main_process() else None)[0]
 
 
 def share_of_rank(items: Sequence[Item]) -> Sequence[Item]:

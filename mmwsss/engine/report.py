@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmwsss.engine.loops.label_files import write_json
-from mmwsss.engine.stage import StageResult
+from mmwsss.engine.stage_state import StageResult
+from mmwsss.structures import write_json
 
 
 def write_report(results: dict[str, StageResult], path: Path, *, title: str) -> None:

@@ -4,61 +4,67 @@ import copy
 import gc
 import os
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.dist import master_only
+from mmengine.runner import Runner
 from torch import nn
 
 from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
-from mmwsss.engine.ranks import connect_ranks
+from mmwsss.engine.ranks import connect_ranks, on_first_rank
+from mmwsss.engine.stage_state import StageResult, StageState, checkpoint_iteration
 from mmwsss.structures import UserInputError
-
-
-@dataclass
-class StageResult:
-    """What a stage leaves behind.
-
-    Attributes:
-        outputs: Output name -> path: ``checkpoint`` of a training (and the folder
-            ``training_cams``, with a :class:`TrainingCAMsHook`), one folder a label name (and
-            ``<label name>_scores``) and files ``<label name>_proportions`` of a label stage.
-        metrics: Metric name -> value in the metric's own unit (mIoU in percent).
-        seconds: Wall time.
-        fingerprint: Hash of all that decided the result, see the pipeline.
-    """
-
-    outputs: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    fingerprint: str = ''
-
-    def to_dict(self) -> dict:
-        """Give the fields as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: dict) -> 'StageResult':
-        """Read what :meth:`to_dict` gave."""
-        return cls(**content)
+from mmwsss.structures.atomic_files import renamed_when_complete
 
 
 class StageRunner(Runner):
-    """The engine's runner, also for models without a trainable weight on several ranks.
+    """The engine's runner, with checkpoints that are complete and say which stage wrote them.
 
-    PyTorch refuses to synchronise the gradients of such a model; ranks may share its work anyway.
+    It also runs models without a trainable weight on several ranks: PyTorch refuses to synchronise
+    the gradients of such a model; ranks may share its work anyway.
+
+    Attributes:
+        stamp: Fingerprint of what decided the stage, written into its checkpoints.
+        resumed_at: Iteration at which an earlier run of the stage was resumed, else None.
     """
+
+    stamp: str | None = None
+    resumed_at: int | None = None
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap the model for several ranks if it has something to train."""
         if any(weight.requires_grad for weight in model.parameters()):
             return super().wrap_model(model_wrapper_cfg, model)
         return model.to(get_device())
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """Add the hook that stops a training whose loss is NaN, unless the config has None."""
+        hooks = {'invalid_loss': dict(type='InvalidLossHook'), **(hooks or {})}
+        if hooks['invalid_loss'] is None:
+            del hooks['invalid_loss']
+        super().register_default_hooks(hooks)
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, and remember where that was."""
+        super().resume(filename, *args, **kwargs)
+        self.resumed_at = self.iter
+
+    @master_only
+    def save_checkpoint(
+        self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
+    ) -> None:
+        """Save a checkpoint under its name when it is complete, with the stamp of the stage."""
+        meta = {**(meta or {}), 'stage': self.stamp}
+        if '://' in str(out_dir):  # not a file system: its backend is left to do its best
+            super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)
+            return
+        with renamed_when_complete(Path(out_dir, filename)) as path:
+            super().save_checkpoint(str(path.parent), path.name, *args, meta=meta, **kwargs)
 
 
 def output_names(config: Config, task: str) -> set[str]:
@@ -73,23 +79,27 @@ def output_names(config: Config, task: str) -> set[str]:
     return {*test_cfg.get('generator', {}).get('labels', {}), *scores, *proportions}
 
 
-def run_stage(
+def build_runner(
     config: Config,
     work_dir: Path,
     *,
     task: str,
     tta: bool = False,
-    resume: bool = False,
+    resume_from: str | None = None,
+    stamp: str | None = None,
+    contents_file: Path | None = None,
     launcher: str = 'none',
-) -> StageResult:
-    """Run one stage through mmengine's runner.
+) -> StageRunner:
+    """Build the runner of a stage.
 
     Args:
         config: The stage's config.
         work_dir: Folder of its logs, checkpoints and labels.
         task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
         tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
-        resume: Go on from the last checkpoint in `work_dir`, if there is one.
+        resume_from: Checkpoint of an earlier run of this training, with which it goes on.
+        stamp: Fingerprint of what decides the stage, for its checkpoints.
+        contents_file: Where a label stage keeps hashes of files.
         launcher: How this process was started.
     """
     config = copy.deepcopy(config)
@@ -98,18 +108,46 @@ def run_stage(
     connect_ranks(launcher, config)
     # Runners of one process share named singletons (log, message hub): every stage has its name.
     config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
-    config.resume = bool(resume and task == 'train' and find_latest_checkpoint(str(work_dir)))
+    config.resume = resume_from is not None
+    if resume_from is not None:
+        # Otherwise mmengine resumes from what the stage takes, with the iterations of that.
+        config.load_from = resume_from
+    if contents_file is not None:
+        config.contents_file = str(contents_file)
     if task == 'test' and 'env_cfg' in config:
         config.env_cfg.cudnn_benchmark = False  # a search for every image size would be slow
     if tta:
         use_test_time_augmentation(config)
-    start = time.monotonic()
     runner = StageRunner.from_cfg(config)
+    runner.stamp = stamp
+    return runner
+
+
+def run_built(runner: StageRunner, task: str) -> StageResult:
+    """Train or test with a runner that is built."""
+    start = time.monotonic()
     result = _train(runner) if task == 'train' else _test(runner)
     result.seconds = round(time.monotonic() - start, 1)
-    del runner
-    gc.collect()  # ends the data loaders' workers before the next stage starts its own
     return result
+
+
+def run_stage(
+    config: Config,
+    work_dir: Path,
+    *,
+    task: str,
+    tta: bool = False,
+    resume_from: str | None = None,
+    launcher: str = 'none',
+) -> StageResult:
+    """Run one stage without keeping its state; arguments as of :func:`build_runner`."""
+    options = dict(tta=tta, resume_from=resume_from, launcher=launcher)
+    return run_built(build_runner(config, work_dir, task=task, **options), task)
+
+
+def release_memory() -> None:
+    """End the data loaders' workers of a stage before the next one starts its own."""
+    gc.collect()
 
 
 def use_test_time_augmentation(config: Config) -> None:
@@ -122,24 +160,42 @@ def use_test_time_augmentation(config: Config) -> None:
     config.model = config.tta_model
 
 
-def _train(runner: Runner) -> StageResult:
+def _train(runner: StageRunner) -> StageResult:
     runner.train()
-    checkpoint = [find_latest_checkpoint(runner.work_dir) if is_main_process() else None]
-    broadcast_object_list(checkpoint)
+    # A run that was killed in its last validation has nothing to train and no figures yet.
+    trained_before = runner.resumed_at is not None and runner.resumed_at >= runner.max_iters
+    if trained_before and runner.val_loop is not None:
+        runner.val_loop.run()
+    checkpoint = on_first_rank(lambda: _last_checkpoint(runner))
     scalars = runner.message_hub.log_scalars
     metrics = {
         key.removeprefix('val/'): float(buffer.current())
         for key, buffer in scalars.items()
         if key.startswith('val/') and 'time' not in key
     }
-    outputs = {'checkpoint': os.path.abspath(checkpoint[0])}
+    outputs = {'checkpoint': os.path.abspath(checkpoint)}
     for hook in runner.hooks:
         if isinstance(hook, TrainingCAMsHook):
             outputs['training_cams'] = str(hook.folder(runner))
     return StageResult(outputs, metrics)
 
 
-def _test(runner: Runner) -> StageResult:
+def _last_checkpoint(runner: StageRunner) -> str:
+    """Find the checkpoint of the last iteration, without which a training is not finished."""
+    path, trouble = StageState(Path(runner.work_dir)).checkpoint(runner.stamp)
+    found = checkpoint_iteration(path) if path else 0
+    stopped_early = getattr(runner.train_loop, 'stop_training', False)
+    last = runner.iter if stopped_early else runner.max_iters
+    if found < last:
+        raise UserInputError(
+            f'{runner.work_dir}: the training is not finished: it has {last} iterations, but its '
+            f'last checkpoint, {path}, is of iteration {found}{trouble and f" ({trouble})"}. Set '
+            'default_hooks.checkpoint.save_last=True and run it again with --resume.'
+        )
+    return path
+
+
+def _test(runner: StageRunner) -> StageResult:
     check_checkpoint(runner)
     metrics = {key: float(value) for key, value in runner.test().items()}
     loop = runner.test_loop

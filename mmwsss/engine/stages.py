@@ -31,6 +31,12 @@ class Stage:
         """Choose the task."""
         self.task = self.task or ('train' if self.config.get('train_cfg') else 'test')
 
+    @property
+    def makes_labels(self) -> bool:
+        """Whether the stage makes pseudo labels."""
+        is_label_loop = (self.config.get('test_cfg') or {}).get('type') == 'PseudoLabelLoop'
+        return self.task == 'test' and is_label_loop
+
 
 def is_pipeline(config: Config) -> bool:
     """Say whether a config lists stages."""

@@ -2,7 +2,7 @@
 
 from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
 from mmwsss.structures.errors import UserInputError
-from mmwsss.structures.json_files import read_json
+from mmwsss.structures.json_files import read_json, write_json
 from mmwsss.structures.labels import (
     BACKGROUND,
     IGNORE_INDEX,
@@ -43,6 +43,7 @@ __all__ = [
     'settings_stamp',
     'to_class_index',
     'to_seg_label',
+    'write_json',
     'write_proportions',
     'write_scores',
 ]

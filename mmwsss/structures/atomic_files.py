@@ -8,19 +8,25 @@ from typing import BinaryIO
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing under a temporary name and rename it in the end; folders are made.
+def renamed_when_complete(path: Path) -> Iterator[Path]:
+    """Give a temporary name for a file that gets its own name in the end; folders are made.
 
     Where the writing fails, what was there under the name stays, alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        with temporary.open('wb') as file:
-            yield file
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing, see :func:`renamed_when_complete`."""
+    with renamed_when_complete(path) as temporary, temporary.open('wb') as file:
+        yield file
 
 
 def write_atomically(path: Path, content: bytes) -> None:

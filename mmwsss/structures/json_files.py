@@ -1,4 +1,4 @@
-"""JSON that a user or an earlier run wrote, read strictly: nothing in it is guessed or lost."""
+"""JSON files, read strictly: nothing in them is guessed or lost."""
 
 import json
 import math
@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
+from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.input_files import read_text
 
@@ -43,6 +44,11 @@ def read_json(path: str | Path, what: str = 'file', *, remedy: str = '') -> obje
     raise UserInputError(
         f'The {what} {str(path)!r} is not valid JSON: {reason}. Correct or restore this file.'
     )
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write indented JSON atomically."""
+    write_atomically(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

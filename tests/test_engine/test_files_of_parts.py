@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from mmwsss.affinity import stencil_affinities
-from mmwsss.engine.loops.label_settings import label_settings
 from mmwsss.engine.stage import run_stage
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
@@ -95,13 +93,3 @@ def test_labels_are_made_again_for_another_file_and_not_for_one_that_moved(
     make_labels(moved)
     again = label_times(tmp_path)
     assert all(again[name] != time for name, time in times.items())
-
-
-def test_settings_hold_the_content_of_a_file_in_place_of_its_path(checkpoint):
-    runner = SimpleNamespace(cfg=Config(dict(model=dict(type='FilledBoxes'))), model=nn.Identity())
-    generator = Config(dict(type='PseudoLabelGenerator', labels=walk_labels(checkpoint)))
-    settings = label_settings(runner, dict(dataset={}), generator._cfg_dict, (str(checkpoint),))
-    walk = settings['generator']['labels']['walk']['refiners'][0]
-    assert len(walk['checkpoint']) == 16
-    assert walk['network'] == generator.labels.walk.refiners[0].network
-    assert generator.labels.walk.refiners[0].checkpoint == str(checkpoint)

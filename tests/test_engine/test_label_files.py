@@ -1,7 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from mmwsss.engine.loops.label_files import fingerprint, is_valid_label, write_label
+from mmwsss.engine.fingerprints import fingerprint
+from mmwsss.engine.loops.label_files import LabelFile, label_file_state, write_label
 
 PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
 
@@ -20,20 +21,27 @@ def test_a_label_keeps_its_values_and_palette(tmp_path):
 def test_a_label_is_valid_for_its_own_settings_only(tmp_path):
     path = tmp_path / 'x.png'
     write_label(path, np.zeros((4, 4), dtype=np.uint8), PALETTE, 'one')
-    assert is_valid_label(path, 'one')
-    assert not is_valid_label(path, 'two')
+    assert label_file_state(path, 'one') is LabelFile.DONE
+    assert label_file_state(path, 'two') is LabelFile.TO_MAKE
 
 
-def test_missing_cut_off_and_foreign_files_are_not_valid(tmp_path):
+def test_missing_and_cut_off_files_are_to_be_made(tmp_path):
     path = tmp_path / 'x.png'
-    assert not is_valid_label(path, 'one')
+    assert label_file_state(path, 'one') is LabelFile.TO_MAKE
     write_label(path, np.zeros((64, 64), dtype=np.uint8), PALETTE, 'one')
     path.write_bytes(path.read_bytes()[:-20])
-    assert not is_valid_label(path, 'one')
-    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(path)
-    assert not is_valid_label(path, 'one')
+    assert label_file_state(path, 'one') is LabelFile.TO_MAKE
     path.write_text('no image')
-    assert not is_valid_label(path, 'one')
+    assert label_file_state(path, 'one') is LabelFile.TO_MAKE
+
+
+def test_a_label_map_of_another_program_is_told_apart(tmp_path):
+    path = tmp_path / 'x.png'
+    write_label(path, np.zeros((4, 4), dtype=np.uint8), PALETTE, 'one')
+    with Image.open(path) as image:
+        label = np.asarray(image)
+    Image.fromarray(label).save(path)
+    assert label_file_state(path, 'one') is LabelFile.BY_HAND
 
 
 def test_the_fingerprint_depends_on_content_and_not_on_order():

@@ -15,9 +15,8 @@ import numpy as np
 from mmwsss.apis.command_line import run_tool
 from mmwsss.datasets import VOCWeakDataset
 from mmwsss.datasets.annotations import read_image_ids, read_voc_xml
-from mmwsss.engine.loops.label_files import write_json
 from mmwsss.evaluation import evaluate_label_folder, label_agreement
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, write_json
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,6 +1,8 @@
 """Hooks."""
 
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
+from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
+from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.hooks.region_entries_hook import RegionEntriesHook
@@ -10,6 +12,8 @@ from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 __all__ = [
     'AlternatingPhaseHook',
     'ChannelsLastHook',
+    'CheckpointHook',
+    'InvalidLossHook',
     'RegionCentroidsHook',
     'RegionEntriesHook',
     'StartObjectiveHook',

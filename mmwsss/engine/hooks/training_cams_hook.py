@@ -15,10 +15,10 @@ from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.hooks.start_objective_hook import objectives_of
-from mmwsss.engine.loops.label_files import fingerprint
-from mmwsss.engine.loops.progress import Progress
 from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.progress import Progress
 from mmwsss.models.objectives import TrainingCAMs
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError, write_scores

@@ -2,12 +2,11 @@
 
 A file appears under its name complete or not at all (temporary name, then rename). Its text chunk
 ``mmwsss`` holds the fingerprint of the settings, so that a label made by other settings, or cut off
-by a full disk, is recognised and made again.
+by a full disk, is recognised and made again. A file without it is not ours: someone corrected the
+label and saved it, and it is kept.
 """
 
-import hashlib
-import json
-import os
+from enum import Enum
 from io import BytesIO
 from pathlib import Path
 
@@ -17,27 +16,6 @@ from PIL import Image, PngImagePlugin
 from mmwsss.structures.atomic_files import write_atomically
 
 _CHUNK = 'mmwsss'
-_HASH_BLOCK = 1 << 20
-
-
-def fingerprint(settings: object) -> str:
-    """Hash JSON-like settings to 16 hexadecimal digits."""
-    text = json.dumps(settings, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def file_hash(path: str | os.PathLike) -> str:
-    """Hash the content of a file to 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write indented JSON atomically."""
-    write_atomically(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
 def write_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> None:
@@ -60,12 +38,23 @@ def write_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> Non
     write_atomically(path, buffer.getvalue())
 
 
-def is_valid_label(path: Path, stamp: str) -> bool:
-    """Say whether a complete palette PNG with this fingerprint lies at the path."""
+class LabelFile(Enum):
+    """What lies at the path of a label map."""
+
+    DONE = 'complete, of the settings asked for'
+    TO_MAKE = 'missing, damaged, or of other settings'
+    BY_HAND = 'a label map that this package did not write, such as a corrected one'
+
+
+def label_file_state(path: Path, stamp: str) -> LabelFile:
+    """Say what lies at the path of a label map, given the fingerprint that it should carry."""
     try:
         with Image.open(path) as image:
-            valid = image.mode == 'P' and image.info.get(_CHUNK) == stamp
+            found = image.info.get(_CHUNK)
+            valid = image.mode == 'P' and found == stamp
             image.verify()  # checks the chunks' checksums to the end without decoding
-    except (OSError, SyntaxError):
-        return False
-    return valid
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return LabelFile.TO_MAKE
+    if found is None:
+        return LabelFile.BY_HAND
+    return LabelFile.DONE if valid else LabelFile.TO_MAKE

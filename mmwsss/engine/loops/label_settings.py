@@ -5,74 +5,57 @@ from pathlib import Path
 
 import mmengine
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner import Runner
 
-from mmwsss.engine.loops.label_files import file_hash, fingerprint
-from mmwsss.models.classifiers.stored_cams import StoredCAMs
+from mmwsss.engine.contents import Contents
+from mmwsss.engine.fingerprints import fingerprint
+from mmwsss.engine.settings import by_content, label_making_settings, named_paths
 from mmwsss.version import __version__
 
 _PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 
 
-def label_settings(
-    runner: Runner, dataloader: dict, generator: dict, files: tuple[str, ...]
-) -> dict:
-    """Collect what decides the content of all labels: not where data lie, nor which images.
+def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple[str, list[str]]:
+    """Fingerprint what decides the labels: the settings, and the files of each image.
 
-    What else decides that of an image is its own weak label, see
-    :func:`~mmwsss.engine.loops.label_store.label_stamps`.
+    A folder that the settings name (stored scores, saliency maps) counts image by image, by the
+    file ``<img_id>.*`` in it; any other file, such as a checkpoint, counts for all images.
 
     Args:
-        runner: The runner.
-        dataloader: Config of the data loader.
-        generator: Config of the generator.
-        files: Paths in it that stand for the content of a file or folder, which exists.
+        config: Config of the label stage, as it runs.
+        infos: Entries of the data list, with ``img_id``, ``img_path`` and weak labels.
+        contents: Hashes of files.
+
+    Returns:
+        Fingerprint of the settings, and one of its own input for each image.
     """
-    load_from = runner.cfg.get('load_from')
-    dataset = dataloader['dataset']
-    indifferent = ('data_root', 'data_prefix', 'ann_file', 'label_file', 'missing_annotation')
-    indifferent += ('proportion_file',)
-    return dict(
-        model=_model_settings(runner),
-        dataset={key: value for key, value in dataset.items() if key not in indifferent},
-        generator=_by_content(generator, {path: _content_hash(Path(path)) for path in files}),
-        checkpoint=file_hash(load_from) if load_from else None,
-    )
+    settings = label_making_settings(config._cfg_dict.to_dict())
+    paths = sorted(set(named_paths(settings)))
+    folders = [path for path in paths if Path(path).is_dir()]
+    hashes = {path: contents.of_path(path) for path in paths if path not in folders}
+    stamp = fingerprint(by_content(settings, {**dict.fromkeys(folders, 'by image'), **hashes}))
+    own = [_by_image_id(Path(folder)) for folder in folders]
+    inputs = [
+        dict(
+            img_path=info['img_path'],
+            gt_label=info.get('gt_label'),
+            instances=info.get('instances'),
+            **{f'{i}_path': files.get(info['img_id']) for i, files in enumerate(own)},
+        )
+        for info in infos
+    ]
+    root = config.test_dataloader.dataset.get('data_root')
+    return stamp, [fingerprint(entry) for entry in contents.of_infos(inputs, root)]
 
 
-def _model_settings(runner: Runner) -> dict:
-    """Take stored maps by the settings that made them and not by where they lie."""
-    settings, model = dict(runner.cfg.model), base_model(runner.model)
-    if isinstance(model, StoredCAMs):
-        settings['folder'] = [model.folder.name, model.stamp or _listing_hash(model.folder, '.npz')]
-    return settings
-
-
-def _content_hash(path: Path) -> str:
-    """Hash what is in a file, or which files are in a folder of maps."""
-    return _listing_hash(path, '.png') if path.is_dir() else file_hash(path)
-
-
-def _listing_hash(folder: Path, suffix: str) -> str:
-    """Hash names, sizes and times of files of another program, which may be many."""
-    files = [(path, path.stat()) for path in sorted(folder.glob(f'**/*{suffix}'))]
-    return fingerprint(
-        [(str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns) for path, stat in files]
-    )
-
-
-def _by_content(node: object, hashes: dict[str, str]) -> object:
-    """Put the hash of its content in place of a path, which may change."""
-    if isinstance(node, dict):
-        return {key: _by_content(value, hashes) for key, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [_by_content(value, hashes) for value in node]
-    return hashes.get(node, node) if isinstance(node, str) else node
+def _by_image_id(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    return {str(path.relative_to(folder).with_suffix('')): str(path) for path in files}
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that labels depend on."""
+    """Versions of the packages that results depend on."""
     found = {'mmwsss': __version__, 'mmengine': mmengine.__version__}
     for package in _PACKAGES:
         try:

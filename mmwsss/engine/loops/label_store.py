@@ -7,16 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.engine.loops.label_files import fingerprint, is_valid_label, write_label
+from mmwsss.engine.loops.label_files import LabelFile, label_file_state, write_label
 from mmwsss.pseudo_labels import LabelMaps
 from mmwsss.structures import is_valid_scores, write_scores
-
-
-def label_stamps(infos: list[dict]) -> dict[str, str]:
-    """Fingerprint of the tags or boxes of each image, by image id, from entries of a data set."""
-    return {
-        info['img_id']: fingerprint([info.get('gt_label'), info.get('instances')]) for info in infos
-    }
 
 
 @dataclass(frozen=True)
@@ -30,8 +23,10 @@ class LabelStore:
         scores_of: Names of the labels whose scores are kept.
         palette: RGB colour of each label 0..K, values 0..255.
         stamp: Fingerprint of the settings that make the labels.
-        label_stamps: Fingerprint of each image's own weak label, by image id. Its files carry both,
-            ``<stamp>-<label stamp>``, so that another tag makes the labels of one image again.
+        image_stamps: Fingerprint of what is the image's own, by image id: its content and its weak
+            label. Its files carry both, ``<stamp>-<image stamp>``, so that another tag or image
+            makes the labels of one image again.
+        overwrite: Replace label maps that this package did not write; else they are kept.
     """
 
     folder: Path
@@ -39,7 +34,8 @@ class LabelStore:
     scores_of: tuple[str, ...]
     palette: list
     stamp: str
-    label_stamps: dict[str, str]
+    image_stamps: dict[str, str]
+    overwrite: bool = False
 
     @property
     def label_folders(self) -> dict[str, str]:
@@ -58,25 +54,38 @@ class LabelStore:
         return self.folder / f'{name}_scores' / f'{img_id}.npz'
 
     def _stamp(self, img_id: str) -> str:
-        return f'{self.stamp}-{self.label_stamps[img_id]}'
+        return f'{self.stamp}-{self.image_stamps[img_id]}'
 
-    def is_done(self, img_id: str) -> bool:
-        """Say if all files of an image are complete, of the same settings and weak label."""
+    def look(self, img_id: str) -> tuple[bool, tuple[str, ...]]:
+        """Say if files of an image are to be made, and which labels of it are corrected by hand."""
         stamp = self._stamp(img_id)
-        return all(
-            is_valid_label(self._label_path(name, img_id), stamp) for name in self.names
-        ) and all(is_valid_scores(self._score_path(name, img_id), stamp) for name in self.scores_of)
+        states = {
+            name: label_file_state(self._label_path(name, img_id), stamp) for name in self.names
+        }
+        foreign = tuple(name for name, state in states.items() if state is LabelFile.BY_HAND)
+        if self.overwrite and foreign:
+            return True, ()
+        done = LabelFile.TO_MAKE not in states.values() and all(
+            is_valid_scores(self._score_path(name, img_id), stamp) for name in self.scores_of
+        )
+        return not done, foreign
 
-    def writing(self, img_id: str, maps: LabelMaps) -> Callable[[], None]:
+    def writing(
+        self, img_id: str, maps: LabelMaps, kept: tuple[str, ...] = ()
+    ) -> Callable[[], None]:
         """Return a job, for this or another process, that writes the files of an image.
 
-        Scores come first: where a label is, its scores are.
+        Scores come first: where a label is, its scores are. The labels in `kept` are left alone.
         """
         scores = {
             self._score_path(name, img_id): maps.scores[name].cpu().numpy()
             for name in self.scores_of
         }
-        labels = {self._label_path(name, img_id): label for name, label in maps.labels.items()}
+        labels = {
+            self._label_path(name, img_id): label
+            for name, label in maps.labels.items()
+            if name not in kept
+        }
         classes = maps.classes.cpu().numpy()
         # Not a method: the stamps of all images would travel with every job.
         return partial(_write, scores, classes, labels, self.palette, self._stamp(img_id))

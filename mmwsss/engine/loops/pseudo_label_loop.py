@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.transforms.loading import read_image
+from mmwsss.engine.contents import Contents
+from mmwsss.engine.fingerprints import file_hash
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
     check_files,
@@ -22,16 +24,17 @@ from mmwsss.engine.loops.label_checks import (
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.loops.label_files import file_hash, fingerprint, write_json
-from mmwsss.engine.loops.label_settings import base_model, label_settings, package_versions
-from mmwsss.engine.loops.label_store import LabelStore, label_stamps
-from mmwsss.engine.loops.progress import Progress
+from mmwsss.engine.loops.label_settings import base_model, label_stamps, package_versions
+from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, share_of_rank, sum_over_ranks
 from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
-from mmwsss.structures import write_proportions
+from mmwsss.structures import write_json, write_proportions
+
+_CONTENTS = 'contents.json'
 
 
 @dataclass
@@ -49,10 +52,11 @@ class PseudoLabelLoop(BaseLoop):
     Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
     them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
     :mod:`mmwsss.structures.score_files`. Files that are there, complete and made from the same
-    tags or boxes by the same settings are skipped, so that a run that was killed goes on where it
-    stopped and ends with the same files. CPU-bound refiners and the writing run in a process pool
-    while the network goes on; several ranks share the images. Hooks are called before and after the
-    whole run, not for every image: the loop shows its own progress.
+    image and its tags or boxes by the same settings are skipped, so that a run that was killed goes
+    on where it stopped and ends with the same files. Label maps without the loop's mark, as after a
+    correction by hand, are kept. CPU-bound refiners and the writing run in a process pool while the
+    network goes on; several ranks share the images. Hooks are called before and after the whole
+    run, not for every image: the loop shows its own progress.
 
     Args:
         runner: The runner.
@@ -63,6 +67,8 @@ class PseudoLabelLoop(BaseLoop):
         proportions: Names of labels for which the share of each class in every image is written to
             ``<out_dir>/<label name>_proportions.npz`` in the end.
         num_workers: Processes for CPU-bound refiners and writing; 0 does both in this process.
+        overwrite: Replace label maps that carry no mark of this tool, as after a correction by
+            hand; without it they are kept and counted.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
@@ -81,6 +87,7 @@ class PseudoLabelLoop(BaseLoop):
         keep_scores: tuple[str, ...] = (),
         proportions: tuple[str, ...] = (),
         num_workers: int = 2,
+        overwrite: bool = False,
         evaluator: object = None,
     ) -> None:
         dataset = DATASETS.build(dataloader['dataset'])
@@ -95,20 +102,23 @@ class PseudoLabelLoop(BaseLoop):
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        self.ids = [info['img_id'] for info in infos]
+        contents = Contents(Path(runner.cfg.get('contents_file') or self.out_dir / _CONTENTS))
+        stamp, image_stamps = label_stamps(runner.cfg, infos, contents)
         self.store = LabelStore(
             self.out_dir,
             self.generator.names,
             tuple(keep_scores),
             dataset.metainfo['palette'],
-            fingerprint(label_settings(runner, dataloader, generator, self.generator.files)),
-            label_stamps(infos),
+            stamp,
+            dict(zip(self.ids, image_stamps, strict=True)),
+            overwrite,
         )
-        self.ids = [info['img_id'] for info in infos]
         self.proportions = tuple(proportions)
         if proportions:
             check_ids(self.ids, self.split)
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
-        self.todo = self._unfinished()
+        self.todo, self._by_hand = self._look()
         if 0 < len(self.todo) < len(self.ids):
             dataset.get_subset_(self.todo)
         super().__init__(runner, {**dataloader, 'dataset': dataset})
@@ -119,13 +129,23 @@ class PseudoLabelLoop(BaseLoop):
         files = {f'{n}_proportions': str(self._proportion_file(n)) for n in self.proportions}
         return {**self.store.label_folders, **self.store.score_folders, **files}
 
-    def _unfinished(self) -> list[int]:
-        """Find the images without valid files; all ranks get the answer of the first."""
-        todo: list[list[int] | None] = [None]
-        if is_main_process():
-            todo = [[i for i, img_id in enumerate(self.ids) if not self.store.is_done(img_id)]]
-        broadcast_object_list(todo)
-        return todo[0]
+    @property
+    def is_complete(self) -> bool:
+        """Whether all files are there and nobody changed one, so that a run would do nothing."""
+        there = all(Path(path).exists() for path in self.outputs.values())
+        return there and not self.todo and not self._by_hand
+
+    def _look(self) -> tuple[list[int], dict[str, tuple[str, ...]]]:
+        """Look at the files of every image, on all ranks together.
+
+        Returns:
+            Indices of the images with files to make, and the names of the labels that were
+            corrected by hand, by image id.
+        """
+        looks = map_over_ranks(self.store.look, self.ids)
+        todo = [i for i, (to_make, _) in enumerate(looks) if to_make]
+        by_hand = {i: names for i, (_, names) in zip(self.ids, looks, strict=True) if names}
+        return todo, by_hand
 
     def run(self) -> dict:
         """Write all labels that are missing."""
@@ -136,6 +156,12 @@ class PseudoLabelLoop(BaseLoop):
         skipped = len(self.ids) - len(self.todo)
         if skipped:
             self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
+        if self._by_hand:
+            count = sum(len(names) for names in self._by_hand.values())
+            self.runner.logger.warning(
+                f'{count} label maps of {len(self._by_hand)} images carry no mark of this tool, as '
+                'after a correction by hand: they are kept. --overwrite makes them again.'
+            )
         if self.todo:
             self._remove_leftovers()
             self._write_manifest(complete=False)
@@ -173,7 +199,8 @@ class PseudoLabelLoop(BaseLoop):
         """Yield the jobs of an image: what refines its scores, then what writes its files."""
         maps = yield from self.generator.steps(sample, read_image(sample.img_path))
         # Compressing scores takes a good part of the time of a CRF, so it has its place there too.
-        yield self.store.writing(sample.img_id, maps)
+        kept = self._by_hand.get(sample.img_id, ())
+        yield self.store.writing(sample.img_id, maps, kept)
 
     def _collect(self, pool: RefinePool, pending: list[_Task], limit: int) -> None:
         """Go on with images whose job is done, until at most `limit` are waiting."""

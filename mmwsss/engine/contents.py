@@ -1,0 +1,167 @@
+"""What lies in the files that decide a result: hashed once, then only when they change."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
+
+from mmwsss.engine.fingerprints import file_hash, fingerprint
+from mmwsss.engine.progress import Progress
+from mmwsss.engine.ranks import map_over_ranks
+from mmwsss.registry import DATASETS
+from mmwsss.structures import UserInputError, read_json
+from mmwsss.structures.atomic_files import write_atomically
+
+# Entries of a data list that follow from other settings, or are the same for all images.
+_DERIVED = {'label_map', 'reduce_zero_label', 'sample_idx', 'seg_fields'}
+_CHUNK = 64
+_THREADS = 8
+_MANY = 2000  # files, from which on it may take long enough to watch
+
+
+class _Known(NamedTuple):
+    """A file as it was when it was hashed: size, time of its last change, hash of its content."""
+
+    size: int
+    time: int
+    hash: str
+
+
+class Contents:
+    """Hashes of the contents of files, kept between runs.
+
+    A file is read again only if its size or time changed. Names are relative to the root of the
+    data where a file lies below it, so that data which were moved are not read again.
+
+    Args:
+        path: JSON file ``{name: [size, time in ns, hash]}``. One that is missing or damaged costs
+            time and nothing else: everything is hashed anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = _read(path)
+
+    def of_files(self, files: Sequence[str], root: str | None = None) -> list[str]:
+        """Hash the content of files; several ranks share the reading.
+
+        Args:
+            files: Paths, the same on every rank.
+            root: Root of the data, which does not count.
+
+        Raises:
+            UserInputError: A file cannot be read.
+        """
+        chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
+        with ThreadPoolExecutor(_THREADS) as pool, _watching(len(files), len(chunks)) as watch:
+            shares = map_over_ranks(partial(self._look, pool, root), chunks, watch=watch)
+        entries = [entry for share in shares for entry in share]
+        names = [_name(file, root) for file in files]
+        found = dict(zip(names, entries, strict=True))
+        if found.items() - self._known.items():
+            self._known.update(found)
+            if is_main_process():
+                write_atomically(self.path, json.dumps(self._known).encode())
+        return [entry.hash for entry in entries]
+
+    def of_path(self, path: str) -> str:
+        """Hash the content of a file, or of all files in a folder with their names in it."""
+        if not os.path.isdir(path):
+            return self.of_files([path])[0]
+        files = sorted(str(file) for file in Path(path).rglob('*') if file.is_file())
+        names = [os.path.relpath(file, path) for file in files]
+        return fingerprint(list(zip(names, self.of_files(files), strict=True)))
+
+    def of_dataset(self, config: dict) -> str:
+        """Hash what a data set lists: images, labels, proportions and the content of all files.
+
+        Args:
+            config: Config of a data set with ``get_data_info``, as all of mmengine's have it.
+        """
+        with _without_warnings():  # they come again when the stage builds the data set
+            dataset = DATASETS.build(config)
+            infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        return fingerprint(self.of_infos(infos, config.get('data_root')))
+
+    def of_infos(self, infos: list[dict], root: str | None) -> list[dict]:
+        """Copy entries of a data list, with the content of each file in place of its path."""
+        keys = [sorted(k for k, v in info.items() if _is_file_key(k, v)) for info in infos]
+        files = [info[key] for info, own in zip(infos, keys, strict=True) for key in own]
+        hashes = iter(self.of_files(files, root))
+        plain = [{k: v for k, v in info.items() if k not in _DERIVED} for info in infos]
+        for entry, own in zip(plain, keys, strict=True):
+            entry.update((key, next(hashes)) for key in own)
+        return plain
+
+    def _look(self, pool: ThreadPoolExecutor, root: str | None, files: list[str]) -> list[_Known]:
+        return list(pool.map(partial(self._entry, root), files))
+
+    def _entry(self, root: str | None, file: str) -> _Known:
+        try:
+            stat = os.stat(file)
+            # The second one is set by the system alone: a copy with the old date is noticed.
+            time = max(stat.st_mtime_ns, stat.st_ctime_ns)
+            known = self._known.get(_name(file, root))
+            if known is not None and known[:2] == (stat.st_size, time):
+                return known
+            return _Known(stat.st_size, time, file_hash(file))
+        except OSError as error:
+            raise UserInputError(
+                f'{file} cannot be read: {error.strerror}. Restore this file, or correct the '
+                'folder that the config names.'
+            ) from error
+
+
+def _read(path: Path) -> dict[str, _Known]:
+    try:
+        content = read_json(path)
+    except UserInputError:
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {name: _Known(*entry) for name, entry in content.items() if _is_entry(entry)}
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and [type(value) for value in entry] == [int, int, str]
+
+
+def _is_file_key(key: str, value: object) -> bool:
+    return key.endswith('_path') and isinstance(value, str)
+
+
+def _name(file: str, root: str | None) -> str:
+    path = os.path.abspath(file)
+    if not root:
+        return path
+    relative = os.path.relpath(path, root)
+    return path if relative.startswith('..') else relative
+
+
+@contextmanager
+def _watching(num_files: int, num_chunks: int) -> Iterator[Callable[[Iterable], Iterable]]:
+    """Show the progress where there are many files."""
+    if num_files < _MANY:
+        yield iter
+        return
+    logger = MMLogger.get_current_instance()
+    with Progress(f'checking files, {_CHUNK} at a time', num_chunks, logger) as progress:
+        yield progress.iterate
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,64 @@
+"""Saves checkpoints so that a kill at any moment leaves a complete one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
+from mmengine.runner import Runner
+
+from mmwsss.registry import HOOKS
+
+
+@HOOKS.register_module(name='CheckpointHook')
+class CheckpointHook(MMEngineCheckpointHook):
+    """mmengine's hook, except that an old checkpoint is removed after the new one is complete.
+
+    mmengine removes first: a kill while it saves then leaves nothing. The runner of the stages
+    writes a checkpoint under a temporary name and renames it.
+    """
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        outdated: list[int] = []
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            there = [*self.keep_ckpt_ids, step]
+            outdated = there[: -self.max_keep_ckpts]
+            # With the outdated one, so that a run that goes on from here removes it if this one
+            # does not get to it.
+            runner.message_hub.update_info('keep_ckpt_ids', there)
+            self.keep_ckpt_ids.append(step)  # forgets the first one if it is full
+        super()._save_checkpoint_with_step(runner, step, meta)
+        for old in outdated if is_main_process() else ():
+            path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self._removing_last():
+            super()._save_best_checkpoint(runner, metrics)
+
+    @contextmanager
+    def _removing_last(self) -> Iterator[None]:
+        backend = self.file_backend
+        self.file_backend = late = _LateRemoval(backend)
+        try:
+            yield
+        finally:
+            self.file_backend = backend
+        for path in late.outdated:
+            backend.remove(path)
+
+
+class _LateRemoval:
+    """A file backend that notes what is to be removed."""
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+        self.outdated: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.outdated.append(path)

@@ -1,0 +1,210 @@
+"""What a config decides, in one form: the same settings written in other words are equal."""
+
+import functools
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from mmengine.registry import Registry
+
+from mmwsss import registry
+
+# Settings that change how a stage runs but not what it makes.
+_INDIFFERENT = {
+    'num_workers',
+    'out_dir',
+    'overwrite',
+    'persistent_workers',
+    'pin_memory',
+    'prefetch_factor',
+    'val_begin',
+    'val_interval',
+}
+# Where data lie; what lies there counts by its content.
+_PLACES = {
+    'ann_file',
+    'data_prefix',
+    'data_root',
+    'label_file',
+    'missing_annotation',
+    'missing_seg_map',
+    'proportion_file',
+}
+# Where the first weights of a network come from; a checkpoint that is loaded replaces them all.
+_FIRST_WEIGHTS = {'init_cfg', 'pretrained'}
+_FOLDER_KEYS = {'dir', 'folder', 'path', 'root'}
+_INDIFFERENT_HOOKS = {
+    'checkpoint',
+    'invalid_loss',
+    'logger',
+    'param_scheduler',
+    'runtime_info',
+    'sampler_seed',
+    'timer',
+    'visualization',
+}
+_COMMON = ('model', 'data_preprocessor', 'custom_hooks', 'default_hooks', 'randomness')
+_DECISIVE = {
+    'train': (
+        *_COMMON,
+        'auto_scale_lr',
+        'load_from',
+        'load_new',
+        'optim_wrapper',
+        'param_scheduler',
+        'sync_bn',
+        'train_cfg',
+        'train_dataloader',
+        'val_cfg',
+        'val_dataloader',
+        'val_evaluator',
+    ),
+    'test': (*_COMMON, 'load_from', 'test_cfg', 'test_dataloader', 'test_evaluator'),
+}
+_LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
+
+
+def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str, object]:
+    """Pick the settings that decide the result of a stage, as plain values by top-level key.
+
+    Settings that equal the defaults of their component are left out, so that it does not matter
+    whether a config spells them out; so are settings of another task, and where data lie.
+
+    Args:
+        config: The stage's config.
+        task: ``'train'`` or ``'test'``.
+        tta: Whether the test uses ``tta_model`` and ``tta_pipeline``.
+    """
+    keys = (*_DECISIVE[task], *(('tta_model', 'tta_pipeline') if tta else ()))
+    chosen = {key: config[key] for key in keys if config.get(key)}
+    if 'default_hooks' in chosen:
+        hooks = chosen['default_hooks'].items()
+        chosen['default_hooks'] = {k: v for k, v in hooks if k not in _INDIFFERENT_HOOKS}
+    for loader in _LOADERS[task]:
+        if loader in chosen:
+            chosen[loader] = without_keys(chosen[loader], _PLACES)
+    if task == 'test':
+        chosen = without_keys(chosen, _FIRST_WEIGHTS)
+    plain = {key: plain_settings(value) for key, value in chosen.items()}
+    return {key: value for key, value in plain.items() if value not in (None, {}, [])}
+
+
+def label_making_settings(config: dict) -> dict[str, object]:
+    """Pick the settings that decide the content of labels, whatever the images."""
+    chosen = decisive_settings(config, 'test')
+    dataloader, test_cfg = chosen['test_dataloader'], chosen['test_cfg']
+    return dict(
+        model=chosen['model'],
+        dataset=dataloader['dataset'],
+        generator=test_cfg['generator'],
+        load_from=chosen.get('load_from'),
+    )
+
+
+def loader_datasets(config: dict, task: str) -> Iterator[tuple[str, dict]]:
+    """List the configs of the data sets that a stage reads, by config key."""
+    for loader in _LOADERS[task]:
+        dataset = (config.get(loader) or {}).get('dataset')
+        if dataset:
+            yield f'{loader}.dataset', dataset
+
+
+def without_keys(node: object, keys: set[str]) -> object:
+    """Leave keys out of dicts at any depth."""
+    if isinstance(node, dict):
+        return {k: without_keys(child, keys) for k, child in node.items() if k not in keys}
+    if isinstance(node, list | tuple):
+        return [without_keys(child, keys) for child in node]
+    return node
+
+
+def plain_settings(node: object) -> object:
+    """Give settings as JSON values, without what is indifferent or equals a default."""
+    if isinstance(node, dict):
+        defaults = _defaults_of(node.get('type'))
+        plain = {str(k): plain_settings(v) for k, v in node.items() if k not in _INDIFFERENT}
+        return {k: v for k, v in plain.items() if k not in defaults or defaults[k] != v}
+    if isinstance(node, list | tuple):
+        return [plain_settings(child) for child in node]
+    if isinstance(node, set | frozenset):
+        return sorted(str(child) for child in node)
+    if isinstance(node, float) and node.is_integer():
+        return int(node)  # 1.0 and 1 say the same
+    if isinstance(node, np.ndarray | np.generic):
+        return plain_settings(node.tolist())
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    return getattr(node, '__name__', type(node).__name__)  # a class or function, never its address
+
+
+def _defaults_of(kind: object) -> dict[str, object]:
+    """Defaults of a component's options, as plain values; none if the name is not clear."""
+    component = _component(kind) if isinstance(kind, str) else kind
+    if not callable(component):
+        return {}
+    return _signature_defaults(component)
+
+
+@functools.cache
+def _component(name: str) -> object | None:
+    """Find what a name is registered for; None if no registry or more than one thing has it."""
+    found = {}
+    for node in vars(registry).values():
+        if isinstance(node, Registry):
+            component = node.get(name)
+            if component is not None:
+                found[id(component)] = component
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+@functools.cache
+def _signature_defaults(component: object) -> dict[str, object]:
+    """Defaults of all options, those that a class hands to its parents included."""
+    inits = [component]
+    if isinstance(component, type):
+        inits = [vars(cls)['__init__'] for cls in component.__mro__ if '__init__' in vars(cls)]
+    defaults: dict[str, object] = {}
+    for function in inits:
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):  # not written in Python
+            break
+        for parameter in parameters:
+            if parameter.default is not parameter.empty and parameter.name not in defaults:
+                defaults[parameter.name] = plain_settings(parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return defaults
+
+
+def named_paths(node: object, key: str = '') -> Iterator[str]:
+    """List the files and folders on disk that settings name."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            if name != 'type':
+                yield from named_paths(child, name)
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from named_paths(child, key)
+    elif isinstance(node, str) and _is_path(node, key):
+        yield node
+
+
+def _is_path(text: str, key: str) -> bool:
+    try:
+        path = Path(text)
+        # A word such as 'data' may name a folder by chance.
+        is_folder = ('/' in text or key in _FOLDER_KEYS) and path.is_dir()
+        return bool(text) and (path.is_file() or is_folder)
+    except (OSError, ValueError):  # too long for a path, or with a NUL
+        return False
+
+
+def by_content(node: object, contents: dict[str, object]) -> object:
+    """Put what a path stands for in the place of the path, which may change."""
+    if isinstance(node, dict):
+        return {key: by_content(value, contents) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [by_content(value, contents) for value in node]
+    return contents.get(node, node) if isinstance(node, str) else node

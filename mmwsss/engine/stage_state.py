@@ -1,0 +1,249 @@
+"""The state of a stage: what decided its result, whether it is finished, where it goes on.
+
+A stage's folder has ``started.json`` from its start and ``stage.json`` once it is finished. Both
+say what decided the result; ``stage.json`` is removed when the stage starts again, so that it never
+speaks of files that another run has begun to replace. Checkpoints carry the fingerprint of the
+stage that wrote them. Only this module reads and writes the state.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.registry import init_default_scope
+
+from mmwsss.compat import load_checkpoint_file
+from mmwsss.engine.contents import Contents
+from mmwsss.engine.fingerprints import fingerprint
+from mmwsss.engine.loops.label_settings import package_versions
+from mmwsss.engine.settings import by_content, decisive_settings, loader_datasets, named_paths
+from mmwsss.structures import UserInputError, read_json, write_json
+
+_DONE = 'stage.json'
+_STARTED = 'started.json'
+_LAST = 'last_checkpoint'
+
+
+@dataclass
+class StageResult:
+    """What a stage leaves behind.
+
+    Attributes:
+        outputs: Output name -> path: ``checkpoint`` of a training (and the folder
+            ``training_cams``, with a :class:`TrainingCAMsHook`), one folder per label name (and
+            ``<label name>_scores``) and files ``<label name>_proportions`` of a label stage.
+        metrics: Metric name -> value in the metric's own unit (mIoU in percent).
+        seconds: Wall time.
+    """
+
+    outputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict:
+        """Give the fields as plain JSON values; a metric that is not a number becomes null."""
+        metrics = {k: v if math.isfinite(v) else None for k, v in self.metrics.items()}
+        return {**asdict(self), 'metrics': metrics}
+
+    @classmethod
+    def from_dict(cls, content: dict) -> 'StageResult':
+        """Read what :meth:`to_dict` gave; other keys are ignored.
+
+        Raises:
+            ValueError: If the content has another form.
+        """
+        outputs, metrics = content.get('outputs'), content.get('metrics')
+        seconds = content.get('seconds')
+        if not (
+            isinstance(outputs, dict)
+            and all(isinstance(path, str) for path in outputs.values())
+            and isinstance(metrics, dict)
+            and all(value is None or _is_number(value) for value in metrics.values())
+            and _is_number(seconds)
+        ):
+            raise ValueError('expected `outputs`, `metrics` and `seconds` of a finished stage')
+        numbers = {k: math.nan if v is None else float(v) for k, v in metrics.items()}
+        return cls(outputs, numbers, float(seconds))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What decides the result of a stage.
+
+    Attributes:
+        parts: Fingerprint of each part: top-level settings, and the files that a data set lists.
+    """
+
+    parts: dict[str, str]
+
+    @property
+    def stamp(self) -> str:
+        """One fingerprint of all parts."""
+        return fingerprint(self.parts)
+
+    def changes_since(self, other: dict[str, str]) -> list[str]:
+        """Name the parts that are not those of `other`."""
+        keys = sorted({*self.parts, *other})
+        return [key for key in keys if self.parts.get(key) != other.get(key)]
+
+
+def decide(config: Config, contents: Contents, *, task: str, tta: bool = False) -> Decided:
+    """Find what decides the result of a stage, on all ranks together.
+
+    Settings count in one form (:mod:`mmwsss.engine.settings`), and what they name counts by its
+    content: data, checkpoints, first weights, any other file or folder. Where it lies does not.
+
+    Args:
+        config: The stage's config, with the paths that it takes from earlier stages.
+        contents: Hashes of files.
+        task: ``'train'`` or ``'test'``.
+        tta: Whether the test uses ``tta_model`` and ``tta_pipeline``.
+
+    Raises:
+        UserInputError: If a data set cannot be read.
+    """
+    init_default_scope(config.get('default_scope', 'mmwsss'))
+    plain = config._cfg_dict.to_dict()
+    settings = decisive_settings(plain, task, tta=tta)
+    hashes = {path: contents.of_path(path) for path in sorted(set(named_paths(settings)))}
+    parts = {key: fingerprint(by_content(value, hashes)) for key, value in settings.items()}
+    for key, dataset in loader_datasets(plain, task):
+        parts[f'files of {key}'] = contents.of_dataset(dataset)
+    return Decided(parts)
+
+
+class StageState:
+    """Reads and writes the state of a stage; the first rank writes.
+
+    Args:
+        folder: Folder of the stage.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def result(self) -> StageResult | None:
+        """Result of the finished stage, whatever decided it; None if it is not finished.
+
+        Raises:
+            UserInputError: If ``stage.json`` is damaged; running the stage again repairs it.
+        """
+        path = self.folder / _DONE
+        if not path.exists():
+            return None
+        try:
+            return StageResult.from_dict(_read_state(path))
+        except ValueError as error:
+            raise UserInputError(
+                f'{path} is damaged: {error}. Run the stage again without --stages, or delete this '
+                'file to make the stage from the start.'
+            ) from error
+
+    def finished(self, decided: Decided) -> tuple[StageResult | None, str]:
+        """Result of the stage if it is finished and the same things decide it now, and why not."""
+        path = self.folder / _DONE
+        if not path.exists():
+            return None, ''
+        try:
+            result = self.result()
+            parts = _parts(_read_state(path))
+        except ValueError as error:
+            return None, str(error)
+        changes = decided.changes_since(parts)
+        if changes:
+            return None, f'{path} was made with other settings or data: {", ".join(changes)}'
+        return result, ''
+
+    def start(self, decided: Decided) -> None:
+        """Note that the stage starts: from now on it is not finished."""
+        if is_main_process():
+            (self.folder / _DONE).unlink(missing_ok=True)
+            write_json(self.folder / _STARTED, dict(decided=decided.parts))
+
+    def finish(self, decided: Decided, result: StageResult) -> None:
+        """Note that the stage is finished."""
+        if is_main_process():
+            content = dict(decided=decided.parts, versions=package_versions())
+            write_json(self.folder / _DONE, {**result.to_dict(), **content})
+
+    def changes_since_start(self, decided: Decided) -> list[str]:
+        """Name the parts that changed since the stage was started last."""
+        try:
+            return decided.changes_since(_parts(_read_state(self.folder / _STARTED)))
+        except ValueError:  # never started, or not readable any more
+            return []
+
+    def checkpoint(self, stamp: str | None = None) -> tuple[str | None, str]:
+        """Find the last complete checkpoint of the stage.
+
+        It is the one that ``last_checkpoint`` names. If that one is missing or damaged, it is the
+        newest of the others.
+
+        Args:
+            stamp: Fingerprint of what decided the stage that wrote it; any if None.
+
+        Returns:
+            The path, None if there is no such checkpoint, and what is wrong with the one that
+            ``last_checkpoint`` names, '' if nothing.
+        """
+        named = self._named_checkpoint()
+        others = self.folder.glob('*.pth')
+        others = [path for path in others if not path.name.startswith('best_')]
+        others.sort(key=lambda path: -path.stat().st_mtime_ns)
+        trouble = ''
+        for path in dict.fromkeys([*named, *others]):
+            try:
+                meta = _training_meta(path)
+            except (OSError, RuntimeError, ValueError) as error:
+                trouble = trouble or (f'{error}' if path in named else '')
+                continue
+            if stamp in (None, meta.get('stage')):
+                return str(path), trouble
+        return None, trouble
+
+    def _named_checkpoint(self) -> list[Path]:
+        try:
+            name = (self.folder / _LAST).read_text().strip()
+        except (OSError, ValueError):
+            return []
+        path = self.folder / name  # mmengine writes an absolute path
+        # The folder may have been moved since.
+        moved = self.folder / path.name
+        return [path if path.is_file() or not moved.is_file() else moved] if name else []
+
+
+def checkpoint_iteration(path: str) -> int:
+    """Iterations that were trained when a checkpoint was written."""
+    return _training_meta(Path(path))['iter']
+
+
+def _training_meta(path: Path) -> dict:
+    """Read a whole checkpoint, to see that training can go on from it, and give its ``meta``."""
+    content = load_checkpoint_file(path, map_location='cpu')
+    keys = {'meta', 'state_dict', 'message_hub'}
+    if not isinstance(content, dict) or not keys <= content.keys():
+        raise ValueError(f'{path} is not a checkpoint of a training')
+    meta = content['meta']
+    if not isinstance(meta, dict) or not all(type(meta.get(k)) is int for k in ('iter', 'epoch')):
+        raise ValueError(f'{path} does not say of which iteration it is')
+    return meta
+
+
+def _read_state(path: Path) -> dict:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: expected an object, got {type(content).__name__}')
+    return content
+
+
+def _parts(content: dict) -> dict[str, str]:
+    parts = content.get('decided')
+    if not isinstance(parts, dict) or not all(isinstance(v, str) for v in parts.values()):
+        raise ValueError('`decided` is missing: it is not known what the stage was made from')
+    return parts
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

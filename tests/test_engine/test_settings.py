@@ -1,0 +1,62 @@
+import pytest
+
+from mmwsss.engine.settings import by_content, decisive_settings, named_paths, plain_settings
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [
+        (dict(type='CheckpointHook'), dict(type='CheckpointHook', interval=-1)),
+        (dict(type='SGD', lr=1), dict(type='SGD', lr=1.0, momentum=0)),
+        (dict(type='MaxNormalize'), dict(type='mmwsss.MaxNormalize')),
+        (dict(scales=(1, 2), num_workers=4), dict(scales=[1, 2])),
+    ],
+)
+def test_the_same_settings_in_other_words_are_equal(one, other):
+    plain, also_plain = plain_settings(one), plain_settings(other)
+    plain.pop('type', None), also_plain.pop('type', None)
+    assert plain == also_plain
+
+
+def test_defaults_that_a_class_hands_to_its_parent_count_as_well():
+    dataset = dict(type='VOCWeakDataset', ann_file='a.txt')
+    assert plain_settings({**dataset, 'test_mode': False}) == plain_settings(dataset)
+    assert plain_settings({**dataset, 'test_mode': True}) != plain_settings(dataset)
+
+
+def test_a_value_that_is_not_the_default_counts():
+    assert plain_settings(dict(type='SGD', momentum=0.9)) == dict(type='SGD', momentum=0.9)
+
+
+def test_a_default_of_a_name_that_two_registries_have_is_not_left_out():
+    # A transform and a weight initialiser: whose default it is, the dict alone does not tell.
+    twice = dict(type='Normal', std=1)
+    assert plain_settings(twice) in (twice, dict(type='Normal'))
+    unknown = dict(type='NoSuchComponent', std=1)
+    assert plain_settings(unknown) == unknown
+
+
+def test_only_settings_of_the_task_decide_and_not_where_data_lie():
+    dataset = dict(type='VOCWeakDataset', data_root='here', ann_file='a.txt', supervision='tag')
+    config = dict(
+        model=dict(type='FilledBoxes'),
+        train_dataloader=dict(dataset=dataset, num_workers=4),
+        test_dataloader=dict(dataset=dataset),
+        test_cfg=dict(type='PseudoLabelLoop', out_dir='there'),
+        some_variable=3,
+        load_from=None,
+    )
+    chosen = decisive_settings(config, 'train')
+    assert chosen == dict(
+        model=dict(type='FilledBoxes'),
+        train_dataloader=dict(dataset=dict(type='VOCWeakDataset', supervision='tag')),
+    )
+    assert 'test_cfg' in decisive_settings(config, 'test')
+
+
+def test_paths_that_exist_are_found_and_replaced_by_their_content(tmp_path):
+    weights = tmp_path / 'weights.pth'
+    weights.write_text('w')
+    settings = dict(type='tests', checkpoint=str(weights), folder=str(tmp_path), other='none.pth')
+    assert sorted(named_paths(settings)) == [str(tmp_path), str(weights)]
+    assert by_content(settings, {str(weights): 'hash'})['checkpoint'] == 'hash'
