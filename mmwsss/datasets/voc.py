@@ -197,7 +197,10 @@ class VOCWeakDataset(BaseSegDataset):
         if lacking and (prefix not in _MADE or self.missing_seg_map == 'error'):
             kind, remedy = _MADE.get(prefix, 'images'), ''
             if prefix in _MADE:
-                remedy = ", finish making them, or leave such images out by missing_seg_map='skip'"
+                remedy = (
+                    ', run the stage that makes them again (it makes only what is missing), or '
+                    "leave such images out by missing_seg_map='skip'"
+                )
             raise UserInputError(
                 f'{folder!r} lacks {len(lacking)} of {len(ids)} {kind}, the first is '
                 f'{lacking[0] + suffix!r}. Check `data_root`, `data_prefix.{prefix}` and the list '

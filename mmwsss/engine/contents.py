@@ -15,7 +15,7 @@ from mmengine.logging import MMLogger
 
 from mmwsss.engine.fingerprints import file_hash, fingerprint
 from mmwsss.engine.progress import Progress
-from mmwsss.engine.ranks import map_over_ranks
+from mmwsss.engine.ranks import map_over_ranks, on_first_rank, run_on_ranks
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.structures.atomic_files import write_atomically
@@ -76,7 +76,7 @@ class Contents:
         """Hash the content of a file, or of all files in a folder with their names in it."""
         if not os.path.isdir(path):
             return self.of_files([path])[0]
-        files = sorted(str(file) for file in Path(path).rglob('*') if file.is_file())
+        files = on_first_rank(lambda: sorted(map(str, files_below(path))))
         names = [os.path.relpath(file, path) for file in files]
         return fingerprint(list(zip(names, self.of_files(files), strict=True)))
 
@@ -86,9 +86,8 @@ class Contents:
         Args:
             config: Config of a data set with ``get_data_info``, as all of mmengine's have it.
         """
-        with _without_warnings():  # they come again when the stage builds the data set
-            dataset = DATASETS.build(config)
-            infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+        infos: list[dict] = []
+        run_on_ranks(lambda: infos.extend(_infos(config)))
         return fingerprint(self.of_infos(infos, config.get('data_root')))
 
     def of_infos(self, infos: list[dict], root: str | None) -> list[dict]:
@@ -118,6 +117,17 @@ class Contents:
                 f'{file} cannot be read: {error.strerror}. Restore this file, or correct the '
                 'folder that the config names.'
             ) from error
+
+
+def files_below(folder: str | Path) -> Iterator[Path]:
+    """List all files in a folder and its subfolders."""
+    return (path for path in Path(folder).rglob('*') if path.is_file())
+
+
+def _infos(config: dict) -> list[dict]:
+    with _without_warnings():  # they come again when the stage builds the data set
+        dataset = DATASETS.build(config)
+        return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
 def _read(path: Path) -> dict[str, _Known]:

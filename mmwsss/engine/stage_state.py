@@ -18,6 +18,7 @@ from mmwsss.compat import load_checkpoint_file
 from mmwsss.engine.contents import Contents
 from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.loops.label_settings import package_versions
+from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.settings import by_content, decisive_settings, loader_datasets, named_paths
 from mmwsss.structures import UserInputError, read_json, write_json
 
@@ -107,7 +108,8 @@ def decide(config: Config, contents: Contents, *, task: str, tta: bool = False) 
     init_default_scope(config.get('default_scope', 'mmwsss'))
     plain = config._cfg_dict.to_dict()
     settings = decisive_settings(plain, task, tta=tta)
-    hashes = {path: contents.of_path(path) for path in sorted(set(named_paths(settings)))}
+    paths = on_first_rank(lambda: sorted(set(named_paths(settings))))
+    hashes = {path: contents.of_path(path) for path in paths}
     parts = {key: fingerprint(by_content(value, hashes)) for key, value in settings.items()}
     for key, dataset in loader_datasets(plain, task):
         parts[f'files of {key}'] = contents.of_dataset(dataset)

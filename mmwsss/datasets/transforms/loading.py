@@ -146,7 +146,13 @@ class LoadPseudoLabels(BaseTransform):
                 f'Expected {path_key!r} in the entry: set `data_prefix.{path_key}` of the data set.'
             )
         path = results[path_key]
-        label = read_label_map(path)
+        try:
+            label = read_label_map(path)
+        except UserInputError as error:
+            raise UserInputError(
+                f'{error} If a label stage made it, run that stage again: it makes what is missing '
+                'or damaged and leaves the rest alone.'
+            ) from error
         if label.shape != tuple(results['ori_shape']):
             raise UserInputError(
                 f'{path} is {label.shape[0]}x{label.shape[1]}, its image is '

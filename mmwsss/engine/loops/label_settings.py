@@ -8,8 +8,9 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
 
-from mmwsss.engine.contents import Contents
+from mmwsss.engine.contents import Contents, files_below
 from mmwsss.engine.fingerprints import fingerprint
+from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.settings import by_content, label_making_settings, named_paths
 from mmwsss.version import __version__
 
@@ -31,7 +32,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
         Fingerprint of the settings, and one of its own input for each image.
     """
     settings = label_making_settings(config._cfg_dict.to_dict())
-    paths = sorted(set(named_paths(settings)))
+    paths = on_first_rank(lambda: sorted(set(named_paths(settings))))
     folders = [path for path in paths if Path(path).is_dir()]
     hashes = {path: contents.of_path(path) for path in paths if path not in folders}
     stamp = fingerprint(by_content(settings, {**dict.fromkeys(folders, 'by image'), **hashes}))
@@ -50,7 +51,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
 
 
 def _by_image_id(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    files = on_first_rank(lambda: sorted(files_below(folder)))
     return {str(path.relative_to(folder).with_suffix('')): str(path) for path in files}
 
 
