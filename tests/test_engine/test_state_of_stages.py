@@ -10,8 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-import mmwsss  # noqa: F401
-
 DEMO = Path(__file__).parents[2] / 'configs/demo'
 SHORT = "_base_ = ['{base}']\ntrain_cfg = dict(max_iters={iters})\n"
 CLASSIFIER = """
@@ -114,6 +112,7 @@ def test_nothing_runs_again_for_moved_data_and_the_same_settings_in_other_words(
     assert printed.count('is finished') == 4
 
 
+@pytest.mark.slow
 def test_a_changed_setting_runs_its_stage_and_those_after_it(pipeline):
     option = 'labels.test_cfg.generator.labels.seed.background.alpha=1'
     started, printed = pipeline.run('--cfg-options', option)
@@ -138,7 +137,13 @@ def replace_image(shapes):
     shutil.copy(shapes / f'JPEGImages/{ids[1]}.jpg', shapes / f'JPEGImages/{ids[0]}.jpg')
 
 
-@pytest.mark.parametrize('change', [replace_class, remove_ids, replace_image])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    'change',
+    [replace_image, pytest.param(replace_class, marks=slow), pytest.param(remove_ids, marks=slow)],
+)
 def test_changed_data_run_every_stage_again(pipeline, change):
     before = pipeline.labels()
     change(pipeline.data / 'shapes')
@@ -148,6 +153,7 @@ def test_changed_data_run_every_stage_again(pipeline, change):
     assert pipeline.labels() != before
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_overwritten_makes_new_labels(pipeline):
     path = pipeline.checkpoint('classifier')
     content = torch.load(path, weights_only=True)
@@ -157,6 +163,7 @@ def test_a_checkpoint_that_was_overwritten_makes_new_labels(pipeline):
     assert pipeline.run()[0][0] == 'labels'
 
 
+@pytest.mark.slow
 def test_first_weights_that_changed_train_again(pipeline):
     weights = pipeline.folder / 'first.pth'
     state = torch.load(pipeline.checkpoint('warmup'), weights_only=True)['state_dict']
@@ -173,6 +180,7 @@ def test_first_weights_that_changed_train_again(pipeline):
     assert pipeline.run(*run)[0] == ['warmup']
 
 
+@pytest.mark.slow
 def test_missing_and_damaged_labels_heal_and_nothing_else_runs(pipeline):
     before = pipeline.labels()
     first, second = sorted((pipeline.work / 'labels/labels/seed').glob('*.png'))[:2]
@@ -211,8 +219,8 @@ def test_a_run_with_other_settings_that_was_killed_leaves_nothing_finished(pipel
     assert pipeline.labels() == reference
 
 
-@pytest.mark.parametrize('stage', ['classifier'])
-def test_a_second_training_goes_on_from_its_own_checkpoint(pipeline, stage):
+def test_a_second_training_goes_on_from_its_own_checkpoint(pipeline):
+    stage = 'classifier'
     whole = torch.load(pipeline.checkpoint(stage), weights_only=True)
     (pipeline.work / stage / 'stage.json').unlink()
     shutil.rmtree(pipeline.work / stage)
@@ -231,7 +239,10 @@ def test_a_second_training_goes_on_from_its_own_checkpoint(pipeline, stage):
         torch.testing.assert_close(resumed['state_dict'][name], weight)
 
 
-@pytest.mark.parametrize('content', ['', '{"outputs": {', '[]', '{}', '7', '{"outputs": 1}'])
+DAMAGES = ('', '{"outputs": {', '{}', '7', '{"outputs": 1}')
+
+
+@pytest.mark.parametrize('content', ['[]', *(pytest.param(text, marks=slow) for text in DAMAGES)])
 def test_a_damaged_state_is_repaired_by_running_again(pipeline, content):
     for name in ('labels/stage.json', 'labels/started.json', 'contents.json'):
         (pipeline.work / name).write_text(content)
