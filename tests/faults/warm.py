@@ -16,6 +16,7 @@ and the processes it starts are those of a command line. ``before='module:functi
 go on at the same time, also as the ranks of one job (``environment=dict(RANK=...)``).
 """
 
+import gc
 import json
 import os
 import runpy
@@ -257,8 +258,12 @@ def _become(request: dict) -> None:
 
 def _import_everything() -> None:
     import cv2  # noqa: F401
+    import matplotlib.backends.backend_agg
+    import matplotlib.pyplot  # noqa: F401
     import mmseg.apis  # noqa: F401
+    import setuptools  # noqa: F401
     import torch
+    import yapf.yapflib.yapf_api
     from mmengine.registry import Registry
 
     import mmwsss.engine.pictures
@@ -269,6 +274,10 @@ def _import_everything() -> None:
     for node in vars(registry).values():
         if isinstance(node, Registry):
             node.import_from_location()
+    # A third of a tiny run's time: the layout of the configs in logs, and collections of garbage in
+    # the heap of all that is imported.
+    yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, False)
+    gc.freeze()
 
 
 if __name__ == '__main__':

@@ -1,0 +1,12 @@
+# It goes on from the warm-up with an objective, rates and parameter groups of its own, for fewer
+# iterations than the warm-up has, and keeps one checkpoint, written at every iteration.
+_base_ = ['./tiny-warmup.py']
+model = dict(
+    objectives=[
+        dict(type='MultiLabelSoftMargin'),
+        dict(type='ErasingTriplet', embedding='score_map'),
+    ]
+)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head': dict(lr_mult=10.0)}))
+train_cfg = dict(max_iters=4)
+default_hooks = dict(checkpoint=dict(interval=1))

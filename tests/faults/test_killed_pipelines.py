@@ -1,0 +1,143 @@
+"""A pipeline that is killed anywhere goes on and ends with the same labels and weights."""
+
+import shutil
+import signal
+
+import pytest
+
+from faults.campaign import Campaign, Command, kill_and_go_on, traceback
+from faults.conftest import CONFIGS
+from faults.contents import contents, differences
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def pipelines(warm, tiny_data, tmp_path_factory):
+    """Give a pipeline by its name; its undisturbed run is shared."""
+    made = {}
+
+    def pipeline(name):
+        if name not in made:
+            tool = ['tools/train.py', CONFIGS / f'{name}.py', '--work-dir']
+            scratch = tmp_path_factory.mktemp(name) / 'trials'
+            made[name] = Command(warm, lambda folder: [*tool, folder], tiny_data, scratch)
+        return made[name]
+
+    return pipeline
+
+
+def outside_labels(changes: list[str]) -> list[int]:
+    """Pick the changes that are not of one label: those of trainings, stages and results."""
+    return [
+        number
+        for number, change in enumerate(changes)
+        if '/labels/seed/' not in change and '/labels/low' not in change
+    ]
+
+
+@pytest.mark.parametrize(
+    ('name', 'every', 'action', 'again'),
+    [
+        ('erasing_tiny', 1, 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 7, 'SIGKILL', ()),
+        ('erasing_tiny', 7, 'SIGTERM', ('--resume',)),
+        ('erasing_tiny', 7, 'SIGINT', ('--resume',)),
+        ('rounds_tiny', 4, 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 7, 'full', ('--resume',)),
+    ],
+)
+def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
+    pipelines, report, name, every, action, again
+):
+    pipeline = pipelines(name)
+    campaign = Campaign(f'kills of {name} by {action}, then {" ".join(again) or "anew"}')
+    for change in outside_labels(pipeline.changes)[::every]:
+        kill_and_go_on(campaign, pipeline, change, action, *again)
+    report(campaign.counts)
+    campaign.check()
+
+
+@pytest.mark.parametrize('name', ['erasing_tiny', 'rounds_tiny'])
+def test_a_pipeline_killed_again_and_again_gets_to_its_end(pipelines, report, name):
+    pipeline, campaign = pipelines(name), Campaign(f'kills of {name} in a row')
+    folder, code = pipeline.scratch / 'work', -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        campaign.trials += 1
+        code = pipeline.run(folder, '--resume', change=20).code
+        assert campaign.trials < len(pipeline.changes), 'it never ends'
+    campaign.trials -= 1  # the last one ended by itself
+    pipeline.resumed(campaign, folder, f'{campaign.trials} kills', '--resume')
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()
+
+
+OTHER = (
+    '--cfg-options',
+    'classifier.train_cfg.max_iters=6',
+    'classifier.optim_wrapper.optimizer.lr=1e-3',
+    'labels.test_cfg.generator.labels.low.background.alpha=3',
+)
+
+
+@pytest.mark.parametrize('again', [(), ('--resume',)])
+def test_a_pipeline_of_other_settings_that_was_killed_is_not_taken_for_finished(
+    pipelines, report, again
+):
+    pipeline = pipelines('erasing_tiny')
+    campaign = Campaign(f'kills of other settings, then {" ".join(again) or "anew"}')
+    folder, finished = pipeline.scratch / 'work', pipeline.scratch / 'finished'
+    assert pipeline.run(folder).code == 0
+    shutil.copytree(folder, finished)
+    assert pipeline.run(folder, *OTHER, change=-1).code == 0
+    changes = outside_labels(pipeline.trace(folder))
+    shutil.rmtree(folder)
+    for change in changes[::5]:
+        campaign.trials += 1
+        where = f'other settings killed at {change}'
+        shutil.copytree(finished, folder)
+        run = pipeline.run(folder, *OTHER, change=change)
+        assert run.code == -signal.SIGKILL, run.output[-3000:]
+        campaign.fail('orphans', where, run.orphans())
+        pipeline.resumed(campaign, folder, where, *again)
+        shutil.rmtree(folder)
+    shutil.rmtree(finished)
+    report(campaign.counts)
+    campaign.check()
+
+
+@pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_loading_processes_end_with_a_killed_parent(pipelines, report, sign):
+    pipeline, campaign = pipelines('erasing_tiny'), Campaign(f'kills of two loaders by {sign.name}')
+    campaign.trials += 1
+    folder, where = pipeline.scratch / 'work', f'{sign.name} with loaders'
+    loaders = [f'{s}.train_dataloader.num_workers=2' for s in ('warmup', 'classifier')]
+    run = pipeline.start(folder, '--cfg-options', *loaders)
+    assert run.until(lambda: (folder / 'classifier/iter_1.pth').exists() and run.alive())
+    run.kill(sign, group=sign == signal.SIGINT)
+    assert run.wait(30) != 0
+    campaign.fail('orphans', where, run.orphans())
+    run.end()
+    pipeline.resumed(campaign, folder, where, '--resume')
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()
+
+
+def test_a_second_run_in_the_same_folder_harms_nothing(pipelines, report):
+    pipeline, campaign = pipelines('erasing_tiny'), Campaign('second runs in one folder')
+    folder = pipeline.scratch / 'work'
+    first = pipeline.start(folder)
+    for name in ('warmup/started.json', 'classifier/iter_1.pth', 'labels/started.json'):
+        campaign.trials += 1
+        assert first.until((folder / name).exists) and first.poll() is None
+        second = pipeline.run(folder, '--resume')
+        campaign.fail('tracebacks', f'second run at {name}', traceback(second.output))
+        if second.code == 0:
+            campaign.fail('wrong', f'second run at {name}', 'both went on')
+    first.wait(180)
+    campaign.fail('wrong', 'first run', differences(contents(folder), pipeline.wanted))
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()

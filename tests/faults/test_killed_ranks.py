@@ -1,0 +1,134 @@
+"""A rank that dies ends the run of all of them, and the same command goes on."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+
+import pytest
+
+from faults.campaign import Campaign, Command
+from faults.conftest import CONFIGS
+from faults.warm import ROOT
+
+pytestmark = pytest.mark.slow
+_PATIENCE = 30  # seconds in which the other rank must have ended
+
+
+@pytest.fixture(scope='module')
+def labels(warm, tiny_data, tmp_path_factory):
+    scratch = tmp_path_factory.mktemp('ranks')
+    config = CONFIGS / 'tiny-warmup.py'
+    training = ['tools/train.py', config, '--work-dir', scratch / 'trained']
+    assert warm.run(training, environment=dict(MMWSSS_DATA=tiny_data)).code == 0
+    tool = ['tools/generate_pseudo_labels.py', config, scratch / 'trained/iter_6.pth', '--work-dir']
+    return Command(
+        warm,
+        lambda folder: [*tool, folder, '--out-dir', folder / 'labels'],
+        tiny_data,
+        scratch / 'trials',
+        stamps=True,
+    )
+
+
+@pytest.fixture(scope='module')
+def pipeline(warm, tiny_data, tmp_path_factory):
+    tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--work-dir']
+    scratch = tmp_path_factory.mktemp('ranks-pipeline') / 'trials'
+    return Command(warm, lambda folder: [*tool, folder], tiny_data, scratch)
+
+
+def start_ranks(command, folder, *more, dies=None, change=None):
+    """Start two ranks, of which one may die at one of its changes of files."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        port = server.getsockname()[1]
+    shared = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=2, LOCAL_WORLD_SIZE=2)
+    return [
+        command.start(
+            folder,
+            *('--launcher', 'pytorch', *more),
+            change=change if rank == dies else None,
+            environment=dict(shared, RANK=rank, LOCAL_RANK=rank),
+        )
+        for rank in (0, 1)
+    ]
+
+
+def check_both_end(campaign, runs, dies, where):
+    runs[dies].wait(120)
+    died = time.monotonic()
+    survivor = runs[1 - dies]
+    if not survivor.until(lambda: False, _PATIENCE):
+        campaign.fail('wrong', where, f'the other rank runs on after {_PATIENCE} s')
+    elif survivor.code == 0:
+        campaign.fail('wrong', where, 'the other rank ended with exit code 0')
+    for run in runs:
+        run.end()
+        campaign.fail('orphans', where, run.orphans())
+    return time.monotonic() - died
+
+
+@pytest.mark.parametrize('dies', [0, 1])
+@pytest.mark.parametrize('change', [0, 5, 12])
+def test_labels_of_two_ranks_of_which_one_is_killed_are_completed(labels, report, dies, change):
+    campaign = Campaign(f'kills of rank {dies} of two that make labels')
+    campaign.trials += 1
+    folder, where = labels.scratch / 'work', f'rank {dies} killed at {change}'
+    runs = start_ranks(labels, folder, dies=dies, change=change)
+    check_both_end(campaign, runs, dies, where)
+    labels.resumed(campaign, folder, where)
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()
+
+
+@pytest.mark.parametrize('dies', [0, 1])
+def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report, dies):
+    campaign = Campaign(f'kills of rank {dies} of two that train')
+    campaign.trials += 1
+    folder, where = pipeline.scratch / 'work', f'rank {dies} killed in a training'
+    runs = start_ranks(pipeline, folder)
+    assert runs[dies].until((folder / 'classifier/iter_2.pth').exists, 120)
+    runs[dies].kill(signal.SIGKILL)
+    check_both_end(campaign, runs, dies, where)
+    runs = start_ranks(pipeline, folder, '--resume')
+    codes = [run.wait(180) for run in runs]
+    if codes != [0, 0]:
+        campaign.fail('wrong', where, f'exit codes {codes}: {runs[0].output[-500:]}')
+    # Weights of two ranks, which see other batches, are not those of one; the files are.
+    files = {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
+    campaign.fail('wrong', where, sorted(pipeline.wanted.keys() - files))
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()
+
+
+def test_the_launcher_ends_all_ranks_when_one_is_killed(pipeline, tmp_path, report):
+    campaign = Campaign('kills of a rank below torchrun')
+    campaign.trials += 1
+    folder, launcher = pipeline.scratch / 'work', tmp_path / 'launch.py'
+    launcher.write_text(
+        'import runpy, sys\n'
+        "sys.argv[0] = 'torchrun'\n"
+        "runpy.run_module('torch.distributed.run', run_name='__main__')\n"
+    )
+    options = ['--nproc_per_node', 2, '--master_port', 0, '--rdzv_endpoint', '127.0.0.1:0']
+    tool, *arguments = pipeline.arguments(folder)
+    run = pipeline.warm.start(
+        [launcher, *options, ROOT / tool, *arguments, '--launcher', 'pytorch'],
+        environment=dict(MMWSSS_DATA=pipeline.data, PYTHONPATH=ROOT),
+        logs=tmp_path,
+    )
+    assert run.until((folder / 'classifier/iter_1.pth').exists, 180), run.output[-3000:]
+    ranks = run.alive()
+    assert len(ranks) == 2, run.output[-3000:]
+    os.kill(max(ranks), signal.SIGKILL)
+    if run.wait(_PATIENCE) == 0:
+        campaign.fail('wrong', 'a rank killed', 'exit code 0')
+    campaign.fail('orphans', 'a rank killed', run.orphans())
+    run.end()
+    shutil.rmtree(folder)
+    report(campaign.counts)
+    campaign.check()
