@@ -39,7 +39,7 @@ def outside_labels(changes: list[str]) -> list[int]:
 @pytest.mark.parametrize(
     ('name', 'every', 'action', 'again'),
     [
-        ('erasing_tiny', 1, 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 2, 'SIGKILL', ('--resume',)),
         ('erasing_tiny', 7, 'SIGKILL', ()),
         ('erasing_tiny', 7, 'SIGTERM', ('--resume',)),
         ('erasing_tiny', 7, 'SIGINT', ('--resume',)),
