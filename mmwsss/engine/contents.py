@@ -60,11 +60,12 @@ class Contents:
         Raises:
             UserInputError: A file cannot be read.
         """
-        chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
+        names = _names(files, root)
+        named = list(zip(files, names, strict=True))
+        chunks = [named[i : i + _CHUNK] for i in range(0, len(named), _CHUNK)]
         with ThreadPoolExecutor(_THREADS) as pool, _watching(len(files), len(chunks)) as watch:
-            shares = map_over_ranks(partial(self._look, pool, root), chunks, watch=watch)
+            shares = map_over_ranks(partial(self._look, pool), chunks, watch=watch)
         entries = [entry for share in shares for entry in share]
-        names = [_name(file, root) for file in files]
         found = dict(zip(names, entries, strict=True))
         if found.items() - self._known.items():
             self._known.update(found)
@@ -100,23 +101,25 @@ class Contents:
             entry.update((key, next(hashes)) for key in own)
         return plain
 
-    def _look(self, pool: ThreadPoolExecutor, root: str | None, files: list[str]) -> list[_Known]:
-        return list(pool.map(partial(self._entry, root), files))
+    def _look(self, pool: ThreadPoolExecutor, named: list[tuple[str, str]]) -> list[_Known]:
+        entries = [self._unchanged(file, name) for file, name in named]
+        changed = [i for i, entry in enumerate(entries) if not entry.hash]
+        hashes = pool.map(_hash, [named[i][0] for i in changed])
+        for i, digest in zip(changed, hashes, strict=True):
+            entries[i] = entries[i]._replace(hash=digest)
+        return entries
 
-    def _entry(self, root: str | None, file: str) -> _Known:
+    def _unchanged(self, file: str, name: str) -> _Known:
+        """Size and time of a file, with the hash that is known if both are the same as then."""
         try:
             stat = os.stat(file)
-            # The second one is set by the system alone: a copy with the old date is noticed.
-            time = max(stat.st_mtime_ns, stat.st_ctime_ns)
-            known = self._known.get(_name(file, root))
-            if known is not None and known[:2] == (stat.st_size, time):
-                return known
-            return _Known(stat.st_size, time, file_hash(file))
         except OSError as error:
-            raise UserInputError(
-                f'{file} cannot be read: {error.strerror}. Restore this file, or correct the '
-                'folder that the config names.'
-            ) from error
+            raise _unreadable(file, error) from error
+        # The second one is set by the system alone: a copy with the old date is noticed.
+        size, time = stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
+        known = self._known.get(name)
+        same = known is not None and (known.size, known.time) == (size, time)
+        return known if same else _Known(size, time, '')
 
 
 def files_below(folder: str | Path) -> Iterator[Path]:
@@ -148,12 +151,25 @@ def _is_file_key(key: str, value: object) -> bool:
     return key.endswith('_path') and isinstance(value, str)
 
 
-def _name(file: str, root: str | None) -> str:
-    path = os.path.abspath(file)
-    if not root:
-        return path
-    relative = os.path.relpath(path, root)
-    return path if relative.startswith('..') else relative
+def _names(files: Sequence[str], root: str | None) -> list[str]:
+    """Names relative to the root of the data, or absolute ones for files elsewhere."""
+    start = os.path.join(os.path.abspath(root), '') if root else None
+    paths = [os.path.abspath(file) for file in files]
+    return [path[len(start) :] if start and path.startswith(start) else path for path in paths]
+
+
+def _hash(file: str) -> str:
+    try:
+        return file_hash(file)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: str, error: OSError) -> UserInputError:
+    return UserInputError(
+        f'{file} cannot be read: {error.strerror}. Restore this file, or correct the folder that '
+        'the config names.'
+    )
 
 
 @contextmanager
