@@ -15,7 +15,7 @@ from mmwsss.datasets.weak_labels import (
     add_proportions,
 )
 from mmwsss.registry import DATASETS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, check_class_count
 
 _FOLDERS = {'img_path': 'JPEGImages', 'ann_path': 'Annotations'}
 # Files made from the images, or true masks, and what they are called in messages.
@@ -159,6 +159,7 @@ class VOCWeakDataset(BaseSegDataset):
                 "Expected `metainfo['classes']` to be 'background' and at least one foreground "
                 f'class, got {classes}.'
             )
+        check_class_count(classes)
         if self.data_root and not os.path.isdir(self.data_root):
             raise UserInputError(
                 f'The data root {self.data_root!r} does not exist. Set the environment variable '

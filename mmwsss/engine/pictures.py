@@ -8,12 +8,12 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
 
 from mmwsss.datasets.transforms.loading import read_image, read_label_map
 from mmwsss.engine.stage import output_names
 from mmwsss.engine.stage_state import StageResult
 from mmwsss.engine.stages import Stage
+from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
 from mmwsss.registry import DATASETS, MODELS
 from mmwsss.structures import UserInputError
 from mmwsss.visualization.sheets import contact_sheet, draw_boxes, draw_tags, overlay
@@ -84,7 +84,8 @@ def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
     dataset = _dataset(config)
     palette = dataset.metainfo['palette']
     model = MODELS.build(config.model).eval()
-    load_checkpoint(model, result.outputs['checkpoint'], map_location='cpu')
+    checkpoint = result.outputs['checkpoint']
+    load_fitting(model, read_checkpoint(checkpoint), checkpoint)
     rows = []
     for info in _spread(dataset):
         image = read_image(info['img_path'])

@@ -4,26 +4,32 @@ import copy
 import gc
 import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import master_only
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
+from mmwsss.engine.resume_checks import check_resumable
 from mmwsss.engine.stage_state import StageResult, StageState, checkpoint_iteration
+from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
+from mmwsss.models.class_counts import check_num_classes
 from mmwsss.structures import UserInputError
 from mmwsss.structures.atomic_files import renamed_when_complete
 
 
 class StageRunner(Runner):
     """The engine's runner, with checkpoints that are complete and say which stage wrote them.
+
+    Model, data set and what is loaded must fit each other.
 
     It also runs models without a trainable weight on several ranks: PyTorch refuses to synchronise
     the gradients of such a model; ranks may share its work anyway.
@@ -65,6 +71,37 @@ class StageRunner(Runner):
             return
         with renamed_when_complete(Path(out_dir, filename)) as path:
             super().save_checkpoint(str(path.parent), path.name, *args, meta=meta, **kwargs)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_train_loop(loop))
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_test_loop(loop))
+
+    def _with_same_classes(self, loop: BaseLoop) -> BaseLoop:
+        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get('classes')
+        if classes is not None:
+            check_num_classes(base_model(self.model), classes)
+        return loop
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str | Callable = 'cpu',
+        strict: bool = True,
+        revise_keys: Sequence = (),
+    ) -> dict:
+        """Load weights that fit the model, all but those that a training names as ``load_new``."""
+        checkpoint = read_checkpoint(filename, map_location=map_location)
+        new = () if self._resume else self.cfg.get('load_new', ())
+        if self._resume:
+            check_resumable(checkpoint, filename, self)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_fitting(self.model, checkpoint, filename, new=new)
+        self._has_loaded = True
+        return checkpoint
 
 
 def output_names(config: Config, task: str) -> set[str]:
@@ -114,6 +151,8 @@ def build_runner(
         config.load_from = resume_from
     if contents_file is not None:
         config.contents_file = str(contents_file)
+    if task == 'test':
+        config.load_new = ()  # what is tested or labels must be complete
     if task == 'test' and 'env_cfg' in config:
         config.env_cfg.cudnn_benchmark = False  # a search for every image size would be slow
     if tta:

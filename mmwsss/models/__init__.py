@@ -15,10 +15,12 @@ from mmwsss.models import (
 )
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
+from mmwsss.models.pretrained import Pretrained
 from mmwsss.models.region_memory import RegionMemory
 
 __all__ = [
     'AffinityNetwork',
+    'Pretrained',
     'RegionMemory',
     'WeakSegDataPreProcessor',
     'backbones',

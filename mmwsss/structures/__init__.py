@@ -6,6 +6,7 @@ from mmwsss.structures.json_files import read_json, write_json
 from mmwsss.structures.labels import (
     BACKGROUND,
     IGNORE_INDEX,
+    check_class_count,
     image_tags,
     multi_hot,
     seg_map_from_scores,
@@ -32,6 +33,7 @@ __all__ = [
     'Pooled',
     'Proportions',
     'UserInputError',
+    'check_class_count',
     'image_tags',
     'is_valid_scores',
     'manifest_stamp',

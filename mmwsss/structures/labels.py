@@ -4,6 +4,7 @@ Foreground classes are counted 0..K-1. In a label map 0 is background, ``c + 1``
 255 is ignored.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,10 +12,30 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmwsss.structures.errors import UserInputError
+
 BACKGROUND = 0
 IGNORE_INDEX = 255
+_MOST_FOREGROUND = IGNORE_INDEX - 1  # values 1..254 of a label map
 
 _Labels = TypeVar('_Labels', int, Tensor, np.ndarray)
+
+
+def check_class_count(classes: Sequence[str]) -> None:
+    """Refuse more classes than the 8 bits of a label map can hold beside the ignored value.
+
+    Args:
+        classes: Names of all classes, background first.
+
+    Raises:
+        UserInputError: There are more than 254 foreground classes.
+    """
+    if len(classes) - 1 > _MOST_FOREGROUND:
+        raise UserInputError(
+            f'the data set has {len(classes) - 1} foreground classes, but label maps hold at most '
+            f'{_MOST_FOREGROUND} ({IGNORE_INDEX} means ignored). Merge classes or leave some out '
+            'in `metainfo.classes` of the data set.'
+        )
 
 
 def to_seg_label(class_index: _Labels) -> _Labels:

@@ -4,9 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mmengine
-import torch
 from mmengine.config import Config
-from mmengine.model import BaseTTAModel, is_model_wrapper
 
 from mmwsss.engine.contents import Contents, files_below
 from mmwsss.engine.fingerprints import fingerprint
@@ -64,10 +62,3 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = 'not installed'
     return found
-
-
-def base_model(model: torch.nn.Module) -> torch.nn.Module:
-    """Unwrap a data-parallel or test-time-augmentation wrapper."""
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model

@@ -24,13 +24,14 @@ from mmwsss.engine.loops.label_checks import (
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.loops.label_settings import base_model, label_stamps, package_versions
+from mmwsss.engine.loops.label_settings import label_stamps, package_versions
 from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, share_of_rank, sum_over_ranks
 from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
+from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.structures import write_json, write_proportions
 

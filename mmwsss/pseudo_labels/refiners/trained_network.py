@@ -3,9 +3,8 @@
 import ast
 from pathlib import Path
 
-from mmengine.runner import load_checkpoint
-
 from mmwsss.models.affinity_network import AffinityNetwork
+from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 
@@ -32,13 +31,8 @@ def load_network(config: dict, checkpoint: str | None) -> AffinityNetwork:
             'affinity network, a local file.'
         )
     network = MODELS.build(config)
-    try:
-        content = load_checkpoint(network, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        raise UserInputError(
-            f'RandomWalk: checkpoint={checkpoint} does not fit the affinity network '
-            f'{config["type"]}: {error}'
-        ) from error
+    content = read_checkpoint(str(checkpoint))
+    load_fitting(network, content, str(checkpoint))
     meta = content.get('meta')
     text = meta.get('cfg') if isinstance(meta, dict) else None
     if isinstance(text, str):  # files of other programs have none

@@ -1,0 +1,111 @@
+"""What a checkpoint must hold for a training to go on from it."""
+
+from typing import Any
+
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mmwsss.structures import UserInputError
+
+_COUNTERS = ('epoch', 'iter')
+_LOG = ('log_scalars', 'runtime_info', 'resumed_keys')
+
+
+def check_resumable(checkpoint: dict, filename: str, runner: Runner) -> None:
+    """Refuse a checkpoint whose state of the training is missing, damaged or of another one.
+
+    Args:
+        checkpoint: What is in the file.
+        filename: Its name, for the message.
+        runner: The runner of the training, with its optimizer and schedules built.
+
+    Raises:
+        UserInputError: Naming what is wrong.
+    """
+    problem = (
+        _counters_problem(checkpoint.get('meta'))
+        or _log_problem(checkpoint.get('message_hub'))
+        or _optimizer_problem(checkpoint.get('optimizer'), runner.optim_wrapper)
+        or _schedules_problem(checkpoint.get('param_schedulers'), runner.param_schedulers)
+    )
+    if problem:
+        raise UserInputError(
+            f'{filename} cannot be resumed: {problem}. Run again without --resume, which starts '
+            'this training anew; or put an undamaged checkpoint of the same config in its place.'
+        )
+
+
+def _counters_problem(meta: Any) -> str:
+    counters = meta if isinstance(meta, dict) else {}
+    for name in _COUNTERS:
+        value = counters.get(name)
+        if not isinstance(value, int) or value < 0:
+            return f'meta.{name} is {value!r}, expected the number of those that were trained'
+    return ''
+
+
+def _log_problem(log: Any) -> str:
+    whole = isinstance(log, dict) and all(isinstance(log.get(name), dict) for name in _LOG)
+    return '' if whole else f'message_hub is not a dict of the dicts {", ".join(_LOG)}'
+
+
+def _optimizer_problem(state: Any, wrapper: Any) -> str:
+    if state is None:
+        return 'it has no state of the optimizer (was it saved with save_optimizer=False?)'
+    if not isinstance(wrapper, OptimWrapper):  # several optimizers: mmengine's own checks
+        return ''
+    groups, own = (_field(state, 'param_groups', list), wrapper.optimizer.param_groups)
+    values = _field(state, 'state', dict)
+    if groups is None or values is None or not all(isinstance(group, dict) for group in groups):
+        return 'the state of its optimizer is damaged'
+    sizes = [len(group.get('params', ())) for group in groups]
+    own_sizes = [len(group['params']) for group in own]
+    if sizes != own_sizes:
+        return (
+            f'its optimizer has groups of {_short(sizes)} parameters, that of the config '
+            f'{_short(own_sizes)}'
+        )
+    lacking = {key for mine, group in zip(own, groups, strict=True) for key in mine.keys() - group}
+    if lacking:
+        return f'its optimizer lacks {sorted(lacking)}: it is another one than that of the config'
+    return _values_problem(values, groups, wrapper.optimizer)
+
+
+def _values_problem(values: dict, groups: list[dict], optimizer: Optimizer) -> str:
+    """Compare the shapes of momentum and the like with those of the parameters."""
+    parameters = [weight for group in optimizer.param_groups for weight in group['params']]
+    keys = [key for group in groups for key in group['params']]
+    for key, weight in zip(keys, parameters, strict=True):
+        entry = values.get(key, {})
+        if not isinstance(entry, dict):
+            return 'the state of its optimizer is damaged'
+        for name, value in entry.items():
+            if isinstance(value, Tensor) and value.dim() and value.shape != weight.shape:
+                return (
+                    f'{name} of its optimizer has the shape {tuple(value.shape)} where a '
+                    f'parameter has {tuple(weight.shape)}'
+                )
+    return ''
+
+
+def _schedules_problem(states: Any, schedules: Any) -> str:
+    if not isinstance(schedules, list):  # none, or several optimizers
+        return ''
+    if not isinstance(states, list) or len(states) != len(schedules):
+        found = len(states) if isinstance(states, list) else 'no'
+        return f'it has the state of {found} schedules, the config has {len(schedules)}'
+    for state, schedule in zip(states, schedules, strict=True):
+        if not isinstance(state, dict) or schedule.state_dict().keys() - state:
+            return f'it has no state of a {type(schedule).__name__}, which the config has'
+    return ''
+
+
+def _field(state: Any, name: str, kind: type) -> Any:
+    value = state.get(name) if isinstance(state, dict) else None
+    return value if isinstance(value, kind) else None
+
+
+def _short(sizes: list[int]) -> str:
+    return f'{sizes[:5]}' if len(sizes) <= 5 else f'{sizes[:5]} and {len(sizes) - 5} more'

@@ -1,0 +1,55 @@
+"""Compares how many classes a model has with how many the data set has."""
+
+from collections.abc import Iterator, Sequence
+
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from torch import nn
+
+from mmwsss.structures import UserInputError, check_class_count
+
+
+def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
+    """Refuse a model whose parts have another number of classes than the data set.
+
+    Head, context, pooling and objectives of a classifier count the K foreground classes, heads of
+    a segmentor the 1+K classes with background. Parts without ``num_classes`` are not compared.
+
+    Args:
+        model: The built model, without wrappers; it may be on the meta device.
+        classes: Names of the data set's classes, background first: ``metainfo['classes']``.
+
+    Raises:
+        UserInputError: Naming the part, both numbers and what to set; or there are more classes
+            than label maps can hold.
+    """
+    check_class_count(classes)
+    for name, part, with_background in _counting_parts(model):
+        found = getattr(part, 'num_classes', None)
+        expected = len(classes) - int(not with_background)
+        if found is not None and found != expected:
+            kind = 'classes with background' if with_background else 'foreground classes'
+            raise UserInputError(
+                f'model.{name} ({type(part).__name__}) has num_classes={found}, but the data set '
+                f'has {expected} {kind} ({_shortened(classes[len(classes) - expected :])}). Set '
+                f'model.{name}.num_classes={expected}, or the classes of the data set '
+                '(metainfo) to those of the model.'
+            )
+
+
+def _counting_parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
+    """List name and module of what counts classes, and whether background is one of them."""
+    for name in ('head', 'head.context', 'head.pooling'):
+        part: nn.Module | None = model
+        for attribute in name.split('.'):
+            part = getattr(part, attribute, None)
+        if part is not None:
+            yield name, part, False
+    for i, objective in enumerate(getattr(model, 'objectives', ())):
+        yield f'objectives.{i}', objective, False
+    for name, part in model.named_modules():
+        if isinstance(part, BaseDecodeHead):
+            yield name, part, True
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
