@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pickle
 import re
+import struct
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
@@ -25,6 +26,22 @@ from mmengine.logging import HistoryBuffer
 
 TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
 """Environment variable; ``1`` lets checkpoints run the code they contain, as ``pickle`` does."""
+
+# What reading bytes that are no checkpoint ends in: its parsers check little.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 # Keeps the declared operators alive: torch forgets them with the object.
 _torchvision_library: torch.library.Library | None = None
@@ -136,14 +153,14 @@ def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> A
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {filename} does not exist.')
     _allow_data_types()  # again: where the fork loads a file by itself, it takes them off the list
-    try:
-        return torch.load(path, map_location=map_location, weights_only=not _trusts_checkpoints())
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise _refusal(str(filename), error) from error
-    except RuntimeError as error:
-        if 'PytorchStreamReader' not in str(error):  # a device that is missing, no memory, ...
-            raise
-        raise _refusal(str(filename), error) from error
+    with path.open('rb') as file:  # what cannot be opened is another error than what is inside
+        try:
+            safe = not _trusts_checkpoints()
+            return torch.load(file, map_location=map_location, weights_only=safe)
+        except _DAMAGE as error:
+            if re.search('CUDA|memory', str(error)):  # a device that is missing, or full
+                raise
+            raise _refusal(str(filename), error) from error
 
 
 def load_checkpoint_url(
@@ -158,7 +175,7 @@ def load_checkpoint_url(
     load, safe = torch.hub.load_state_dict_from_url, not _trusts_checkpoints()
     try:
         return load(url, model_dir, map_location, progress, weights_only=safe)
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, EOFError, LookupError) as error:
         raise _refusal(url, error) from error
 
 
@@ -172,8 +189,11 @@ def _refusal(name: str, error: Exception) -> Exception:
 
     code = re.search(r'GLOBAL (\S+)', str(error))
     if code is None:
-        reason = next(iter(str(error).strip().splitlines()), 'it is empty or cut off')
-        return UserInputError(f'{name} cannot be read as a checkpoint of PyTorch: {reason}')
+        # PyTorch's own text is long, and advises to run what is in the file.
+        return UserInputError(
+            f'{name} cannot be read as a checkpoint of PyTorch: it is empty, cut off, damaged or '
+            f'another kind of file ({type(error).__name__}). Make or copy it again.'
+        )
     return UserInputError(
         f'{name} is refused: it contains code ({code[1]}), which loading would run. If you made '
         f'it yourself or trust its source, set {TRUST_VARIABLE}=1.'

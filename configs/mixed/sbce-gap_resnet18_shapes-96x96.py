@@ -41,6 +41,7 @@ train_dataloader = dict(
         ],
     )
 )
+load_new = ('head.',)  # thresholds and reduced channels on a trained classifier
 find_unused_parameters = True
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]

@@ -26,6 +26,7 @@ model = dict(
     flip=True,
 )
 tta_model = dict(type='MultiScaleCAM', merge='mean_sigmoid')
+load_new = ('head.context.',)  # thresholds on a trained classifier
 find_unused_parameters = True
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),

@@ -78,3 +78,25 @@ def test_a_disabled_objective_is_not_called_by_the_classifier(monkeypatch):
     model.objectives[1].enabled = False
     monkeypatch.setattr(model.objectives[1], 'forward', None)  # calling it would fail
     assert set(model.loss(torch.zeros(1, 3, 64, 64), [sample])) == {'loss_multi_label'}
+
+
+def two_triplets(name=None):
+    first, second = ErasingTriplet(), ErasingTriplet()
+    if name:
+        second.name = name
+    return first, second
+
+
+def test_of_two_objectives_of_one_type_the_hook_must_name_one():
+    runner = runner_at(0, *two_triplets(), MultiLabelSoftMargin())
+    with pytest.raises(UserInputError, match=r"has 2 objectives 'ErasingTriplet'.*name='late'"):
+        hook().before_train(runner)
+
+
+@pytest.mark.parametrize(('chosen', 'switched'), [('late', 1), ('ErasingTriplet', 0)])
+def test_a_hook_switches_the_objective_of_that_name_alone(chosen, switched):
+    triplets = two_triplets('late')
+    chosen_hook = HOOKS.build(dict(type='StartObjectiveHook', objective=chosen, begin=3))
+    chosen_hook.before_train(runner_at(0, *triplets))
+    chosen_hook.before_train_iter(runner_at(0, *triplets), 0)
+    assert [hasattr(triplet, 'enabled') for triplet in triplets] == [switched == 0, switched == 1]

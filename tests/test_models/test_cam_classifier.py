@@ -264,3 +264,89 @@ def test_a_mirror_image_in_the_batch_weighs_as_much_as_one_among_the_views():
     (second,) = apart.merge_preds([views])
     assert_close(first.cams, second.cams)
     assert_close(first.threshold_logit, second.threshold_logit)
+
+
+@MODELS.register_module(force=True)
+class CellBackbone(BaseModule):
+    """Mean of every cell of 8 x 8 pixels."""
+
+    def forward(self, images):
+        return (nn.functional.avg_pool2d(images, 8),)
+
+
+def cell_classifier(**changes):
+    """The first channel of the image is the score of class 0, the second that of class 1, ..."""
+    head = dict(
+        type='CAMHead', in_channels=3, num_classes=3, pooling=dict(type='GlobalAveragePooling')
+    )
+    preprocessor = dict(type='WeakSegDataPreProcessor', test_cfg=dict(size_divisor=32))
+    model = MODELS.build(
+        dict(
+            classifier_config(**changes),
+            backbone=dict(type='CellBackbone'),
+            head=head,
+            data_preprocessor=preprocessor,
+        )
+    )
+    model.head.classifier.weight.data = torch.eye(3)[..., None, None]
+    return model.eval()
+
+
+def bright_rectangle(rows, columns, size):
+    image = torch.zeros(3, *size)
+    image[0, slice(*rows), slice(*columns)] = 1.0
+    return image
+
+
+@pytest.mark.parametrize('flip', [False, True])
+@pytest.mark.parametrize('sample_flip', [False, True])
+def test_padding_does_not_shift_the_map_of_an_object(flip, sample_flip):
+    # 328 x 200 pixels are padded to 352 x 224. The object is at the bottom right.
+    image = bright_rectangle((296, 328), (160, 200), (328, 200))
+    view = image.flip(-1) if sample_flip else image
+    sample = tagged_sample([0], size=(328, 200), flip=sample_flip)
+    data = dict(inputs=[view], data_samples=[sample])
+    (predicted,) = cell_classifier(flip=flip).test_step(data)
+    rows, columns = (predicted.cams[0] > 0.5 * (1 + flip)).nonzero().unbind(1)
+    assert (rows.min(), rows.max()) == (296, 327)
+    assert (columns.min(), columns.max()) == (160, 199)
+
+
+def test_padding_changes_nothing_where_it_covers_whole_cells():
+    image = torch.rand(3, 40, 72, generator=torch.Generator().manual_seed(0))
+    model = cell_classifier(flip=True)
+    model.keep = frozenset({'feats'})
+    (padded,) = model.test_step(
+        dict(inputs=[image], data_samples=[tagged_sample([0, 2], size=(40, 72))])
+    )
+    (plain,) = model.predict(image[None], [tagged_sample([0, 2], size=(40, 72))])
+    for name in ('cams', 'pred_score', 'feats'):
+        assert torch.equal(padded.get(name), plain.get(name))
+    assert padded.feats.shape == (3, 5, 9)
+
+
+def test_images_of_a_batch_may_be_padded_differently():
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    samples = [
+        tagged_sample([1], size=(32, 16), img_padding_size=(0, 16, 0, 0)),
+        tagged_sample([1], size=(32, 32)),
+    ]
+    first, second = cell_classifier().predict(images, samples)
+    alone = tagged_sample([1], size=(32, 16))
+    assert_close(first.cams, cell_classifier().predict(images[:1, ..., :16], [alone])[0].cams)
+    whole = tagged_sample([1], size=(32, 32))
+    assert_close(second.cams, cell_classifier().predict(images[1:], [whole])[0].cams)
+
+
+def test_thresholds_are_those_of_the_image_without_its_padding():
+    model = cell_classifier(flip=True)
+    model.head.context = MODELS.build(
+        dict(type='ThresholdBranch', in_channels=3, num_classes=3, channels=None)
+    )
+    model.head.context.threshold.weight.data = torch.eye(3)[..., None, None]
+    model.keep = frozenset({'threshold_logit'})
+    image = torch.rand(3, 40, 72, generator=torch.Generator().manual_seed(0))
+    sample = tagged_sample([0], size=(40, 72))
+    (padded,) = model.test_step(dict(inputs=[image], data_samples=[sample]))
+    (plain,) = model.predict(image[None], [tagged_sample([0], size=(40, 72))])
+    assert_close(padded.threshold_logit, plain.threshold_logit)

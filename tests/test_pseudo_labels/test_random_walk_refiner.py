@@ -285,7 +285,7 @@ def test_a_checkpoint_that_does_not_exist_is_named(rng, tmp_path):
 def test_a_checkpoint_of_another_network_is_refused(rng, save):
     checkpoint = save(scale=torch.ones(1))
     refiner = RandomWalk(dict(type='ColorAffinity'), checkpoint, stride=4)
-    with pytest.raises(UserInputError, match=r'scale\.pth does not fit the affinity network Color'):
+    with pytest.raises(UserInputError, match=r'scale\.pth does not fit the model ColorAffinity'):
         refiner.refine(*random_inputs(rng), None)
 
 

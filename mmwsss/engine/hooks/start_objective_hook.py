@@ -6,6 +6,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmwsss.models.objectives.names import objective_name
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 
@@ -19,12 +20,12 @@ class StartObjectiveHook(Hook):
     is called all the same, to fill its memory, and gives no loss.
 
     Args:
-        objective: Type of the objective, as the config of the model names it.
+        objective: The objective: its ``name`` in the config of the model, or else its type.
         begin: First iteration, counted from 0, in which it takes part.
 
     Raises:
-        UserInputError: The model has no such objective, or no other one to learn from before, or
-            the training ends before ``begin``.
+        UserInputError: The model has no such objective, or several, or no other one to learn from
+            before, or the training ends before ``begin``.
     """
 
     def __init__(self, objective: str, begin: int) -> None:
@@ -33,12 +34,20 @@ class StartObjectiveHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check that the model has the objective, and that the training gets to it."""
-        names = {type(objective).__name__ for objective in objectives_of(runner)}
-        if self.objective not in names:
+        objectives = objectives_of(runner)
+        meant = self._meant(runner)
+        if not meant:
+            names = sorted({objective_name(objective) for objective in objectives})
             raise UserInputError(
                 f'StartObjectiveHook: the model has no objective {self.objective!r}, only '
-                f'{sorted(names)}. Correct `objective` in `custom_hooks`, or add it to '
+                f'{names}. Correct `objective` in `custom_hooks`, or add it to '
                 '`model.objectives`.'
+            )
+        if len(meant) > 1:
+            raise UserInputError(
+                f'StartObjectiveHook: the model has {len(meant)} objectives {self.objective!r}. '
+                "Give the one that starts later a name in `model.objectives`, like name='late', "
+                'and set `objective` in `custom_hooks` to it.'
             )
         if self.begin >= runner.max_iters:
             raise UserInputError(
@@ -46,7 +55,7 @@ class StartObjectiveHook(Hook):
                 f'{self.begin} is not below the {runner.max_iters} iterations of the training. Set '
                 'a smaller `begin` in `custom_hooks`, or train longer.'
             )
-        if self.begin > 0 and len(names) == 1:
+        if self.begin > 0 and len(objectives) == 1:
             raise UserInputError(
                 f'StartObjectiveHook: nothing is learnt before iteration {self.begin}, because '
                 f'{self.objective!r} is the only objective. Set `begin` to 0 or add another.'
@@ -56,9 +65,11 @@ class StartObjectiveHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
         """Enable the objective from ``begin`` on."""
-        for objective in objectives_of(runner):
-            if type(objective).__name__ == self.objective:
-                objective.enabled = runner.iter >= self.begin
+        for objective in self._meant(runner):
+            objective.enabled = runner.iter >= self.begin
+
+    def _meant(self, runner: Runner) -> list[nn.Module]:
+        return [one for one in objectives_of(runner) if objective_name(one) == self.objective]
 
 
 def objectives_of(runner: Runner) -> list[nn.Module]:

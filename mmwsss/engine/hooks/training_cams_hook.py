@@ -200,13 +200,14 @@ def write_maps(path: Path, maps: np.ndarray, image: LabeledImage, stamp: str) ->
 
 
 def _objective(runner: Runner) -> TrainingCAMs:
-    for objective in objectives_of(runner):
-        if isinstance(objective, TrainingCAMs):
-            return objective
-    raise UserInputError(
-        'TrainingCAMsHook: the model has no objective TrainingCAMs. Remove the hook from '
-        "`custom_hooks`, or add dict(type='TrainingCAMs', num_classes=...) to `model.objectives`."
-    )
+    found = [one for one in objectives_of(runner) if isinstance(one, TrainingCAMs)]
+    if len(found) != 1:
+        raise UserInputError(
+            f'TrainingCAMsHook: the model has {len(found) or "no"} objective TrainingCAMs, '
+            'expected one. Remove the hook from `custom_hooks`, or have one '
+            "dict(type='TrainingCAMs', num_classes=...) in `model.objectives`."
+        )
+    return found[0]
 
 
 def _signature(images: list[LabeledImage]) -> str:

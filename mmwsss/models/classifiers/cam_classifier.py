@@ -10,6 +10,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.cams.functional import Rectify, activation_maps, check_rectification, resized_mean
+from mmwsss.cams.padding import Padding, crop_padding
+from mmwsss.models.objectives.names import add_losses, build_objectives
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs, UserInputError
 
@@ -21,7 +23,8 @@ class CAMClassifier(BaseModel):
     Args:
         backbone: Config of the backbone; it returns a tuple of feature maps.
         head: Config of the head, see :class:`CAMHead`.
-        objectives: Configs of the training objectives; their losses are summed.
+        objectives: Configs of the training objectives; their losses are summed. Each may have a
+            ``name``, by which hooks find it, see :func:`build_objectives`.
         neck: Config of a module from tuple to tuple of feature maps.
         data_preprocessor: Config of the data preprocessor.
         align_corners: Corner convention when maps are resized to the image.
@@ -58,7 +61,7 @@ class CAMClassifier(BaseModel):
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else None
         self.head = MODELS.build(head)
-        self.objectives = torch.nn.ModuleList(MODELS.build(cfg) for cfg in objectives)
+        self.objectives = build_objectives(objectives)
         self.align_corners = align_corners
         self.rectify = rectify
         self.flip = flip
@@ -104,7 +107,7 @@ class CAMClassifier(BaseModel):
         """Sum the losses of the objectives on one batch.
 
         One with ``enabled`` False is left out, unless it is ``stateful``: that one is called to
-        follow the training and gives no loss.
+        follow the training and gives no loss. Equal keys are told apart, see :func:`add_losses`.
         """
         outputs = self.encode(inputs, data_samples)
         losses: dict[str, Tensor] = {}
@@ -112,18 +115,25 @@ class CAMClassifier(BaseModel):
             enabled = getattr(objective, 'enabled', True)
             if not enabled and not getattr(objective, 'stateful', False):
                 continue
-            losses.update(
-                objective(outputs, data_samples, lambda images: self.encode(images, data_samples))
-            )
+            own = objective(outputs, data_samples, lambda images: self.encode(images, data_samples))
+            add_losses(losses, own, getattr(objective, 'name', None))
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list[SegDataSample]) -> list[SegDataSample]:
         """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what is in ``keep``.
 
-        Images of a batch share one size. Annotations come back in pixels of the original image.
+        Images of a batch share one size. What the preprocessor padded is cut off the maps before
+        anything is made of them, ``pred_score`` included. Annotations come back in pixels of the
+        original image.
         """
+        paddings = {_padding(sample) for sample in data_samples}
+        if len(paddings) > 1:  # one by one; the preprocessors pad all images of a batch alike
+            pairs = zip(inputs.split(1), data_samples, strict=True)
+            return [self.predict(image, [sample])[0] for image, sample in pairs]
         batch = torch.cat([inputs, inputs.flip(-1)]) if self.flip else inputs
         outputs = self.encode(batch)
+        if any(padding := paddings.pop()):
+            outputs = self._without_padding(outputs, inputs, padding)
         scores = self.head.image_scores(outputs)
         maps = self.head.foreground(outputs.score_map)  # (B or 2B, K, h, w)
         num_images = len(data_samples)
@@ -135,6 +145,26 @@ class CAMClassifier(BaseModel):
             self._keep_fields(sample, outputs, i, num_images)
             annotations_to_original(sample)
         return data_samples
+
+    def _without_padding(self, outputs: CAMOutputs, inputs: Tensor, padding: Padding) -> CAMOutputs:
+        """Cut the padding off all maps; those of the mirrored images have it on the other side."""
+        size, grid = inputs.shape[-2:], outputs.score_map.shape[-2:]
+        sides = (padding, padding.mirrored)
+
+        def crop(maps: Tensor) -> Tensor:
+            if maps.dim() != 4 or maps.shape[-2:] != grid:  # a part that is not a map of the image
+                return maps
+            views = zip(maps.split(len(inputs)), sides, strict=False)
+            cropped = [
+                crop_padding(view, size, side, align_corners=self.align_corners)
+                for view, side in views
+            ]
+            return torch.cat(cropped)
+
+        parts = {name: crop(part) for name, part in outputs.parts.items()}
+        return replace(
+            outputs, feats=crop(outputs.feats), score_map=crop(outputs.score_map), parts=parts
+        )
 
     def _keep_fields(
         self, sample: SegDataSample, outputs: CAMOutputs, index: int, num_images: int
@@ -172,6 +202,11 @@ class CAMClassifier(BaseModel):
             rectify=self.rectify,
             square_root=self.square_root,
         )
+
+
+def _padding(sample: SegDataSample) -> Padding:
+    """What the preprocessor added to the image, as it notes that for mmseg's segmentors."""
+    return Padding(*sample.get('img_padding_size', (0, 0, 0, 0)))
 
 
 def _unflip(maps: Tensor, sample: SegDataSample) -> Tensor:

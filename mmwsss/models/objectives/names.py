@@ -1,0 +1,69 @@
+"""Objectives of one classifier are told apart: by hooks, and in the log."""
+
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor, nn
+
+from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
+
+
+def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
+    """Build objectives whose configs may have a ``name`` beside their own arguments.
+
+    Args:
+        configs: Configs of the objectives.
+
+    Returns:
+        The objectives in order; a named one has the attribute ``name``.
+
+    Raises:
+        UserInputError: If two have the same name, or a name is not a word.
+    """
+    objectives = nn.ModuleList()
+    for config in configs:
+        name = config.get('name')
+        objective = MODELS.build({key: v for key, v in config.items() if key != 'name'})
+        if name is not None:
+            _check_name(name, objectives)
+            objective.name = name
+        objectives.append(objective)
+    return objectives
+
+
+def _check_name(name: str, others: Iterable[nn.Module]) -> None:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UserInputError(
+            f'model.objectives: name={name!r} is not a word of letters, digits and underscores. '
+            "Choose one like 'boxes'; it ends up in the names of the losses."
+        )
+    if any(name == objective_name(other) for other in others):
+        raise UserInputError(
+            f'model.objectives: two are called {name!r}. Give each its own name; one without is '
+            'called by its type.'
+        )
+
+
+def objective_name(objective: nn.Module) -> str:
+    """Give the ``name`` in the config of an objective, or else its type."""
+    return getattr(objective, 'name', None) or type(objective).__name__
+
+
+def add_losses(losses: dict[str, Tensor], own: dict[str, Tensor], name: str | None) -> None:
+    """Add the losses of one objective to those of the ones before it, in place.
+
+    The keys of a named objective end in its name: ``loss_multi_label_boxes``. A key that is taken
+    gets a number: ``loss_multi_label_1`` is the second loss of that key.
+
+    Args:
+        losses: What is summed up so far.
+        own: Losses of the objective by key.
+        name: Name of the objective in the config, if it has one.
+    """
+    for key, loss in own.items():
+        whole = key if name is None else f'{key}_{name}'
+        number, unique = 0, whole
+        while unique in losses:
+            number += 1
+            unique = f'{whole}_{number}'
+        losses[unique] = loss
