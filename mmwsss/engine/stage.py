@@ -76,6 +76,10 @@ class StageRunner(Runner):
         """Build the loop, whose data set must have the classes of the model."""
         return self._with_same_classes(super().build_train_loop(loop))
 
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_val_loop(loop))
+
     def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop, whose data set must have the classes of the model."""
         return self._with_same_classes(super().build_test_loop(loop))

@@ -74,8 +74,12 @@ def read_checkpoint(filename: str, *, map_location: object = 'cpu') -> dict:
     """
     try:
         content = _load_checkpoint(filename, map_location=map_location)
+    except FileNotFoundError as error:
+        raise UserInputError(
+            f'checkpoint {filename} does not exist, or is not a file. Name an existing one.'
+        ) from error
     except OSError as error:
-        raise UserInputError(f'checkpoint {filename} cannot be read: {error}') from error
+        raise UserInputError(f'checkpoint {filename} cannot be read: {error}.') from error
     if not isinstance(content, dict):
         raise UserInputError(
             f'{filename} is not a checkpoint: it holds a {type(content).__name__}, expected a '
