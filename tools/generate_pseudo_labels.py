@@ -20,9 +20,9 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
+from mmwsss.engine.preflight import preflight
 from mmwsss.engine.stage import run_stage
-from mmwsss.engine.stage_checks import check_stage
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, check_folder
 
 
 def main() -> None:
@@ -37,9 +37,8 @@ def main() -> None:
     )
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
-    config = load_config(args.config)
-    config.merge_from_dict(args.cfg_options)
-    if config.get('test_cfg', {}).get('type') != 'PseudoLabelLoop':
+    config = load_config(args.config, args.cfg_options)
+    if (config.get('test_cfg') or {}).get('type') != 'PseudoLabelLoop':
         raise UserInputError(
             f'{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. configs/bana '
             'and configs/cam have some that do.'
@@ -47,11 +46,13 @@ def main() -> None:
     if args.checkpoint:
         config.load_from = args.checkpoint
     if args.out_dir:
+        check_folder('--out-dir', args.out_dir)
         config.test_cfg.out_dir = args.out_dir
     if args.overwrite:
         config.test_cfg.overwrite = True
-    check_stage('labels', config, task='test', tta=args.tta)
-    result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
+    work_dir = work_dir_of(args)
+    preflight('labels', config, task='test', tta=args.tta)
+    result = run_stage(config, work_dir, task='test', tta=args.tta, launcher=args.launcher)
     if is_main_process():
         for name, folder in result.outputs.items():
             print(f'{name}: {folder}')

@@ -15,8 +15,8 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
+from mmwsss.engine.preflight import preflight
 from mmwsss.engine.stage import run_stage
-from mmwsss.engine.stage_checks import check_stage
 
 
 def main() -> None:
@@ -27,12 +27,12 @@ def main() -> None:
     parser.add_argument('checkpoint', nargs='?', help='checkpoint, if the model has weights')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
-    config = load_config(args.config)
-    config.merge_from_dict(args.cfg_options)
+    config = load_config(args.config, args.cfg_options)
     if args.checkpoint:
         config.load_from = args.checkpoint
-    check_stage('test', config, task='test', tta=args.tta)
-    result = run_stage(config, work_dir_of(args), task='test', tta=args.tta, launcher=args.launcher)
+    work_dir = work_dir_of(args)
+    preflight('test', config, task='test', tta=args.tta)
+    result = run_stage(config, work_dir, task='test', tta=args.tta, launcher=args.launcher)
     if is_main_process():
         print_metrics(result.metrics)
 

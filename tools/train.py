@@ -18,10 +18,11 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
+from mmwsss.engine.config_files import override
 from mmwsss.engine.pictures import draw_results
 from mmwsss.engine.pipeline import run_pipeline, run_single
+from mmwsss.engine.preflight import preflight
 from mmwsss.engine.report import write_report
-from mmwsss.engine.stage_checks import check_stage
 from mmwsss.engine.stage_state import StageResult
 from mmwsss.engine.stages import Stage, is_pipeline, load_stages
 from mmwsss.structures import UserInputError
@@ -57,7 +58,7 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
         _use_amp(stage.config, args.amp)
         if args.overwrite and stage.makes_labels:
             stage.config.test_cfg.overwrite = True
-    only = args.stages.split(',') if args.stages else None
+    only = None if args.stages is None else _names(args.stages)
     results = run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
     _report(results, args, work_dir)
     if is_main_process():
@@ -65,15 +66,23 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
 
 
 def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> None:
-    if args.stages:
+    if args.stages is not None:
         raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
-    config.merge_from_dict(args.cfg_options)
+    for key, value in args.cfg_options.items():
+        override(config, key, value)
     _use_amp(config, args.amp)
     task = 'train' if config.get('train_cfg') else 'test'
-    check_stage(task, config, task=task)
+    preflight(task, config, task=task)
     stage = Stage(task, config)
     result = run_single(stage, work_dir, resume=args.resume, launcher=args.launcher)
     _report({task: result}, args, work_dir)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(',')]
+    if not all(names):
+        raise UserInputError(f'--stages {text!r}: expected names of stages, separated by commas.')
+    return names
 
 
 def _use_amp(config: Config, amp: bool) -> None:

@@ -7,3 +7,4 @@ _base_ = [
 ]
 model = dict(objectives=[dict(type='MultiLabelSoftMargin')])
 train_dataloader = dict(batch_size=8)
+test_dataloader = None

@@ -5,3 +5,4 @@ _base_ = [
     '../_base_/pseudo_labels/rca_saliency_labels.py',
     '../_base_/default_runtime.py',
 ]
+train_dataloader = None

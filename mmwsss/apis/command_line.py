@@ -1,6 +1,7 @@
 """What the command-line tools share: arguments, and one line for a user's mistake."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from mmwsss.structures import UserInputError
+from mmwsss.engine.config_files import override, read_config
+from mmwsss.structures import UserInputError, check_folder
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +20,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=_Overrides,
         default={},
         help='overrides key=value; in a pipeline <stage>.key=value',
     )
@@ -34,20 +36,48 @@ def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-def load_config(path: str) -> Config:
-    """Read a config.
+class _Overrides(DictAction):
+    """``key=value`` pairs; what cannot be read as one is an error of the command line."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: list[str],
+        option_string: str | None = None,
+    ) -> None:
+        """Read the pairs."""
+        for pair in values:
+            key, equals, _ = pair.partition('=')
+            if not equals or not all(key.split('.')):
+                parser.error(f'{option_string} {pair}: expected key=value, such as model.flip=True')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, ValueError) as error:
+            parser.error(f'{option_string} {" ".join(values)}: {error}')
+
+
+def load_config(path: str, options: dict | None = None) -> Config:
+    """Read a config, with overrides of ``--cfg-options``.
 
     Raises:
-        UserInputError: If the file does not exist.
+        UserInputError: If the file does not exist or is not a config, or an override does not fit.
     """
-    if not Path(path).is_file():
-        raise UserInputError(f'config {path} does not exist; the configs are in configs/.')
-    return Config.fromfile(path)
+    config = read_config(path)
+    for key, value in (options or {}).items():
+        override(config, key, value)
+    return config
 
 
 def work_dir_of(args: argparse.Namespace) -> Path:
-    """Give the work folder: the option, else ``work_dirs/<config name>``."""
-    return Path(args.work_dir or os.path.join('work_dirs', Path(args.config).stem))
+    """Give the work folder: the option, else ``work_dirs/<config name>``.
+
+    Raises:
+        UserInputError: If it cannot be made or written to.
+    """
+    folder = Path(args.work_dir or os.path.join('work_dirs', Path(args.config).stem))
+    check_folder('--work-dir', folder)
+    return folder
 
 
 def print_metrics(metrics: dict[str, float]) -> None:
@@ -61,15 +91,38 @@ def run_tool(main: Callable[[], None]) -> None:
     try:
         main()
     except UserInputError as error:
-        # A data loader's worker wraps the message in its own traceback; the last line is ours.
-        line = str(error).strip().splitlines()[-1].removeprefix(f'{_qualified_name()}: ')
-        sys.exit(_exit_with(f'error: {line}'))
+        sys.exit(_exit_with(_message(str(error))))
+    except OSError as error:
+        if error.errno not in _USERS_ERRORS:
+            raise
+        where = f'{error.filename}: ' if error.filename else ''
+        sys.exit(_exit_with(f'{where}{error.strerror}. {_USERS_ERRORS[error.errno]}'.strip()))
 
 
-def _qualified_name() -> str:
-    return f'{UserInputError.__module__}.{UserInputError.__qualname__}'
+# What the machine refuses, and what to do about it where that is not plain.
+_USERS_ERRORS = {
+    errno.EACCES: 'Change its permissions, or name another file or folder.',
+    errno.EPERM: 'Change its permissions, or name another file or folder.',
+    errno.EROFS: 'Name a folder elsewhere.',
+    errno.ENOSPC: 'Free some space, then run the same command again.',
+    errno.EDQUOT: 'Free some space, then run the same command again.',
+    errno.EFBIG: 'Raise the limit on the size of files, then run the same command again.',
+    errno.EISDIR: 'Name a file.',
+    errno.ENOTDIR: 'Name a folder.',
+    errno.EEXIST: 'Name another folder.',
+    errno.ENOENT: '',
+    errno.ENAMETOOLONG: 'Name a shorter one.',
+    errno.ELOOP: 'Name what the links should lead to.',
+}
+
+
+def _message(text: str) -> str:
+    """Give a message as one line; a data loader's worker wraps it in its own traceback."""
+    if text.startswith('Caught '):
+        text = text.rpartition(f'{UserInputError.__module__}.{UserInputError.__qualname__}: ')[2]
+    return ' '.join(text.split())
 
 
 def _exit_with(line: str) -> int:
-    print(line, file=sys.stderr)
+    print(f'error: {line}', file=sys.stderr)
     return 2

@@ -7,9 +7,9 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 
 from mmwsss.engine.contents import Contents
+from mmwsss.engine.preflight import preflight
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.stage import build_runner, release_memory, run_built
-from mmwsss.engine.stage_checks import check_stage
 from mmwsss.engine.stage_state import Decided, StageResult, StageState, decide
 from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
@@ -53,7 +53,7 @@ def run_pipeline(
     connect_ranks(launcher, copy.deepcopy(stages[0].config))
     for stage in stages:
         if not only or stage.name in only:
-            check_stage(
+            preflight(
                 stage.name,
                 stage.config,
                 task=stage.task,

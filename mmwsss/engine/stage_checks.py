@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import Registry, init_default_scope
+from mmengine.registry import Registry
 
 from mmwsss.datasets.voc import VOCWeakDataset
+from mmwsss.engine.build_errors import building
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
+from mmwsss.engine.isolation import without_traces
 from mmwsss.engine.loops.label_checks import check_files, check_label_names
 from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS
 from mmwsss.structures import UserInputError
@@ -143,15 +145,13 @@ def _check_generator(name: str, config: Config, taken: frozenset[str]) -> None:
     generator = config.get('test_cfg', {}).get('generator')
     if generator is None:
         return
-    init_default_scope('mmwsss')
-    try:
+    with without_traces('mmwsss'), building(name, {'test_cfg.generator': generator}):
         built = TASK_UTILS.build(generator)
+    with building(name, {'test_cfg': None}):
         for option in ('keep_scores', 'proportions'):
             check_label_names(option, config.test_cfg.get(option, ()), built.names)
         if not any(key.startswith('test_cfg.generator') for key in taken):
             check_files(built.files)
-    except (ImportError, KeyError, TypeError, ValueError) as error:
-        raise UserInputError(f"stage '{name}': test_cfg: {error}") from error
 
 
 def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmwsss.engine.call_checks import nearest
+from mmwsss.engine.config_files import override, read_config
 from mmwsss.engine.stage import output_names
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, check_name
 
 
 @dataclass
@@ -51,32 +53,97 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
         options: Overrides ``'<stage>.<key>' -> value``.
 
     Raises:
-        UserInputError: If a config is missing, a name is used twice, or an override or ``takes``
-            names a stage or an output that does not exist or comes later.
+        UserInputError: If an entry has a wrong or unknown key or no name, a config is missing or
+            cannot be read, a name is used twice, or an override or ``takes`` names a stage, an
+            output or a config key that does not exist or comes later.
     """
-    folder = Path(config.filename).parent
+    if not isinstance(config.stages, list | tuple) or not config.stages:
+        raise UserInputError(
+            f'{config.filename}: `stages` must be a list of at least one stage, got '
+            f'{config.stages!r}.'
+        )
     stages: list[Stage] = []
-    for entry in config.stages:
-        path = folder / entry['config']
-        if not path.is_file():
-            raise UserInputError(
-                f"{config.filename}: stage '{entry['name']}' names config {path}, which does not "
-                'exist. Paths are relative to the pipeline config.'
-            )
-        known = [stage.name for stage in stages]
-        if entry['name'] in known:
-            raise UserInputError(f"{config.filename}: two stages are named '{entry['name']}'.")
-        for key, source in entry.get('takes', {}).items():
-            if source.split('.')[0] not in known:
-                raise UserInputError(
-                    f"{config.filename}: stage '{entry['name']}' takes {key} from '{source}', but "
-                    f'the stages before it are {known}.'
-                )
-        keys = {k: entry[k] for k in ('takes', 'task', 'tta') if k in entry}
-        stages.append(Stage(entry['name'], Config.fromfile(path), **keys))
+    for number, entry in enumerate(config.stages):
+        _check_entry(config.filename, number, entry, known=[stage.name for stage in stages])
+        options_of_entry = {k: entry[k] for k in ('takes', 'task', 'tta') if k in entry}
+        path = Path(config.filename).parent / entry['config']
+        stages.append(Stage(entry['name'], read_config(path), **options_of_entry))
     _override(stages, options or {})
+    for stage in stages:
+        for key in stage.takes:
+            _check_taken_key(config.filename, stage, key)
     _check_sources(stages)
     return stages
+
+
+_KEYS = {'name': str, 'config': str, 'task': str, 'tta': bool, 'takes': dict}
+
+
+def _check_entry(filename: str, number: int, entry: object, *, known: list[str]) -> None:
+    """Refuse an entry of ``stages`` that cannot be one, before its config is read."""
+    place = f'{filename}: stages[{number}]'
+    if not isinstance(entry, dict):
+        raise UserInputError(f'{place} must be a dict with `name` and `config`, got {entry!r}.')
+    for key in entry:
+        if key not in _KEYS:
+            hint = ', '.join(nearest(key, _KEYS)) or ', '.join(_KEYS)
+            raise UserInputError(
+                f'{place} has the unknown key {key!r}. The nearest known keys: {hint}.'
+            )
+    for key, kind in _KEYS.items():
+        if not isinstance(entry.get(key, kind()), kind):
+            raise UserInputError(
+                f'{place}: {key} = {entry[key]!r} must be a {kind.__name__}, not a '
+                f'{type(entry[key]).__name__}.'
+            )
+    lacking = [key for key in ('name', 'config') if not entry.get(key)]
+    if lacking:
+        raise UserInputError(f'{place} lacks {" and ".join(lacking)}; it has {sorted(entry)}.')
+    check_name(f'{place}', entry['name'], dots=False)
+    if entry['name'] in known:
+        raise UserInputError(f"{filename}: two stages are named '{entry['name']}'.")
+    path = Path(filename).parent / entry['config']
+    if not path.is_file():
+        raise UserInputError(
+            f"{filename}: stage '{entry['name']}' names config {path}, which does not exist. "
+            'Paths are relative to the pipeline config.'
+        )
+    if entry.get('task', 'train') not in ('train', 'test'):
+        raise UserInputError(
+            f"{filename}: stage '{entry['name']}' has task = {entry['task']!r}, which must be "
+            "'train' or 'test'."
+        )
+    for key, source in entry.get('takes', {}).items():
+        if not isinstance(source, str) or source.count('.') < 1:
+            raise UserInputError(
+                f"{filename}: stage '{entry['name']}' takes {key} from {source!r}, which must be "
+                "'<stage>.<output>'."
+            )
+        if source.split('.')[0] not in known:
+            raise UserInputError(
+                f"{filename}: stage '{entry['name']}' takes {key} from '{source}', but the stages "
+                f'before it are {known}.'
+            )
+
+
+def _check_taken_key(filename: str, stage: Stage, key: str) -> None:
+    """Refuse a key that leads through parts which the stage's config does not have."""
+    node: object = stage.config._cfg_dict
+    *parents, last = key.split('.')
+    for depth, part in enumerate([*parents, last]):
+        children = dict(enumerate(node)) if isinstance(node, list | tuple) else node
+        name = int(part) if isinstance(node, list | tuple) and part.isdigit() else part
+        if isinstance(children, dict) and name in children:
+            node = children[name]
+        elif not isinstance(node, dict) or depth < len(parents) or not parents:
+            if key == 'load_from':  # the runner's, set in no config
+                return
+            known = [str(child) for child in children] if isinstance(children, dict) else []
+            hint = ', '.join(nearest(part, known) or known) or 'nothing'
+            raise UserInputError(
+                f"{filename}: stage '{stage.name}' takes {key}, but its config has no {part!r} "
+                f'in {".".join(parents[:depth]) or "it"}. There is: {hint}.'
+            )
 
 
 def _check_sources(stages: list[Stage]) -> None:
@@ -101,4 +168,4 @@ def _override(stages: list[Stage], options: dict) -> None:
                 f"--cfg-options {key}: a pipeline's overrides start with a stage's name, one of "
                 f'{list(by_name)}, e.g. {next(iter(by_name))}.{key}=...'
             )
-        by_name[name].config.merge_from_dict({rest: value})
+        override(by_name[name].config, rest, value)

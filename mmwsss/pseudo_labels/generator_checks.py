@@ -2,6 +2,8 @@
 
 from mmseg.structures import SegDataSample
 
+from mmwsss.structures import check_name
+
 _ENTRY_KEYS = {'start', 'background', 'refiners', 'labeler'}
 _CAM_FIELDS = ('cams', 'cam_label')
 
@@ -18,6 +20,9 @@ def check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) ->
     Raises:
         ValueError: Saying what the entry lacks.
     """
+    check_name('a label of `labels`', name)
+    if not isinstance(entry, dict):
+        raise ValueError(f'Label {name!r} must be a dict of {sorted(_ENTRY_KEYS)}, got {entry!r}.')
     unknown = set(entry) - _ENTRY_KEYS
     if unknown:
         raise ValueError(

@@ -13,6 +13,7 @@ from mmwsss.structures.labels import (
     to_class_index,
     to_seg_label,
 )
+from mmwsss.structures.names import check_folder, check_name
 from mmwsss.structures.proportion_files import (
     Proportions,
     read_proportions,
@@ -34,6 +35,8 @@ __all__ = [
     'Proportions',
     'UserInputError',
     'check_class_count',
+    'check_folder',
+    'check_name',
     'image_tags',
     'is_valid_scores',
     'manifest_stamp',

@@ -8,13 +8,13 @@ Running it again with the same arguments does nothing.
 import argparse
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 from PIL import Image
 
+from mmwsss.apis.command_line import run_tool
 from mmwsss.datasets.shapes import CLASSES, ShapesSample, ShapesWeakDataset, make_sample
 from mmwsss.structures import UserInputError
 
@@ -107,14 +107,9 @@ def main() -> None:
     parser.add_argument('--size', type=int, default=96, help='side of the images (default: 96)')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
-    try:
-        written = make_shapes(
-            args.out, train=args.train, val=args.val, size=args.size, seed=args.seed
-        )
-    except UserInputError as error:
-        sys.exit(str(error))
+    written = make_shapes(args.out, train=args.train, val=args.val, size=args.size, seed=args.seed)
     print(f'{args.out}: {"written" if written else "is there already"}')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -1,0 +1,193 @@
+"""One line instead of a traceback for a part that cannot be built from its config.
+
+The registries build nested parts by themselves, so which of them failed, and with which config,
+is read from the traceback: every call of ``build_from_cfg`` in it holds both.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mmengine.registry import Registry
+from mmengine.registry.build_functions import build_from_cfg
+
+from mmwsss.engine.call_checks import (
+    check_call,
+    describe_misfit,
+    nearest,
+    parameters_of,
+    wrong_types,
+)
+from mmwsss.structures import UserInputError
+
+# Their constructors check little, and anything they raise comes from the options they were given.
+_LIBRARIES = {'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'mmseg', 'timm', 'torch', 'torchvision'}
+_LONGEST = 600
+
+
+@contextmanager
+def building(stage: str, roots: dict[str, Any]) -> Iterator[None]:
+    """Turn what is wrong with a config into one line; errors of the code itself pass.
+
+    Args:
+        stage: Name of the stage, for the message.
+        roots: Config keys -> the parts of the config that are built inside, with those below them.
+
+    Raises:
+        UserInputError: Naming the stage, the config key, what is wrong and what is known.
+    """
+    try:
+        yield
+    except Exception as error:
+        line = _explain(error, roots)
+        if line is None:
+            raise
+        raise UserInputError(f"stage '{stage}': {line}") from error
+
+
+def check_component(
+    stage: str, key: str, config: Any, registry: Registry, given: dict[str, Any]
+) -> None:
+    """Refuse a component that does not exist or has other arguments, without building it.
+
+    Args:
+        stage: Name of the stage, for the message.
+        key: Config key of the component.
+        config: Its config.
+        registry: Where its type is looked up.
+        given: Arguments that it gets from elsewhere.
+
+    Raises:
+        UserInputError: Naming the stage, the config key, what is wrong and what is known.
+    """
+    if not isinstance(config, dict) or 'type' not in config:
+        raise UserInputError(
+            f"stage '{stage}': {key} must be a dict with a `type`, the name of a component, got "
+            f'{config!r}.'
+        )
+    args = {**given, **config}
+    kind, _ = args.pop('type'), args.pop('_scope_', None)
+    call, own = find(config, registry)
+    if call is None:
+        raise UserInputError(f"stage '{stage}': {_unknown_type(key, kind, own)}")
+    name = f"stage '{stage}': {key} ({getattr(call, '__name__', call)})"
+    args = {k: value for k, value in args.items() if k in parameters_of(call) or k in config}
+    try:
+        check_call(call, args)
+    except TypeError as error:
+        raise UserInputError(f'{name} {describe_misfit(call, args, error)}') from error
+    # The hints of libraries are not all right.
+    if not _is_of_library(call) and (wrong := wrong_types(call, dict(config))):
+        raise UserInputError(f'{name}: {wrong}.')
+
+
+def find(config: dict, registry: Registry) -> tuple[Any, Registry]:
+    """Look up what a config names, or None, and the registry that was asked."""
+    kind = config.get('type')
+    with registry.switch_scope_and_registry(config.get('_scope_')) as own:
+        call = own.get(kind) if isinstance(kind, str) else kind
+        return call if callable(call) else None, own
+
+
+def key_of(node: Any, roots: dict[str, Any]) -> str:
+    """Find the config key of a part: the very object, else an equal one, else one of its type."""
+    tests = (
+        lambda other: other is node,
+        lambda other: type(other) is type(node) and other == node,
+        lambda other: (
+            isinstance(node, dict)
+            and isinstance(other, dict)
+            and 'type' in node
+            and other.get('type') == node['type']
+        ),
+    )
+    for same in tests:
+        for key, root in roots.items():
+            for found, child in _walk(root, key):
+                if same(child):
+                    return found
+    return ''
+
+
+def _walk(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    yield key, node
+    if isinstance(node, dict):
+        children = node.items()
+    elif isinstance(node, list | tuple):
+        children = enumerate(node)
+    else:
+        return
+    for name, child in children:
+        yield from _walk(child, f'{key}.{name}' if key else str(name))
+
+
+def _explain(error: Exception, roots: dict[str, Any]) -> str | None:
+    """Say in one line what is wrong with the config, or None if the code itself is wrong."""
+    builds = [
+        frame.f_locals
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code is build_from_cfg.__code__
+    ]
+    key = next((k for k in (key_of(f['cfg'], roots) for f in reversed(builds)) if k), '')
+    key = key or next(iter(roots))
+    if not builds:
+        return f'{key}: {_text(error)}' if _is_refusal(error) else None
+    innermost = builds[-1]
+    cfg, cls = innermost['cfg'], innermost.get('obj_cls')
+    if not isinstance(cfg, dict):
+        return f'{key} must be a dict with a `type`, got {cfg!r}.'
+    if 'obj_type' not in innermost and isinstance(error, KeyError | TypeError):
+        return f'{key} lacks `type`, the name of a component; it has {sorted(map(str, cfg))}.'
+    if cls is None:
+        return _unknown_type(key, innermost['obj_type'], innermost['registry'])
+    name = f'{key} ({getattr(cls, "__name__", cls)})'
+    return _refused_arguments(error, name, cls, dict(innermost['args']))
+
+
+def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str | None:
+    if isinstance(error, TypeError) and (misfit := describe_misfit(cls, args, error)):
+        return f'{name} {misfit}'
+    if _is_refusal(error):
+        return f'{name}: {_text(error)}'
+    if wrong := wrong_types(cls, args):
+        return f'{name}: {wrong}.'
+    return f'{name}: {type(error).__name__}: {_text(error)}' if _is_of_library(cls) else None
+
+
+def _is_of_library(cls: Any) -> bool:
+    return getattr(cls, '__module__', '').partition('.')[0] in _LIBRARIES
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Say whether an error is how code refuses a value or misses a file or package."""
+    return isinstance(error, ValueError | AssertionError | ImportError | OSError)
+
+
+def _unknown_type(key: str, name: Any, registry: Registry) -> str:
+    if not isinstance(name, str):
+        return f'{key}.type must be the name of a component, got {name!r}.'
+    known = _registered(registry)
+    line = f'{key}.type = {name!r} is not registered as one of the {registry.name}s.'
+    if similar := nearest(name, known):
+        return f'{line} The nearest names: {", ".join(similar)}.'
+    return f'{line} No name is similar; docs/methods.md lists the components.'
+
+
+def _registered(registry: Registry | None) -> set[str]:
+    """List the names of a registry and of its parents."""
+    names: set[str] = set()
+    while registry is not None:
+        names.update(registry.module_dict)
+        registry = registry.parent
+    return names
+
+
+def _text(error: Exception) -> str:
+    """Give the message of an error as one line; where there is none, the line that raised it."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    line = ' '.join(str(text).split())
+    if not line:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        line = f'{last.line} does not hold'
+    return line if len(line) <= _LONGEST else f'{line[:_LONGEST]} ...'

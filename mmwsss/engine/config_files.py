@@ -1,0 +1,85 @@
+"""Configs are read here, so that a mistake in one is one line that names file and line."""
+
+import inspect
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmwsss.engine.call_checks import nearest
+from mmwsss.structures import UserInputError
+
+RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
+"""Config keys that something reads; a config may have others as variables of its own."""
+
+_SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a config.
+
+    Raises:
+        UserInputError: If it does not exist, is not a config, or cannot be run; the message names
+            the file, which may be one of its bases, and the line.
+    """
+    if os.path.isdir(path):
+        raise UserInputError(f'config {path} is a folder. Name a file in it.')
+    if not os.path.isfile(path):
+        raise UserInputError(f'config {path} does not exist; the configs are in configs/.')
+    if Path(path).suffix not in _SUFFIXES:
+        raise UserInputError(f'config {path} must end in {", ".join(_SUFFIXES)}.')
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is code of the user's: whatever it raises is theirs
+        raise UserInputError(_explain(error, os.path.abspath(path))) from error
+
+
+def _explain(error: Exception, path: str) -> str:
+    steps = list(traceback.walk_tb(error.__traceback__))
+    # mmengine reads a config and its bases by calling itself with each.
+    read = [frame.f_locals.get('filename') for frame, _ in steps if _reads(frame.f_code.co_name)]
+    files = [os.path.abspath(file) for file in read if isinstance(file, str)]
+    opened = [file for file, name in zip(files, read, strict=False) if name]
+    chain = list(dict.fromkeys(opened)) or [path]
+    if len(opened) > 2 * len(chain) or isinstance(error, RecursionError):
+        return f'config {path}: its `_base_` leads back to itself, by way of {", ".join(chain)}.'
+    culprit = chain[-1]
+    line = next((n for frame, n in reversed(steps) if frame.f_code.co_filename == culprit), None)
+    if isinstance(error, SyntaxError):
+        line, text = error.lineno or line, error.msg
+    elif isinstance(error, FileNotFoundError):
+        text = f'a file of `_base_` is missing: {error}'
+    else:
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    place = f'{culprit}, line {line}' if line else culprit
+    told = ' '.join(text.split())[:600]
+    through = '' if culprit == path else f' (read by {path})'
+    return f'config {place}{through}: {type(error).__name__}: {told}'
+
+
+def _reads(function: str) -> bool:
+    return function in ('_file2dict', '_is_lazy_import', '_parse_lazy_import')
+
+
+def override(config: Config, key: str, value: Any) -> None:
+    """Set a key of a config, as the command line asks.
+
+    Raises:
+        UserInputError: If nothing has such a key, or it leads into a list or value where none is.
+    """
+    first, known = key.partition('.')[0], {*config, *RUNNER_KEYS}
+    if first not in known:
+        hint = ', '.join(nearest(first, known)) or ', '.join(sorted(config))
+        raise UserInputError(
+            f'--cfg-options {key}: {config.filename} has no {first!r}. The nearest keys: {hint}.'
+        )
+    try:
+        config.merge_from_dict({key: value})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = error.args[0] if error.args else error
+        raise UserInputError(
+            f'--cfg-options {key}={value} does not fit {config.filename}: {text}'
+        ) from error

@@ -1,0 +1,112 @@
+"""Build the parts of a stage on trial, before hours are spent on the stages before it."""
+
+import copy
+from types import SimpleNamespace
+
+from mmengine.config import Config
+
+from mmwsss.engine import trial_parts
+from mmwsss.engine.build_errors import building
+from mmwsss.engine.call_checks import nearest
+from mmwsss.engine.config_files import RUNNER_KEYS
+from mmwsss.engine.isolation import without_traces
+from mmwsss.engine.loops.label_checks import check_checkpoint, check_supervision
+from mmwsss.engine.stage import use_test_time_augmentation
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import UserInputError, check_folder
+
+_TAKEN = '/taken-from-an-earlier-stage'
+_TOGETHER = (
+    ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    ('test_dataloader', 'test_cfg', 'test_evaluator'),
+)
+
+
+def preflight(
+    name: str,
+    config: Config,
+    *,
+    task: str,
+    tta: bool = False,
+    taken: frozenset[str] = frozenset(),
+) -> None:
+    """Refuse a stage whose files are missing or whose parts cannot be built.
+
+    The model is built on the meta device, data sets lazily, optimizer and schedules on the model's
+    parameters. What would start workers, write files or read images has its arguments compared with
+    its signature. Nothing is written or trained, no random number is used, and `config` stays as
+    it is.
+
+    Args:
+        name: Name of the stage, for the message.
+        config: Its config.
+        task: ``'train'`` or ``'test'``.
+        tta: Whether the test uses ``tta_model`` and ``tta_pipeline``.
+        taken: Config keys that an earlier stage will fill.
+
+    Raises:
+        UserInputError: Naming the stage, the config key, what is wrong and what is known.
+    """
+    _check_keys(name, config, task)
+    check_stage(name, config, task=task, tta=tta, taken=taken)
+    config = copy.deepcopy(config)
+    config.merge_from_dict({key: f'{_TAKEN}/{key}' for key in taken})
+    if tta:
+        use_test_time_augmentation(config)
+    with without_traces(config.get('default_scope') or 'mmengine'):
+        trial_parts.check_runtime(name, config)
+        model = trial_parts.build_model(name, config)
+        if task == 'train':
+            _check_training(name, config, model)
+        else:
+            _check_test(name, config, model, taken)
+
+
+def _check_keys(name: str, config: Config, task: str) -> None:
+    """Refuse keys that nothing reads but nearly, and halves of what belongs together."""
+    for key in config:
+        similar = nearest(key, RUNNER_KEYS, cutoff=0.88)
+        if key not in RUNNER_KEYS and similar and similar[0] not in config:
+            raise UserInputError(
+                f"stage '{name}': nothing reads the config key {key!r}, did you mean "
+                f'{similar[0]!r}?'
+            )
+    needed = {'model', f'{task}_cfg'}
+    for keys in _TOGETHER:
+        given = [key for key in keys if config.get(key) is not None]
+        lacking = [key for key in keys if key not in given]
+        if lacking and (given or needed & set(keys)):
+            raise UserInputError(
+                f"stage '{name}': {', '.join(lacking)} is not set, but {keys[0]}, {keys[1]} and "
+                f'{keys[2]} belong together. Set what is missing ([] for no evaluator), or all to '
+                'None.'
+            )
+    if config.get('model') is None:
+        raise UserInputError(f"stage '{name}': the config has no `model`.")
+
+
+def _check_training(name: str, config: Config, model: object) -> None:
+    trial_parts.check_whole_model(name, config, model, 'train_step')
+    end = trial_parts.check_train_loop(name, config)
+    trial_parts.build_dataset(name, config, 'train_dataloader')
+    if config.get('val_cfg') is not None:
+        trial_parts.check_loop(name, config, 'val')
+        trial_parts.build_dataset(name, config, 'val_dataloader')
+        trial_parts.build_evaluator(name, config, 'val_evaluator')
+    trial_parts.build_optimizer(name, config, model, end)
+
+
+def _check_test(name: str, config: Config, model: object, taken: frozenset[str]) -> None:
+    check_checkpoint(SimpleNamespace(model=model, cfg=config))
+    trial_parts.check_whole_model(name, config, model, 'test_step')
+    trial_parts.check_loop(name, config, 'test')
+    if config.test_cfg.get('out_dir'):
+        check_folder(f"stage '{name}': test_cfg.out_dir", config.test_cfg.out_dir)
+    dataset = trial_parts.build_dataset(name, config, 'test_dataloader')
+    trial_parts.build_evaluator(name, config, 'test_evaluator')
+    generator = config.test_cfg.get('generator')
+    if generator is not None:
+        with building(name, {'test_cfg.generator': generator}):
+            check_supervision(dataset, TASK_UTILS.build(generator).requires)

@@ -1,0 +1,52 @@
+"""Names that become folders and files."""
+
+import os
+import re
+from pathlib import Path
+
+from mmwsss.structures.errors import UserInputError
+
+# No separator, no leading dot or dash, no character that a shell or another system refuses.
+_NAME = re.compile(r'\w[\w+=@~-]*(\.[\w+=@~-]+)*')
+_LONGEST = 100
+
+
+def check_name(what: str, name: object, *, dots: bool = True) -> None:
+    """Refuse a name that would leave the folder it is meant for, or that no folder can have.
+
+    Args:
+        what: What has the name, for the message.
+        name: The name.
+        dots: Whether it may contain dots, between other characters.
+
+    Raises:
+        UserInputError: If it is not a plain name.
+    """
+    fits = isinstance(name, str) and len(name) <= _LONGEST and _NAME.fullmatch(name)
+    if not fits or (not dots and '.' in str(name)):
+        raise UserInputError(
+            f'{what} is named {name!r}, which cannot be the name of a folder. Use letters, digits, '
+            f'"_" and "-"{", also dots in between" if dots else ""}, at most {_LONGEST}.'
+        )
+
+
+def check_folder(what: str, folder: str | os.PathLike) -> None:
+    """Refuse a folder that cannot be made or written to.
+
+    Args:
+        what: What it is for, or the option that names it.
+        folder: The folder; it need not exist.
+
+    Raises:
+        UserInputError: If it is a file or below one, or may not be written to.
+    """
+    existing = Path(folder).absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserInputError(f'{what} = {folder}: {existing} is not a folder. Name another one.')
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserInputError(
+            f'{what} = {folder}: {existing} cannot be written to. Name another folder, or change '
+            'its permissions.'
+        )
