@@ -217,6 +217,8 @@ def build_optimizer(stage: str, config: Config, model: nn.Module, end: dict[str,
     """
     options = config.optim_wrapper
     if isinstance(options.get('optimizer'), dict):
+        key = 'optim_wrapper.optimizer'
+        check_component(stage, key, options.optimizer, registry.OPTIMIZERS, {'params': ()})
         options.optimizer.pop('fused', None)  # refused off the GPU
     with building(stage, {'optim_wrapper': options}):
         wrapper = build_optim_wrapper(model, options)

@@ -1,5 +1,6 @@
 """Files that appear under their name complete or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ def renamed_when_complete(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say it
+        raise
+    except RuntimeError as error:
+        if 'PytorchStreamWriter' not in str(error):
+            raise
+        # PyTorch does not say either what the disk refused.
+        raise OSError(errno.ENOSPC, 'the disk is full or the file too large', str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,0 +1,129 @@
+"""Stages are built on trial: shipped ones pass, wrong ones are refused, and nothing is changed."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.utils import ManagerMixin
+from torch import nn
+
+from mmwsss.engine import stage_checks
+from mmwsss.engine.build_errors import building
+from mmwsss.engine.preflight import preflight
+from mmwsss.engine.stages import load_stages
+from mmwsss.registry import MODELS
+from mmwsss.structures import UserInputError
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+PIPELINES = sorted(
+    path
+    for pattern in ('*.py', 'demo/*.py', 'mixed/*.py')
+    for path in CONFIGS.glob(pattern)
+    if 'stages = [' in path.read_text()
+)
+DEMO = CONFIGS / 'demo/bana-nal_resnet18_shapes-96x96.py'
+
+
+@pytest.fixture
+def without_files(monkeypatch):
+    """Data and weights are elsewhere: their paths are not looked up."""
+    monkeypatch.setattr(stage_checks, '_check_path', lambda name, key, path: None)
+
+
+@pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
+def test_every_shipped_pipeline_can_be_built(path, without_files):
+    for stage in load_stages(Config.fromfile(path)):
+        taken = frozenset(stage.takes)
+        preflight(stage.name, stage.config, task=stage.task, tta=stage.tta, taken=taken)
+
+
+def check(**changes):
+    config = Config.fromfile(DEMO)
+    config.merge_from_dict(changes)
+    preflight('segmentor', config, task='train')
+
+
+def test_building_on_trial_leaves_no_trace(without_files):
+    def traces():
+        pending, named = [ManagerMixin], {}
+        while pending:
+            named.update({cls: list(cls._instance_dict) for cls in pending})
+            pending = [child for cls in pending for child in cls.__subclasses__()]
+        return named, torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()
+
+    MMLogger.get_instance('mine')
+    check()  # the first imports what the next would
+    before, states = traces(), random.getstate()
+    config = Config.fromfile(DEMO)
+    text = config.pretty_text
+    preflight('segmentor', config, task='train')
+    assert traces() == before
+    assert random.getstate() == states
+    assert config.pretty_text == text
+    with pytest.raises(UserInputError):
+        check(**{'model.backbone.type': 'ResNett'})
+    assert traces() == before
+
+
+def test_what_runs_after_it_is_the_same_to_the_bit(without_files):
+    def draw():
+        torch.manual_seed(3)
+        check() if looked else None
+        return nn.Linear(4, 4).weight
+
+    looked = False
+    alone = draw()
+    looked = True
+    assert torch.equal(draw(), alone)
+
+
+def test_a_wrong_name_is_answered_with_the_nearest_ones(without_files):
+    with pytest.raises(
+        UserInputError,
+        match=r"stage 'segmentor': model\.backbone\.type = 'ResNett' is not .*: ResNet",
+    ):
+        check(**{'model.backbone.type': 'ResNett'})
+
+
+def test_a_wrong_argument_is_answered_with_all_arguments(without_files):
+    with pytest.raises(UserInputError, match=r"pipeline\.3 .*'crop_sze', did you mean 'crop_size'"):
+        check(**{'train_dataloader.dataset.pipeline.3.crop_sze': 9})
+
+
+@MODELS.register_module(force=True)
+class WithBug(nn.Module):
+    """A part whose constructor is wrong whatever it is given."""
+
+    def __init__(self, number: int = 1):
+        super().__init__()
+        self.table = {}['missing']
+
+
+def test_a_bug_of_a_component_stays_a_bug():
+    with pytest.raises(KeyError, match='missing'), building('a', {'model': None}):
+        MODELS.build(dict(type='WithBug'))
+
+
+def test_a_value_of_another_type_is_named_even_if_the_failure_is_elsewhere():
+    model = dict(type='WithBug', number='three')
+    with (
+        pytest.raises(UserInputError, match="stage 'a': model.*number='three' is a str, expected"),
+        building('a', {'model': model}),
+    ):
+        MODELS.build(model)
+
+
+def test_a_backbone_that_computes_when_it_is_built_is_built_on_the_cpu(without_files):
+    @MODELS.register_module(force=True)
+    class Computing(nn.Module):
+        """Needs the value of a tensor."""
+
+        def __init__(self):
+            super().__init__()
+            self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
+
+    check(**{'model.neck': dict(type='Computing')})
