@@ -9,6 +9,7 @@ from mmwsss.engine import trial_parts
 from mmwsss.engine.build_errors import building
 from mmwsss.engine.call_checks import nearest
 from mmwsss.engine.config_files import RUNNER_KEYS
+from mmwsss.engine.config_structure import check_structure
 from mmwsss.engine.isolation import without_traces
 from mmwsss.engine.loops.label_checks import check_checkpoint, check_supervision
 from mmwsss.engine.stage import use_test_time_augmentation
@@ -49,6 +50,7 @@ def preflight(
     Raises:
         UserInputError: Naming the stage, the config key, what is wrong and what is known.
     """
+    check_structure(name, config)
     _check_keys(name, config, task)
     check_stage(name, config, task=task, tta=tta, taken=taken)
     config = copy.deepcopy(config)

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from mmwsss.engine.call_checks import nearest
 from mmwsss.engine.config_files import override, read_config
+from mmwsss.engine.config_structure import check_structure
 from mmwsss.engine.stage import output_names
 from mmwsss.structures import UserInputError, check_name
 
@@ -70,6 +71,7 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
         stages.append(Stage(entry['name'], read_config(path), **options_of_entry))
     _override(stages, options or {})
     for stage in stages:
+        check_structure(stage.name, stage.config)
         for key in stage.takes:
             _check_taken_key(config.filename, stage, key)
     _check_sources(stages)

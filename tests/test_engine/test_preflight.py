@@ -111,7 +111,7 @@ def test_a_bug_of_a_component_stays_a_bug():
 def test_a_value_of_another_type_is_named_even_if_the_failure_is_elsewhere():
     model = dict(type='WithBug', number='three')
     with (
-        pytest.raises(UserInputError, match="stage 'a': model.*number='three' is a str, expected"),
+        pytest.raises(UserInputError, match=r"stage 'a': model.*number='three' is a str, expected"),
         building('a', {'model': model}),
     ):
         MODELS.build(model)
