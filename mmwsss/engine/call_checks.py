@@ -42,7 +42,7 @@ def describe_misfit(call: Callable, args: Mapping[str, Any], error: TypeError) -
     parameters = parameters_of(call)
     unknown = _UNEXPECTED.search(str(error))
     if unknown and unknown[1] in args:
-        similar = nearest(unknown[1], set(parameters) - set(args))
+        similar = nearest(unknown[1], parameters)
         hint = f', did you mean {similar[0]!r}?' if similar else '.'
         return f'has no argument {unknown[1]!r}{hint} {_listed(parameters)}'
     missing = _MISSING.search(str(error))

@@ -1,5 +1,7 @@
 """A wrong config or command line ends in one line that names the place, before anything runs."""
 
+import os
+import subprocess
 from collections import Counter
 
 import pytest
@@ -78,3 +80,38 @@ def test_a_mistake_is_one_line_that_names_it(case, warm, configs, shapes_data, t
     assert len(lines) == 1, run.stderr
     assert [word for word in words if word not in lines[0]] == [], lines[0]
     assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_the_disk_refuses_is_named_in_one_line(warm, shapes_data, tmp_path):
+    options = ['classifier.train_cfg.max_iters=2', 'classifier.train_dataloader.batch_size=2']
+    argv = ['tools/train.py', PIPELINE, '--work-dir', tmp_path / 'work', '--stages', 'classifier']
+    run = warm.run(
+        [*argv, '--cfg-options', *options],
+        environment=dict(MMWSSS_DATA=shapes_data),
+        logs=tmp_path,
+        before='faults.limits:files_no_larger_than',
+        options=dict(size=1_000_000),
+    )
+    assert 'Traceback' not in run.output, run.stderr[-1500:]
+    assert run.code == 2
+    assert 'iter_2.pth' in run.stderr.splitlines()[-1]
+    assert not list((tmp_path / 'work/classifier').glob('*.pth'))
+    assert not (tmp_path / 'work/classifier/stage.json').exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root mounts')
+def test_a_full_disk_is_one_line(warm, shapes_data, tmp_path):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip('mounting is not permitted here')
+    try:
+        tool = 'tools/dataset_converters/make_shapes.py'
+        run = warm.run([tool, disk / 'shapes', '--train', '200'], logs=tmp_path)
+    finally:
+        subprocess.run(['umount', str(disk)], check=True)
+    assert run.code == 2 and 'Traceback' not in run.output
+    assert 'No space left' in run.stderr.splitlines()[-1]

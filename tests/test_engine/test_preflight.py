@@ -25,6 +25,19 @@ PIPELINES = sorted(
     for path in CONFIGS.glob(pattern)
     if 'stages = [' in path.read_text()
 )
+# One of each method and each kind of segmentor; the others differ in numbers and backbones.
+QUICK = {
+    'aeft_voc',
+    'bana_deeplabv3-r101_voc',
+    'psa_vgg16_voc',
+    'rca-saliency_voc',
+    'sbce-walk_shapes',
+}
+LEAVES = sorted(
+    path
+    for path in CONFIGS.glob('[!_]*/*.py')
+    if path not in PIPELINES and path.name != 'my_first.py'
+)
 DEMO = CONFIGS / 'demo/bana-nal_resnet18_shapes-96x96.py'
 
 
@@ -32,13 +45,48 @@ DEMO = CONFIGS / 'demo/bana-nal_resnet18_shapes-96x96.py'
 def without_files(monkeypatch):
     """Data and weights are elsewhere: their paths are not looked up."""
     monkeypatch.setattr(stage_checks, '_check_path', lambda name, key, path: None)
+    monkeypatch.setattr(stage_checks, 'check_files', lambda files: None)
 
 
-@pytest.mark.parametrize('path', PIPELINES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem in QUICK else pytest.mark.slow)
+        for path in PIPELINES
+    ],
+)
 def test_every_shipped_pipeline_can_be_built(path, without_files):
     for stage in load_stages(Config.fromfile(path)):
         taken = frozenset(stage.takes)
         preflight(stage.name, stage.config, task=stage.task, tta=stage.tta, taken=taken)
+
+
+# What a stage of a pipeline takes, and a file on the command line names for a config alone.
+TAKEN = frozenset({'load_from', 'model.folder', 'train_dataloader.dataset.proportion_file'})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_every_shipped_stage_can_be_built(path, without_files):
+    config = Config.fromfile(path)
+    tasks = [task for task in ('train', 'test') if config.get(f'{task}_cfg')]
+    assert tasks
+    for task in tasks:
+        tta = task == 'test' and 'tta_model' in config
+        data = ('train_dataloader.', *(() if task == 'train' else ('model.',)))
+        given = frozenset(
+            key
+            for key in TAKEN
+            if key == 'load_from' or (key.startswith(data) and _has_parent(config, key))
+        )
+        preflight(path.stem, config, task=task, tta=tta, taken=given)
+
+
+def _has_parent(config, key):
+    node = config
+    for part in key.split('.')[:-1]:
+        node = (node or {}).get(part)
+    return isinstance(node, dict) and (key.endswith('_file') or key.split('.')[-1] in node)
 
 
 def check(**changes):
