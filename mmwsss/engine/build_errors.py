@@ -17,6 +17,7 @@ from mmwsss.engine.call_checks import (
     describe_misfit,
     nearest,
     parameters_of,
+    takes_any_keyword,
     wrong_types,
 )
 from mmwsss.structures import UserInputError
@@ -152,7 +153,21 @@ def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str
         return f'{name}: {_text(error)}'
     if wrong := wrong_types(cls, args):
         return f'{name}: {wrong}.'
-    return f'{name}: {type(error).__name__}: {_text(error)}' if _is_of_library(cls) else None
+    if _is_of_library(cls) or _is_from_parent(error, cls):
+        return f'{name}: {type(error).__name__}: {_text(error)}'
+    return None
+
+
+def _is_from_parent(error: Exception, cls: Any) -> bool:
+    """Say whether a class of ours handed options on to a library's constructor, which failed."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    built = max(i for i, frame in enumerate(frames) if frame.f_code is build_from_cfg.__code__)
+    for frame in frames[built + 1 :]:
+        if frame.f_code.co_name != '__init__':
+            return False
+        if frame.f_globals.get('__name__', '').partition('.')[0] in _LIBRARIES:
+            return takes_any_keyword(cls)
+    return False
 
 
 def _is_of_library(cls: Any) -> bool:

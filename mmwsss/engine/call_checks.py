@@ -67,9 +67,8 @@ def check_call(call: Callable, args: Mapping[str, Any]) -> None:
     """
     name = getattr(call, '__name__', str(call))
     parameters = inspect.signature(call).parameters
-    kinds = {parameter.kind for parameter in parameters.values()}
     for key in args:
-        if key not in parameters and inspect.Parameter.VAR_KEYWORD not in kinds:
+        if key not in parameters and not takes_any_keyword(call):
             raise TypeError(f'{name}() got an unexpected keyword argument {key!r}')
     required = [
         repr(key)
@@ -82,6 +81,12 @@ def check_call(call: Callable, args: Mapping[str, Any]) -> None:
         raise TypeError(
             f'{name}() missing {len(lacking)} required keyword arguments: {", ".join(lacking)}'
         )
+
+
+def takes_any_keyword(call: Callable) -> bool:
+    """Say whether a call hands unknown keywords on, ``**kwargs``."""
+    parameters = inspect.signature(call).parameters.values()
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
 def parameters_of(call: Callable) -> dict[str, inspect.Parameter]:

@@ -17,7 +17,6 @@ from mmwsss.engine.stage_checks import check_stage
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError, check_folder
 
-_TAKEN = '/taken-from-an-earlier-stage'
 _TOGETHER = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),
     ('val_dataloader', 'val_cfg', 'val_evaluator'),
@@ -54,7 +53,7 @@ def preflight(
     _check_keys(name, config, task)
     check_stage(name, config, task=task, tta=tta, taken=taken)
     config = copy.deepcopy(config)
-    config.merge_from_dict({key: f'{_TAKEN}/{key}' for key in taken})
+    config.merge_from_dict({key: f'{trial_parts.TAKEN}/{key}' for key in taken})
     if tta:
         use_test_time_augmentation(config)
     with without_traces(config.get('default_scope') or 'mmengine'):

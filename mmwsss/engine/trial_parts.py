@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from torch.utils.data import DataLoader
 from mmwsss.engine.build_errors import building, check_component, find
 from mmwsss.engine.call_checks import check_call, nearest
 from mmwsss.structures import UserInputError
+
+TAKEN = '/taken-from-an-earlier-stage'
+"""What stands on trial for the path of a file or folder that is not there yet."""
 
 _BATCHES = 1000  # of an epoch: only the data tell
 _RUNNERS_HOOKS = {
@@ -125,8 +129,27 @@ def build_dataset(stage: str, config: Config, key: str) -> Any:
         roots['tta_pipeline'] = config.tta_pipeline
     with building(stage, roots):
         built = registry.DATASETS.build(dataset)
+    check_data_folders(stage, key, built)
     _check_loader(stage, key, options)
     return built
+
+
+def check_data_folders(stage: str, key: str, dataset: Any) -> None:
+    """Refuse a data set below whose root a folder is missing, unless an earlier stage makes it.
+
+    Raises:
+        UserInputError: Naming the config key and the folder.
+    """
+    unread = set() if getattr(dataset, 'supervision', 'box') else {'ann_path'}
+    if getattr(dataset, 'label_file', ''):
+        unread.add('ann_path')
+    for prefix, folder in (getattr(dataset, 'data_prefix', None) or {}).items():
+        given = isinstance(folder, str) and folder and not folder.startswith(TAKEN)
+        if given and prefix not in unread and not os.path.isdir(folder):
+            raise UserInputError(
+                f"stage '{stage}': {key}.dataset.data_prefix.{prefix} = {folder} is not a folder. "
+                'Set data_root or this prefix to where the files are, or leave the prefix out.'
+            )
 
 
 def _datasets(config: dict) -> Iterable[dict]:

@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.utils import ManagerMixin
 from torch import nn
 
-from mmwsss.engine import stage_checks
+from mmwsss.engine import stage_checks, trial_parts
 from mmwsss.engine.build_errors import building
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.stages import load_stages
@@ -46,6 +46,7 @@ def without_files(monkeypatch):
     """Data and weights are elsewhere: their paths are not looked up."""
     monkeypatch.setattr(stage_checks, '_check_path', lambda name, key, path: None)
     monkeypatch.setattr(stage_checks, 'check_files', lambda files: None)
+    monkeypatch.setattr(trial_parts, 'check_data_folders', lambda stage, key, dataset: None)
 
 
 @pytest.mark.parametrize(
