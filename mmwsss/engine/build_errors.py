@@ -5,7 +5,7 @@ is read from the traceback: every call of ``build_from_cfg`` in it holds both.
 """
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,13 +74,22 @@ def check_component(
         raise UserInputError(f"stage '{stage}': {_unknown_type(key, kind, own)}")
     name = f"stage '{stage}': {key} ({getattr(call, '__name__', call)})"
     args = {k: value for k, value in args.items() if k in parameters_of(call) or k in config}
+    check_arguments(name, call, args)
+    # The hints of libraries are not all right.
+    if not _is_of_library(call) and (wrong := wrong_types(call, dict(config))):
+        raise UserInputError(f'{name}: {wrong}.')
+
+
+def check_arguments(name: str, call: Callable, args: dict[str, Any]) -> None:
+    """Refuse arguments that do not fit the signature of what they are for, without calling it.
+
+    Raises:
+        UserInputError: Beginning with `name`, the place of the arguments.
+    """
     try:
         check_call(call, args)
     except TypeError as error:
         raise UserInputError(f'{name} {describe_misfit(call, args, error)}') from error
-    # The hints of libraries are not all right.
-    if not _is_of_library(call) and (wrong := wrong_types(call, dict(config))):
-        raise UserInputError(f'{name}: {wrong}.')
 
 
 def find(config: dict, registry: Registry) -> tuple[Any, Registry]:

@@ -17,8 +17,8 @@ from mmengine.utils.dl_utils import set_multi_processing
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsss.engine.build_errors import building, check_component, find
-from mmwsss.engine.call_checks import check_call, nearest
+from mmwsss.engine.build_errors import building, check_arguments, check_component, find
+from mmwsss.engine.call_checks import nearest
 from mmwsss.structures import UserInputError
 
 TAKEN = '/taken-from-an-earlier-stage'
@@ -53,11 +53,10 @@ def check_runtime(stage: str, config: Config) -> None:
     with building(stage, {'log_processor': processor}):
         registry.LOG_PROCESSORS.build({'type': 'LogProcessor', **processor})
     _check_visualizer(stage, config.get('visualizer'))
-    with building(stage, {'randomness': None}):
-        check_call(Runner.set_randomness, {'self': None, 'seed': 0, **config.get('randomness', {})})
-    environment = config.get('env_cfg', {})
-    with building(stage, {'env_cfg.mp_cfg': None}):
-        check_call(set_multi_processing, environment.get('mp_cfg', {}))
+    randomness = {'self': None, 'seed': 0, **(config.get('randomness') or {})}
+    check_arguments(f"stage '{stage}': randomness", Runner.set_randomness, randomness)
+    processes = (config.get('env_cfg') or {}).get('mp_cfg') or {}
+    check_arguments(f"stage '{stage}': env_cfg.mp_cfg", set_multi_processing, processes)
     level = config.get('log_level', 'INFO')
     if isinstance(level, str) and level not in logging.getLevelNamesMapping():
         raise UserInputError(
@@ -177,8 +176,11 @@ def _check_loader(stage: str, key: str, options: dict) -> None:
         function = options.pop(name, None)
         if isinstance(function, dict):
             check_component(stage, f'{key}.{name}', function, registry.FUNCTIONS, given)
-    with building(stage, {key: None}):
+    check_arguments(f"stage '{stage}': {key}", DataLoader, {'dataset': None, **options})
+    try:
         DataLoader(range(_BATCHES), **options)
+    except Exception as error:  # a constructor that does nothing but check and keep its options
+        raise UserInputError(f"stage '{stage}': {key}: {' '.join(str(error).split())}") from error
 
 
 def build_evaluator(stage: str, config: Config, key: str) -> None:
@@ -250,8 +252,8 @@ def build_optimizer(stage: str, config: Config, model: nn.Module, end: dict[str,
         clip = dict(options.clip_grad)
         kind = clip.pop('type', 'norm')
         function = nn.utils.clip_grad_norm_ if kind == 'norm' else nn.utils.clip_grad_value_
-        with building(stage, {'optim_wrapper.clip_grad': None}):
-            check_call(function, {'parameters': (), **clip})
+        name = f"stage '{stage}': optim_wrapper.clip_grad"
+        check_arguments(name, function, {'parameters': (), **clip})
     schedulers = config.get('param_scheduler') or []
     if isinstance(schedulers, dict) and 'type' not in schedulers:
         return  # of several optimizers, by their names
