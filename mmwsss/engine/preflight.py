@@ -1,9 +1,12 @@
 """Build the parts of a stage on trial, before hours are spent on the stages before it."""
 
 import copy
+import os
 from types import SimpleNamespace
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from torch import nn
 
 from mmwsss.engine import trial_parts
 from mmwsss.engine.build_errors import building
@@ -14,6 +17,8 @@ from mmwsss.engine.isolation import without_traces
 from mmwsss.engine.loops.label_checks import check_checkpoint, check_supervision
 from mmwsss.engine.stage import use_test_time_augmentation
 from mmwsss.engine.stage_checks import check_stage
+from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
+from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError, check_folder
 
@@ -60,9 +65,23 @@ def preflight(
         trial_parts.check_runtime(name, config)
         model = trial_parts.build_model(name, config)
         if task == 'train':
-            _check_training(name, config, model)
+            datasets = _check_training(name, config, model)
         else:
-            _check_test(name, config, model, taken)
+            datasets = _check_test(name, config, model)
+        with building(name, {'model': config.model}):
+            for dataset in datasets:
+                if (classes := getattr(dataset, 'metainfo', {}).get('classes')) is not None:
+                    check_num_classes(base_model(model), classes)
+        if 'load_from' not in taken:
+            _check_load_from(name, config, model)
+
+
+def _check_load_from(name: str, config: Config, model: nn.Module) -> None:
+    """Compare a checkpoint that is named by hand with the model."""
+    path = config.get('load_from')
+    if path and os.path.isfile(path):
+        with building(name, {'load_from': path}):
+            load_fitting(model, read_checkpoint(path), path, new=config.get('load_new', ()))
 
 
 def _check_keys(name: str, config: Config, task: str) -> None:
@@ -88,18 +107,19 @@ def _check_keys(name: str, config: Config, task: str) -> None:
         raise UserInputError(f"stage '{name}': the config has no `model`.")
 
 
-def _check_training(name: str, config: Config, model: object) -> None:
+def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDataset]:
     trial_parts.check_whole_model(name, config, model, 'train_step')
     end = trial_parts.check_train_loop(name, config)
-    trial_parts.build_dataset(name, config, 'train_dataloader')
+    datasets = [trial_parts.build_dataset(name, config, 'train_dataloader')]
     if config.get('val_cfg') is not None:
         trial_parts.check_loop(name, config, 'val')
-        trial_parts.build_dataset(name, config, 'val_dataloader')
+        datasets.append(trial_parts.build_dataset(name, config, 'val_dataloader'))
         trial_parts.build_evaluator(name, config, 'val_evaluator')
     trial_parts.build_optimizer(name, config, model, end)
+    return datasets
 
 
-def _check_test(name: str, config: Config, model: object, taken: frozenset[str]) -> None:
+def _check_test(name: str, config: Config, model: nn.Module) -> list[BaseDataset]:
     check_checkpoint(SimpleNamespace(model=model, cfg=config))
     trial_parts.check_whole_model(name, config, model, 'test_step')
     trial_parts.check_loop(name, config, 'test')
@@ -111,3 +131,4 @@ def _check_test(name: str, config: Config, model: object, taken: frozenset[str])
     if generator is not None:
         with building(name, {'test_cfg.generator': generator}):
             check_supervision(dataset, TASK_UTILS.build(generator).requires)
+    return [dataset]
