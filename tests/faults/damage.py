@@ -52,6 +52,9 @@ ANY_FILE: dict[str, Damage] = {
 }
 
 
+_KEYS = 6  # of an object, from the first on
+
+
 def damages_of(path: Path) -> Iterator[tuple[str, Damage]]:
     """List names and functions of the ways to damage a file, which stays as it is."""
     yield from ANY_FILE.items()
@@ -61,7 +64,7 @@ def damages_of(path: Path) -> Iterator[tuple[str, Damage]]:
     content = json.loads(path.read_text())
     yield 'an extra key', _json({**content, 'extra': 1})
     yield 'no keys', _json({})
-    for key in content:
+    for key in list(content)[:_KEYS]:
         yield f'without {key}', _json({k: v for k, v in content.items() if k != key})
         other = 7 if isinstance(content[key], str | list | dict) else 'text'
         yield f'{key} of another type', _json({**content, key: other})

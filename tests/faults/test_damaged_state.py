@@ -1,4 +1,4 @@
-"""A damaged file of state is repaired by running again, or named in one line."""
+"""A damaged file in a work folder is repaired by running again, or named in one line."""
 
 import shutil
 
@@ -40,8 +40,14 @@ def moments(pipeline):
         ('finished', 'warmup/stage.json'),
         ('finished', 'labels/stage.json'),
         ('finished', 'labels/labels/manifest.json'),
+        ('finished', 'labels/labels/low/train_00001.png'),
+        ('finished', 'labels/labels/low_scores/train_00001.npz'),
+        ('finished', 'labels/labels/low_proportions.npz'),
+        ('finished', 'classifier/iter_4.pth'),
+        ('finished', 'contents.json'),
         ('half', 'classifier/started.json'),
         ('half', 'classifier/last_checkpoint'),
+        ('half', 'classifier/iter_2.pth'),
     ],
 )
 def test_a_damaged_file_is_repaired_or_named(pipeline, moments, report, moment, name):

@@ -27,33 +27,65 @@ def pipelines(warm, tiny_data, tmp_path_factory):
     return pipeline
 
 
-def outside_labels(changes: list[str]) -> list[int]:
-    """Pick the changes that are not of one label: those of trainings, stages and results."""
-    return [
+def picked(changes: list[str], every: int, stage: str = '') -> list[int]:
+    """Pick all changes of one stage and every few of the rest, but those of single labels."""
+    outside = [
         number
         for number, change in enumerate(changes)
         if '/labels/seed/' not in change and '/labels/low' not in change
     ]
+    of_stage = [number for number in outside if stage and f' {stage}/' in changes[number]]
+    return sorted({*of_stage, *outside[::every]})
 
 
 @pytest.mark.parametrize(
-    ('name', 'every', 'action', 'again'),
+    ('name', 'every', 'stage', 'action', 'again'),
     [
-        ('erasing_tiny', 2, 'SIGKILL', ('--resume',)),
-        ('erasing_tiny', 7, 'SIGKILL', ()),
-        ('erasing_tiny', 7, 'SIGTERM', ('--resume',)),
-        ('erasing_tiny', 7, 'SIGINT', ('--resume',)),
-        ('rounds_tiny', 4, 'SIGKILL', ('--resume',)),
-        ('erasing_tiny', 7, 'full', ('--resume',)),
+        # The second training, which takes its first weights from the first one, at every change.
+        ('erasing_tiny', 5, 'classifier', 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 7, '', 'SIGKILL', ()),
+        ('erasing_tiny', 7, '', 'SIGTERM', ('--resume',)),
+        ('erasing_tiny', 7, '', 'SIGINT', ('--resume',)),
+        ('rounds_tiny', 7, '', 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 11, '', 'full', ('--resume',)),
     ],
 )
 def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
-    pipelines, report, name, every, action, again
+    pipelines, report, name, every, stage, action, again
 ):
     pipeline = pipelines(name)
     campaign = Campaign(f'kills of {name} by {action}, then {" ".join(again) or "anew"}')
-    for change in outside_labels(pipeline.changes)[::every]:
+    for change in picked(pipeline.changes, every, stage):
         kill_and_go_on(campaign, pipeline, change, action, *again)
+    report(campaign.counts)
+    campaign.check()
+
+
+# Moments at which no file changes.
+@pytest.mark.parametrize(
+    'line',
+    [
+        "stage 'warmup' starts",
+        'Iter(train) [3/6]',
+        "stage 'classifier' starts",
+        'Iter(train) [2/4]',
+        "stage 'labels' starts",
+        "labels 'seed' against true masks",
+        'per class results',
+        'pictures:',
+    ],
+)
+def test_a_pipeline_killed_while_it_computes_goes_on(pipelines, report, line):
+    pipeline, campaign = pipelines('erasing_tiny'), Campaign(f'kills of erasing_tiny at {line!r}')
+    campaign.trials += 1
+    folder = pipeline.scratch / 'work'
+    run = pipeline.start(folder)
+    assert run.until(lambda: line in run.output) and line in run.output
+    run.kill()
+    run.wait(10)
+    campaign.fail('orphans', f'killed at {line!r}', run.orphans())
+    pipeline.resumed(campaign, folder, f'killed at {line!r}', '--resume')
+    shutil.rmtree(folder)
     report(campaign.counts)
     campaign.check()
 
@@ -91,9 +123,9 @@ def test_a_pipeline_of_other_settings_that_was_killed_is_not_taken_for_finished(
     assert pipeline.run(folder).code == 0
     shutil.copytree(folder, finished)
     assert pipeline.run(folder, *OTHER, change=-1).code == 0
-    changes = outside_labels(pipeline.trace(folder))
+    changes = picked(pipeline.trace(folder), 5)
     shutil.rmtree(folder)
-    for change in changes[::5]:
+    for change in changes:
         campaign.trials += 1
         where = f'other settings killed at {change}'
         shutil.copytree(finished, folder)
