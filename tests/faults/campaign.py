@@ -39,6 +39,13 @@ class Campaign:
         assert not self.failures, '\n'.join([self.counts, *(text for _, text in self.failures)])
 
 
+def total(what: str, campaigns: list[Campaign]) -> Campaign:
+    """Add up the campaigns of one kind."""
+    same = [campaign for campaign in campaigns if campaign.what == what]
+    failures = [failure for campaign in same for failure in campaign.failures]
+    return Campaign(what, sum(campaign.trials for campaign in same), failures)
+
+
 @dataclass
 class Command:
     """A tool that works in one folder, and what an undisturbed run leaves there.

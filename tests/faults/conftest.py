@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from faults.campaign import Campaign, total
 from faults.warm import ROOT
 
 CONFIGS = Path(__file__).parent / 'configs'
-_COUNTS = pytest.StashKey[list[str]]()
+_CAMPAIGNS = pytest.StashKey[list[Campaign]]()
 
 
 @pytest.fixture(scope='session')
@@ -24,13 +25,13 @@ def tiny_data(tmp_path_factory):
 
 @pytest.fixture
 def report(request):
-    """Keep a line that is printed at the end of all tests, e.g. the counts of a campaign."""
-    return request.config.stash.setdefault(_COUNTS, []).append
+    """Keep a finished campaign, whose counts are printed at the end of all tests."""
+    return request.config.stash.setdefault(_CAMPAIGNS, []).append
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    lines = config.stash.get(_COUNTS, [])
-    if lines:
+    campaigns = config.stash.get(_CAMPAIGNS, [])
+    if campaigns:
         terminalreporter.section('faults')
-    for line in lines:
-        terminalreporter.write_line(line)
+    for what in dict.fromkeys(campaign.what for campaign in campaigns):
+        terminalreporter.write_line(total(what, campaigns).counts)

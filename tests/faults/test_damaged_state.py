@@ -51,14 +51,14 @@ def moments(pipeline):
     ],
 )
 def test_a_damaged_file_is_repaired_or_named(pipeline, moments, report, moment, name):
-    campaign = Campaign(f'damages of {name}')
+    campaign = Campaign('damaged files in a work folder')
     for damage, function in damages_of(moments[moment] / name):
         folder = pipeline.scratch / 'work'
         shutil.copytree(moments[moment], folder, symlinks=True)
         function(folder / name)
         _run_again(campaign, pipeline, name, damage)
         shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 

@@ -54,10 +54,10 @@ def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
     pipelines, report, name, every, stage, action, again
 ):
     pipeline = pipelines(name)
-    campaign = Campaign(f'kills of {name} by {action}, then {" ".join(again) or "anew"}')
+    campaign = Campaign('full disks in a pipeline' if action == 'full' else 'kills of a pipeline')
     for change in picked(pipeline.changes, every, stage):
         kill_and_go_on(campaign, pipeline, change, action, *again)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
@@ -76,7 +76,7 @@ def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
     ],
 )
 def test_a_pipeline_killed_while_it_computes_goes_on(pipelines, report, line):
-    pipeline, campaign = pipelines('erasing_tiny'), Campaign(f'kills of erasing_tiny at {line!r}')
+    pipeline, campaign = pipelines('erasing_tiny'), Campaign('kills of a pipeline')
     campaign.trials += 1
     folder = pipeline.scratch / 'work'
     run = pipeline.start(folder)
@@ -86,13 +86,13 @@ def test_a_pipeline_killed_while_it_computes_goes_on(pipelines, report, line):
     campaign.fail('orphans', f'killed at {line!r}', run.orphans())
     pipeline.resumed(campaign, folder, f'killed at {line!r}', '--resume')
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
 @pytest.mark.parametrize('name', ['erasing_tiny', 'rounds_tiny'])
 def test_a_pipeline_killed_again_and_again_gets_to_its_end(pipelines, report, name):
-    pipeline, campaign = pipelines(name), Campaign(f'kills of {name} in a row')
+    pipeline, campaign = pipelines(name), Campaign('kills of a pipeline in a row')
     folder, code = pipeline.scratch / 'work', -signal.SIGKILL
     while code == -signal.SIGKILL:
         campaign.trials += 1
@@ -101,7 +101,7 @@ def test_a_pipeline_killed_again_and_again_gets_to_its_end(pipelines, report, na
     campaign.trials -= 1  # the last one ended by itself
     pipeline.resumed(campaign, folder, f'{campaign.trials} kills', '--resume')
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
@@ -118,7 +118,7 @@ def test_a_pipeline_of_other_settings_that_was_killed_is_not_taken_for_finished(
     pipelines, report, again
 ):
     pipeline = pipelines('erasing_tiny')
-    campaign = Campaign(f'kills of other settings, then {" ".join(again) or "anew"}')
+    campaign = Campaign('kills of a pipeline with other settings between two runs')
     folder, finished = pipeline.scratch / 'work', pipeline.scratch / 'finished'
     assert pipeline.run(folder).code == 0
     shutil.copytree(folder, finished)
@@ -135,13 +135,16 @@ def test_a_pipeline_of_other_settings_that_was_killed_is_not_taken_for_finished(
         pipeline.resumed(campaign, folder, where, *again)
         shutil.rmtree(folder)
     shutil.rmtree(finished)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
 @pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_loading_processes_end_with_a_killed_parent(pipelines, report, sign):
-    pipeline, campaign = pipelines('erasing_tiny'), Campaign(f'kills of two loaders by {sign.name}')
+    pipeline, campaign = (
+        pipelines('erasing_tiny'),
+        Campaign('kills of a pipeline with loading processes'),
+    )
     campaign.trials += 1
     folder, where = pipeline.scratch / 'work', f'{sign.name} with loaders'
     loaders = [f'{s}.train_dataloader.num_workers=2' for s in ('warmup', 'classifier')]
@@ -153,7 +156,7 @@ def test_loading_processes_end_with_a_killed_parent(pipelines, report, sign):
     run.end()
     pipeline.resumed(campaign, folder, where, '--resume')
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
@@ -171,5 +174,5 @@ def test_a_second_run_in_the_same_folder_harms_nothing(pipelines, report):
     first.wait(180)
     campaign.fail('wrong', 'first run', differences(contents(folder), pipeline.wanted))
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()

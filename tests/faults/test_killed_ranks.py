@@ -73,20 +73,20 @@ def check_both_end(campaign, runs, dies, where):
 @pytest.mark.parametrize('dies', [0, 1])
 @pytest.mark.parametrize('change', [0, 5, 12])
 def test_labels_of_two_ranks_of_which_one_is_killed_are_completed(labels, report, dies, change):
-    campaign = Campaign(f'kills of rank {dies} of two that make labels')
+    campaign = Campaign('kills of one of two ranks')
     campaign.trials += 1
     folder, where = labels.scratch / 'work', f'rank {dies} killed at {change}'
     runs = start_ranks(labels, folder, dies=dies, change=change)
     check_both_end(campaign, runs, dies, where)
     labels.resumed(campaign, folder, where)
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
 @pytest.mark.parametrize('dies', [0, 1])
 def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report, dies):
-    campaign = Campaign(f'kills of rank {dies} of two that train')
+    campaign = Campaign('kills of one of two ranks')
     campaign.trials += 1
     folder, where = pipeline.scratch / 'work', f'rank {dies} killed in a training'
     runs = start_ranks(pipeline, folder)
@@ -101,12 +101,12 @@ def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report
     files = {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
     campaign.fail('wrong', where, sorted(pipeline.wanted.keys() - files))
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
 
 
 def test_the_launcher_ends_all_ranks_when_one_is_killed(pipeline, tmp_path, report):
-    campaign = Campaign('kills of a rank below torchrun')
+    campaign = Campaign('kills of one of two ranks')
     campaign.trials += 1
     folder, launcher = pipeline.scratch / 'work', tmp_path / 'launch.py'
     launcher.write_text(
@@ -130,5 +130,5 @@ def test_the_launcher_ends_all_ranks_when_one_is_killed(pipeline, tmp_path, repo
     campaign.fail('orphans', 'a rank killed', run.orphans())
     run.end()
     shutil.rmtree(folder)
-    report(campaign.counts)
+    report(campaign)
     campaign.check()
