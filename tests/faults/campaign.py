@@ -27,6 +27,7 @@ class Campaign:
         if lines:
             text = lines if isinstance(lines, str) else '\n    '.join(lines)
             self.failures.append((kind, f'{kind} {where}: {text}'))
+            print(self.failures[-1][1], flush=True)  # to watch a campaign: pytest -s
 
     @property
     def counts(self) -> str:
