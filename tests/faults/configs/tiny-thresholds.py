@@ -11,3 +11,4 @@ model = dict(
 find_unused_parameters = True
 train_cfg = dict(max_iters=4)
 custom_hooks = [dict(type='AlternatingPhaseHook', period=2, first=1)]
+load_new = ('head.context.',)
