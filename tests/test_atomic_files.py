@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from mmwsss.structures.atomic_files import open_atomically, write_atomically
+from mmwsss.structures.atomic_files import open_atomically, remove_leftovers, write_atomically
 
 
 @pytest.fixture
@@ -35,3 +37,29 @@ def test_others_may_read_the_file(path):
     write_atomically(path, b'')
     (path.parent / 'plain').touch()
     assert path.stat().st_mode == (path.parent / 'plain').stat().st_mode
+
+
+def test_the_temporary_name_is_new_each_time_and_short_enough_for_the_longest_name(path):
+    path = path.with_name('n' * 255)
+    names = set()
+    for _ in range(3):
+        with open_atomically(path):
+            names.update(file.name for file in path.parent.glob('.n*.tmp'))
+    assert len(names) == 3
+    assert all(str(os.getpid()) not in name.split('.') for name in names)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_leftovers_of_killed_runs_are_removed_and_files_of_others_are_not(tmp_path):
+    (tmp_path / 'below').mkdir()
+    left = tmp_path / '.a.png.0123456789abcdef.tmp'
+    deep = tmp_path / 'below' / '.b.png.0123456789abcdef.tmp'
+    others = [tmp_path / '.theirs.tmp', tmp_path / 'a.png', tmp_path / '.a.png.part.tmp']
+    for path in (left, deep, *others):
+        path.touch()
+    remove_leftovers(tmp_path, with_subfolders=False)
+    assert not left.exists()
+    assert deep.exists()
+    remove_leftovers(tmp_path, with_subfolders=True)
+    assert not deep.exists()
+    assert all(path.exists() for path in others)

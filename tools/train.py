@@ -91,4 +91,4 @@ def _use_amp(config: Config, amp: bool) -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main)
+    run_tool(main, go_on='run the same command with --resume')

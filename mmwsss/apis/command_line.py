@@ -3,11 +3,13 @@
 import argparse
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_main_process
 
 from mmwsss.engine.config_files import override, read_config
 from mmwsss.structures import UserInputError, check_folder
@@ -86,8 +88,15 @@ def print_metrics(metrics: dict[str, float]) -> None:
         print(f'{name}: {value:.2f}')
 
 
-def run_tool(main: Callable[[], None]) -> None:
-    """Run a tool; a user's mistake ends in one line and exit code 2, without a traceback."""
+def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command again') -> None:
+    """Run a tool; a user's mistake or Ctrl-C ends in one line, without a traceback.
+
+    The exit code is 2 after a mistake and 130 after Ctrl-C.
+
+    Args:
+        main: The tool.
+        go_on: What to do after Ctrl-C.
+    """
     try:
         main()
     except UserInputError as error:
@@ -97,6 +106,11 @@ def run_tool(main: Callable[[], None]) -> None:
             raise
         where = f'{error.filename}: ' if error.filename else ''
         sys.exit(_exit_with(f'{where}{error.strerror}. {_USERS_ERRORS[error.errno]}'.strip()))
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once
+        if is_main_process():
+            print(f'interrupted: {go_on} to go on.', file=sys.stderr)
+        sys.exit(130)
 
 
 # What the machine refuses, and what to do about it where that is not plain.

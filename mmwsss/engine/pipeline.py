@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.dist import barrier, is_main_process
 
 from mmwsss.engine.contents import Contents
+from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.stage import build_runner, release_memory, run_built
@@ -62,15 +63,17 @@ def run_pipeline(
             )
     contents = Contents(work_dir / _CONTENTS)
     results: dict[str, StageResult] = {}
-    for stage in stages:
-        state = StageState(work_dir / stage.name)
-        if only and stage.name not in only:
-            result = on_first_rank(state.result)
-        else:
-            taking = _with_taken_paths(stage, results)
-            result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
-        if result is not None:
-            results[stage.name] = result
+    with hold_folder(work_dir):
+        for stage in stages:
+            state = StageState(work_dir / stage.name)
+            if only and stage.name not in only:
+                result = on_first_rank(state.result)
+            else:
+                taking = _with_taken_paths(stage, results)
+                with hold_folder(state.folder):
+                    result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
+            if result is not None:
+                results[stage.name] = result
     return results
 
 
@@ -87,16 +90,17 @@ def run_single(
         launcher: How this process was started.
     """
     connect_ranks(launcher, copy.deepcopy(stage.config))
-    state, contents = StageState(work_dir), Contents(work_dir / _CONTENTS)
-    decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
-    resume_from = None
-    if resume and stage.task == 'train':
-        resume_from, trouble = on_first_rank(state.checkpoint)
-        _warn(trouble)
-        changes = on_first_rank(lambda: state.changes_since_start(decided))
-        if resume_from and changes:
-            _warn(f'{work_dir} was started with other settings or data: {", ".join(changes)}')
-    return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
+    with hold_folder(work_dir):
+        state, contents = StageState(work_dir), Contents(work_dir / _CONTENTS)
+        decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
+        resume_from = None
+        if resume and stage.task == 'train':
+            resume_from, trouble = on_first_rank(state.checkpoint)
+            _warn(trouble)
+            changes = on_first_rank(lambda: state.changes_since_start(decided))
+            if resume_from and changes:
+                _warn(f'{work_dir} was started with other settings or data: {", ".join(changes)}')
+        return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
 
 
 def _run_or_skip(

@@ -13,7 +13,9 @@ from mmengine.device import get_device
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
+from torch.utils.data import DataLoader
 
+from mmwsss.engine.child_processes import tie_workers
 from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
@@ -31,8 +33,9 @@ class StageRunner(Runner):
 
     Model, data set and what is loaded must fit each other.
 
-    It also runs models without a trainable weight on several ranks: PyTorch refuses to synchronise
-    the gradients of such a model; ranks may share its work anyway.
+    Its data loaders' workers end with it. It also runs models without a trainable weight on several
+    ranks: PyTorch refuses to synchronise the gradients of such a model; ranks may share its work
+    anyway.
 
     Attributes:
         stamp: Fingerprint of what decided the stage, written into its checkpoints.
@@ -106,6 +109,13 @@ class StageRunner(Runner):
         load_fitting(self.model, checkpoint, filename, new=new)
         self._has_loaded = True
         return checkpoint
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a data loader whose workers end with this process."""
+        return tie_workers(Runner.build_dataloader(dataloader, seed, diff_rank_seed))
 
 
 def output_names(config: Config, task: str) -> set[str]:

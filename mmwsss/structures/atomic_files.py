@@ -2,22 +2,32 @@
 
 import errno
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+_TEMPORARY = re.compile(r'\..+\.[0-9a-f]+\.tmp')
+_KEPT_LETTERS = 40  # of the name, so that the temporary one is not too long for the file system
 
 
 @contextmanager
 def renamed_when_complete(path: Path) -> Iterator[Path]:
     """Give a temporary name for a file that gets its own name in the end; folders are made.
 
-    Where the writing fails, what was there under the name stays, alone.
+    Where the writing fails, what was there under the name stays, alone. The temporary name,
+    ``.<name>.<token>.tmp``, is random: processes of several machines may write in one folder. The
+    content is on the disk before the name is, so that a power cut leaves no empty file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    token = secrets.token_hex(8)
+    temporary = path.with_name(f'.{path.name[:_KEPT_LETTERS]}.{token}.tmp')
     try:
         yield temporary
+        with temporary.open('r+b') as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk does not say it
@@ -34,7 +44,7 @@ def renamed_when_complete(path: Path) -> Iterator[Path]:
 @contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing, see :func:`renamed_when_complete`."""
-    with renamed_when_complete(path) as temporary, temporary.open('wb') as file:
+    with renamed_when_complete(path) as temporary, temporary.open('xb') as file:
         yield file
 
 
@@ -42,3 +52,15 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whose content is at hand, see :func:`open_atomically`."""
     with open_atomically(path) as file:
         file.write(content)
+
+
+def remove_leftovers(folder: Path, *, with_subfolders: bool) -> None:
+    """Remove what killed runs left under temporary names.
+
+    Args:
+        folder: Folder in which no other process writes now.
+        with_subfolders: Remove it from all folders below as well.
+    """
+    for path in folder.glob('**/.*.tmp' if with_subfolders else '.*.tmp'):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 from concurrent.futures import wait
 from functools import partial
 
@@ -65,13 +66,22 @@ def test_worker_that_dies_is_explained_and_so_are_later_jobs():
             pool.submit(os.getpid).result()
 
 
-def test_exception_in_the_block_cancels_what_has_not_started():
+@pytest.mark.parametrize('error', [KeyboardInterrupt, OSError])
+def test_exception_in_the_block_ends_what_has_not_started(error):
     futures = []
-    with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
+    with pytest.raises(error), RefinePool(1) as pool:
         futures += [pool.submit(partial(double, np.ones(3))) for _ in range(50)]
-        raise KeyboardInterrupt
+        raise error
     assert all(future.done() for future in futures)
-    assert futures[-1].cancelled()
+    assert futures[-1].cancelled() or futures[-1].exception()
+
+
+def test_ctrl_c_does_not_wait_for_a_job_that_runs():
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
+        pool.submit(partial(time.sleep, 60))
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 30
 
 
 def test_pool_outside_of_its_block_says_so():

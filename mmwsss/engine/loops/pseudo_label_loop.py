@@ -16,6 +16,7 @@ from mmseg.structures import SegDataSample
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.contents import Contents
 from mmwsss.engine.fingerprints import file_hash
+from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
     check_files,
@@ -150,6 +151,10 @@ class PseudoLabelLoop(BaseLoop):
 
     def run(self) -> dict:
         """Write all labels that are missing."""
+        with hold_folder(self.out_dir, with_subfolders=True):
+            return self._run()
+
+    def _run(self) -> dict:
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
@@ -164,7 +169,7 @@ class PseudoLabelLoop(BaseLoop):
                 'after a correction by hand: they are kept. --overwrite makes them again.'
             )
         if self.todo:
-            self._remove_leftovers()
+            self._remove_old_proportions()
             self._write_manifest(complete=False)
             self._run_unfinished()
         barrier()
@@ -266,11 +271,9 @@ class PseudoLabelLoop(BaseLoop):
         path = label_file(self.store.label_folders[name], img_id)
         return proportions_of_file(path, len(self.metainfo['classes']) - 1)
 
-    def _remove_leftovers(self) -> None:
-        """Remove the temporary files of a run that was killed, and proportions of other labels."""
+    def _remove_old_proportions(self) -> None:
+        """Remove the proportions of labels that are made again."""
         if is_main_process():
-            for path in self.out_dir.glob('**/.*.tmp'):
-                path.unlink()
             for name in self.proportions:
                 self._proportion_file(name).unlink(missing_ok=True)
         barrier()

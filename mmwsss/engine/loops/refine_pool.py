@@ -1,7 +1,6 @@
 """Processes for CPU-bound work on labels: refining scores, writing files."""
 
 import multiprocessing
-import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -9,6 +8,8 @@ from functools import partial
 from types import TracebackType
 
 import torch
+
+from mmwsss.engine.child_processes import interrupts_held, start_worker
 
 Job = Callable[[], object]
 
@@ -19,7 +20,8 @@ class RefinePool:
     Threads do not help: the CRF holds the interpreter's lock. Processes are spawned, never forked,
     because a fork of a process with threads of PyTorch or CUDA may hang. A script that uses this
     therefore needs ``if __name__ == '__main__'``. Leaving the context waits for nothing but
-    the jobs that already run, also after an exception or Ctrl-C.
+    the jobs that already run, also after an exception; Ctrl-C ends those too. The processes end
+    with this one, even if it is killed.
 
     Args:
         num_workers: Number of processes; 0 runs every job in :meth:`submit`.
@@ -49,9 +51,13 @@ class RefinePool:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+        if self._executor is None:
+            return
+        if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            for process in list(self._executor._processes.values()):
+                process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = None
 
     def submit(self, job: Job) -> Future:
         """Run a job; its future holds the result or the exception.
@@ -69,7 +75,8 @@ class RefinePool:
         if self._executor is None:
             raise RuntimeError('A RefinePool runs jobs only inside its `with` block.')
         try:
-            running = self._executor.submit(job)
+            with interrupts_held():  # may start a process
+                running = self._executor.submit(job)
         except BrokenProcessPool as error:
             future.set_exception(_dead_worker(error))
             return future
@@ -78,8 +85,7 @@ class RefinePool:
 
 
 def _start_worker() -> None:
-    # Ctrl-C reaches the whole process group; the parent alone decides how to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_worker()
     torch.set_num_threads(1)
 
 

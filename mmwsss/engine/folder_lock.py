@@ -1,0 +1,104 @@
+"""One run at a time in a folder."""
+
+import errno
+import logging
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+
+from mmwsss.engine.ranks import run_on_ranks
+from mmwsss.structures import UserInputError
+from mmwsss.structures.atomic_files import remove_leftovers
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
+
+_NAME = '.lock'
+# Folders that this process holds, by process id: a fork does not hold those of its parent.
+_held: Counter[tuple[int, Path]] = Counter()
+
+
+@contextmanager
+def hold_folder(folder: Path, *, with_subfolders: bool = False) -> Iterator[None]:
+    """Keep other runs out of a folder, on behalf of all ranks; made if it is not there.
+
+    The first rank holds a POSIX record lock of ``<folder>/.lock``. The kernel releases it when that
+    process ends, however it ends; unlike ``flock``'s, workers that are forked do not share it, so
+    nothing is left to clean up. It reaches all machines of a network file system. The file stays:
+    removing it would let two runs hold two files of one name. A folder may be held again by its
+    holder. What killed runs left under temporary names is removed.
+
+    Args:
+        folder: The folder.
+        with_subfolders: Only this run writes to the folders below, too: remove what is left there.
+
+    Raises:
+        UserInputError: Another run holds the folder, or it cannot be written to; on all ranks.
+    """
+    key = os.getpid(), folder.resolve()
+    descriptors = run_on_ranks(
+        lambda: _lock(folder, with_subfolders) if _is_first_holder(key) else None
+    )
+    _held[key] += 1
+    try:
+        yield
+    finally:
+        _held[key] -= 1
+        if is_main_process() and descriptors[0] is not None:
+            os.close(descriptors[0])
+
+
+def _is_first_holder(key: tuple[int, Path]) -> bool:
+    # To close a second descriptor of the file would release the lock of the first.
+    return is_main_process() and not _held[key]
+
+
+def _lock(folder: Path, with_subfolders: bool) -> int:
+    """Lock a folder and give the open file that holds the lock until it is closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserInputError(
+            f'{folder / _NAME} cannot be written: {error.strerror}. Name another folder, or mend '
+            'this one.'
+        ) from error
+    try:
+        if _ask_for(descriptor, folder):
+            remove_leftovers(folder, with_subfolders=with_subfolders)
+    except UserInputError:
+        os.close(descriptor)
+        raise
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, f'process {os.getpid()} on {socket.gethostname()}'.encode(), 0)
+    return descriptor
+
+
+def _ask_for(descriptor: int, folder: Path) -> bool:
+    """Ask for the lock; say whether it was given."""
+    try:
+        if fcntl is None:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            holder = os.pread(descriptor, 1000, 0).decode(errors='replace') or 'another process'
+            raise UserInputError(
+                f'{folder} is in use by {holder}. Wait for its end, stop it, or name another '
+                'folder.'
+            ) from error
+        print_log(
+            f'{folder} cannot be locked ({error.strerror}): make sure that no other run uses it.',
+            'current',
+            logging.WARNING,
+        )
+        return False
+    return True

@@ -1,0 +1,106 @@
+import os
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from mmwsss.engine import folder_lock
+from mmwsss.engine.folder_lock import hold_folder
+from mmwsss.structures import UserInputError
+
+
+@contextmanager
+def another_run(folder):
+    """A process that holds the folder and has a child, like the worker of a data loader."""
+    reader, writer = os.pipe()
+    run = os.fork()
+    if run == 0:
+        with hold_folder(folder):
+            worker = os.fork()
+            if worker == 0:
+                time.sleep(60)
+            os.write(writer, str(worker).encode())
+            time.sleep(60)
+        os._exit(0)
+    worker = int(os.read(reader, 100))
+    try:
+        yield run
+    finally:
+        for process in (run, worker):
+            os.kill(process, signal.SIGKILL)
+        os.waitpid(run, 0)
+
+
+def test_a_second_run_is_refused_and_told_who_is_there(tmp_path):
+    with another_run(tmp_path / 'work') as run:
+        expected = rf'work is in use by process {run} on \S+\. Wait'
+        with pytest.raises(UserInputError, match=expected), hold_folder(tmp_path / 'work'):
+            pass
+
+
+def test_the_folder_is_free_as_soon_as_its_holder_is_killed_though_its_worker_lives(tmp_path):
+    with another_run(tmp_path) as run:
+        os.kill(run, signal.SIGKILL)
+        os.waitid(os.P_PID, run, os.WEXITED | os.WNOWAIT)
+        with hold_folder(tmp_path):
+            pass
+
+
+def test_the_holder_may_hold_it_again_and_keeps_it(tmp_path):
+    def is_refused():
+        run = os.fork()
+        if run == 0:
+            try:
+                with hold_folder(tmp_path):
+                    os._exit(0)
+            except UserInputError:
+                os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(run, 0)[1]) == 1
+
+    with hold_folder(tmp_path):
+        with hold_folder(tmp_path):
+            pass
+        assert is_refused()
+    assert not is_refused()
+
+
+def test_all_ranks_are_refused_with_the_first(tmp_path, on_ranks):
+    def on_rank(_):
+        try:
+            with hold_folder(tmp_path):
+                return 'held'
+        except UserInputError as error:
+            return str(error)
+
+    assert on_ranks(3, on_rank) == ['held'] * 3
+    with another_run(tmp_path):
+        lines = on_ranks(3, on_rank)
+    assert len(set(lines)) == 1
+    assert 'in use' in lines[0]
+
+
+def test_only_the_holder_removes_leftovers(tmp_path):
+    left = tmp_path / '.label.png.0123456789abcdef.tmp'
+    with another_run(tmp_path):
+        left.touch()
+        with pytest.raises(UserInputError), hold_folder(tmp_path):
+            pass
+        assert left.exists()
+    with hold_folder(tmp_path):
+        assert not left.exists()
+
+
+def test_where_locks_are_not_supported_a_run_goes_on_with_a_warning(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(folder_lock, 'fcntl', None)
+    left = tmp_path / '.label.png.0123456789abcdef.tmp'
+    left.touch()
+    with hold_folder(tmp_path):
+        assert left.exists()  # of a run that may be alive
+    assert 'cannot be locked' in ''.join(capsys.readouterr())
+
+
+def test_a_folder_that_is_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / 'work').touch()
+    with pytest.raises(UserInputError, match='work'), hold_folder(tmp_path / 'work'):
+        pass

@@ -1,0 +1,133 @@
+"""What becomes of a run's processes when it is stopped: real processes, real signals."""
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmwsss.apis.command_line import run_tool
+from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.stage import StageRunner
+
+
+class Slow(torch.utils.data.Dataset):
+    """Items that take long after the first ones."""
+
+    def __len__(self):
+        return 1000
+
+    def __getitem__(self, index):
+        time.sleep(0.01 if index < 4 else 60)
+        return index
+
+
+def sleep_after(ready: Path):
+    ready.touch()
+    time.sleep(60)
+
+
+def work(folder: Path, pool_workers: int):
+    """Be busy with workers of a data loader and of a pool."""
+    loader = StageRunner.build_dataloader(
+        dict(
+            dataset=Slow(),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            batch_size=1,
+            num_workers=2,
+        ),
+        seed=0,
+    )
+    with RefinePool(pool_workers) as pool:
+        if pool_workers:
+            pool.submit(partial(sleep_after, folder / 'pool'))
+        for _ in loader:
+            (folder / 'loader').touch()
+
+
+def fork_tool(folder: Path, pool_workers: int) -> int:
+    """Run the work as a tool in a session of its own, as a terminal would."""
+    folder.mkdir()
+    child = os.fork()
+    if child:
+        return child
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    out = os.open(folder / 'output', os.O_WRONLY | os.O_CREAT)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, 'w', closefd=False), os.fdopen(2, 'w', closefd=False)
+    code = 1
+    try:
+        run_tool(partial(work, folder, pool_workers))
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def descendants(process_id: int) -> list[int]:
+    found = []
+    for path in Path(f'/proc/{process_id}/task').glob('*/children'):
+        for child in map(int, path.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return Path(f'/proc/{process_id}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def until(happened, seconds: float) -> bool:
+    limit = time.monotonic() + seconds
+    while not happened() and time.monotonic() < limit:
+        time.sleep(0.02)
+    return bool(happened())
+
+
+@pytest.fixture(scope='module')
+def stopped(tmp_path_factory):
+    """Stop three busy runs; give exit code, output and surviving processes by signal."""
+    root = tmp_path_factory.mktemp('stopped')
+    # A terminal sends Ctrl-C to all processes of a run. One run without a pool spares its start.
+    senders = dict(SIGTERM=os.kill, SIGKILL=os.kill, SIGINT=os.killpg)
+    runs = {name: fork_tool(root / name, pool_workers=name != 'SIGTERM') for name in senders}
+    outcomes = {}
+    for name, send in senders.items():
+        busy = [root / name / 'loader'] + [root / name / 'pool'] * (name != 'SIGTERM')
+        assert until(lambda busy=busy: all(path.exists() for path in busy), 60)
+        workers = descendants(runs[name])
+        assert len(workers) >= (2 if name == 'SIGTERM' else 3)  # two of the loader, one of the pool
+        send(runs[name], signal.Signals[name])
+        code = os.waitstatus_to_exitcode(os.waitpid(runs[name], 0)[1])
+        until(lambda workers=workers: not any(map(is_alive, workers)), 3)
+        left = [worker for worker in workers if is_alive(worker)]
+        for worker in left:
+            os.kill(worker, signal.SIGKILL)
+        outcomes[name] = code, (root / name / 'output').read_text(), left
+    return outcomes
+
+
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGKILL'])
+def test_no_worker_outlives_a_run_that_is_killed(stopped, name):
+    code, output, left = stopped[name]
+    assert code == -signal.Signals[name]
+    assert left == []
+    assert 'Traceback' not in output
+
+
+def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(stopped):
+    code, output, left = stopped['SIGINT']
+    assert code == 130
+    assert left == []
+    assert 'Traceback' not in output
+    assert output.splitlines()[-1] == 'interrupted: run the same command again to go on.'
