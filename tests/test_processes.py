@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import sys
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import torch
 
 from mmwsss.apis.command_line import run_tool
 from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.ranks import map_over_ranks, run_on_ranks
 from mmwsss.engine.stage import StageRunner
+from mmwsss.structures import UserInputError
 
 
 class Slow(torch.utils.data.Dataset):
@@ -49,25 +53,27 @@ def work(folder: Path, pool_workers: int):
             (folder / 'loader').touch()
 
 
-def fork_tool(folder: Path, pool_workers: int) -> int:
-    """Run the work as a tool in a session of its own, as a terminal would."""
-    folder.mkdir()
+def fork(main, output: Path) -> int:
+    """Run a tool in a session of its own, as a terminal would."""
     child = os.fork()
     if child:
         return child
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    out = os.open(folder / 'output', os.O_WRONLY | os.O_CREAT)
+    out = os.open(output, os.O_WRONLY | os.O_CREAT)
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.stdout, sys.stderr = os.fdopen(1, 'w', closefd=False), os.fdopen(2, 'w', closefd=False)
     code = 1
     try:
-        run_tool(partial(work, folder, pool_workers))
+        run_tool(main)
         code = 0
     except SystemExit as end:
         code = end.code
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
@@ -100,7 +106,11 @@ def stopped(tmp_path_factory):
     root = tmp_path_factory.mktemp('stopped')
     # A terminal sends Ctrl-C to all processes of a run. One run without a pool spares its start.
     senders = dict(SIGTERM=os.kill, SIGKILL=os.kill, SIGINT=os.killpg)
-    runs = {name: fork_tool(root / name, pool_workers=name != 'SIGTERM') for name in senders}
+    runs = {}
+    for name in senders:
+        (root / name).mkdir()
+        main = partial(work, root / name, pool_workers=name != 'SIGTERM')
+        runs[name] = fork(main, root / name / 'output')
     outcomes = {}
     for name, send in senders.items():
         busy = [root / name / 'loader'] + [root / name / 'pool'] * (name != 'SIGTERM')
@@ -123,6 +133,51 @@ def test_no_worker_outlives_a_run_that_is_killed(stopped, name):
     assert code == -signal.Signals[name]
     assert left == []
     assert 'Traceback' not in output
+
+
+@pytest.fixture
+def two_ranks(tmp_path):
+    """Run a function of the rank as a tool on two ranks; give exit codes and outputs."""
+
+    def run(function):
+        with socket.socket() as server:
+            server.bind(('127.0.0.1', 0))
+            os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(server.getsockname()[1]))
+
+        def tool(rank):
+            torch.distributed.init_process_group('gloo', rank=rank, world_size=2)
+            function(rank)
+
+        outputs = [tmp_path / 'output 0', tmp_path / 'output 1']
+        ranks = [fork(partial(tool, rank), outputs[rank]) for rank in range(2)]
+        codes = [os.waitstatus_to_exitcode(os.waitpid(rank, 0)[1]) for rank in ranks]
+        return codes, [path.read_text() for path in outputs]
+
+    return run
+
+
+def test_a_rank_that_is_killed_ends_the_other_with_one_line(two_ranks):
+    def function(rank):
+        if rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        run_on_ranks(lambda: rank)
+
+    start = time.monotonic()
+    codes, outputs = two_ranks(function)
+    assert time.monotonic() - start < 30
+    assert codes == [1, -signal.SIGKILL]
+    assert outputs[0].splitlines()[-1].startswith('error: rank 0 stops: it lost another rank')
+    assert 'Traceback' not in outputs[0]
+
+
+def test_a_mistake_on_one_rank_ends_all_with_its_line(two_ranks):
+    def refuse(number):
+        if number == 3:
+            raise UserInputError('image 3 is damaged')
+
+    codes, outputs = two_ranks(lambda _: map_over_ranks(refuse, range(5)))
+    assert codes == [2, 2]
+    assert all(text.splitlines()[-1] == 'error: image 3 is damaged' for text in outputs)
 
 
 def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(stopped):

@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.dist import is_main_process
+from mmengine.dist import get_rank, is_main_process
+from torch.distributed import DistError
 
 from mmwsss.engine.config_files import override, read_config
 from mmwsss.structures import UserInputError, check_folder
+
+# What gloo and NCCL say when the process at the other end of a connection has ended.
+_LOST = ('closed by peer', 'reset by peer', 'Broken pipe', 'remote process exited')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +110,13 @@ def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command aga
             raise
         where = f'{error.filename}: ' if error.filename else ''
         sys.exit(_exit_with(f'{where}{error.strerror}. {_USERS_ERRORS[error.errno]}'.strip()))
+    except RuntimeError as error:
+        if not _says_rank_is_lost(error):
+            raise
+        print(
+            f'error: rank {get_rank()} stops: it lost another rank, which ended.', file=sys.stderr
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once
         if is_main_process():
@@ -135,6 +146,12 @@ def _message(text: str) -> str:
     if text.startswith('Caught '):
         text = text.rpartition(f'{UserInputError.__module__}.{UserInputError.__qualname__}: ')[2]
     return ' '.join(text.split())
+
+
+def _says_rank_is_lost(error: RuntimeError) -> bool:
+    text = str(error)
+    is_of_connection = 'gloo' in text or isinstance(error, DistError)
+    return is_of_connection and any(words in text for words in _LOST)
 
 
 def _exit_with(line: str) -> int:

@@ -1,6 +1,8 @@
 """Connect the processes of a launcher, and share work over them."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -15,8 +17,12 @@ from mmengine.dist import (
     is_main_process,
 )
 
+from mmwsss.engine.child_processes import end_with_parent
 from mmwsss.structures import UserInputError
 
+# Longest time for which ranks wait for each other: a rank that is slower than the others, or one
+# that hangs. One that ends is noticed at once.
+_SECONDS_TO_WAIT = 3600
 Item = TypeVar('Item')
 Value = TypeVar('Value')
 
@@ -28,8 +34,8 @@ def connect_ranks(launcher: str, config: Config) -> None:
 
     Args:
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        config: Config whose ``env_cfg.dist_cfg`` names the backend; without a GPU it gets a wrapper
-            of the model that needs none.
+        config: Config whose ``env_cfg.dist_cfg`` names the backend and may have a ``timeout`` in
+            seconds; without a GPU it gets a wrapper of the model that needs none.
     """
     if launcher == 'none':
         return
@@ -40,10 +46,15 @@ def connect_ranks(launcher: str, config: Config) -> None:
         )
     if is_distributed():
         return
+    if 'TORCHELASTIC_RUN_ID' in os.environ:
+        end_with_parent()  # torchrun, without which nobody stops the ranks when one ends
+    dist_cfg = config.get('env_cfg', {}).get('dist_cfg', {'backend': 'nccl'})
+    dist_cfg = {'timeout': _SECONDS_TO_WAIT, **dist_cfg}
     if on_cpu:
-        torch.distributed.init_process_group('gloo')
+        timeout = timedelta(seconds=dist_cfg['timeout'])
+        torch.distributed.init_process_group('gloo', timeout=timeout)
     else:
-        init_dist(launcher, **config.get('env_cfg', {}).get('dist_cfg', {'backend': 'nccl'}))
+        init_dist(launcher, **dist_cfg)
 
 
 def run_on_ranks(function: Callable[[], Value]) -> list[Value]:
