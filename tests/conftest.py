@@ -88,7 +88,7 @@ def on_two_ranks(on_ranks):
 
 
 def _run_rank(rank, world_size, port, function, results):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), OMP_NUM_THREADS='1')
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), LOCAL_RANK=str(rank))
     dist.init_process_group('gloo', rank=rank, world_size=world_size)
     results[rank] = function(rank)
     dist.destroy_process_group()
