@@ -113,9 +113,8 @@ def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command aga
     except RuntimeError as error:
         if not _says_rank_is_lost(error):
             raise
-        print(
-            f'error: rank {get_rank()} stops: it lost another rank, which ended.', file=sys.stderr
-        )
+        line = f'error: rank {get_rank()} stops: it lost another rank, which ended.'
+        print(line, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once
