@@ -4,8 +4,14 @@ A plain name is looked up in mmwsss, then mmseg, then mmengine; a sibling is rea
 (``mmpretrain.MobileNetV2``). With mmengine's nodes as parents mmseg's own sub-configs would fail.
 """
 
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from mmengine.registry import Registry
 from mmseg import registry as mmseg_registry
+
+from mmwsss.structures.errors import UserInputError
 
 # Where the modules that register themselves live. Importing such a package also imports mmseg's
 # counterpart, because a registry does not import the locations of its parents.
@@ -33,7 +39,37 @@ _LOCATIONS = {
 def _child(node: str) -> Registry:
     parent = getattr(mmseg_registry, node)
     locations = [_LOCATIONS[node]] if node in _LOCATIONS else []
-    return Registry(parent.name, parent=parent, scope='mmwsss', locations=locations)
+    build = _check_before(parent.build_func)
+    return Registry(
+        parent.name, build_func=build, parent=parent, scope='mmwsss', locations=locations
+    )
+
+
+def _check_before(build: Callable) -> Callable:
+    """Refuse a component with an option that is NaN or infinite: no range check sees NaN."""
+
+    def checked(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
+        for option, value in _numbers(cfg):
+            if not math.isfinite(value):
+                kind = cfg.get('type')
+                raise UserInputError(
+                    f'{getattr(kind, "__name__", kind)}: {option} = {value} is not a finite '
+                    'number. Correct this option in the config.'
+                )
+        return build(cfg, *args, **kwargs)
+
+    return checked
+
+
+def _numbers(node: object, key: str = '') -> Iterator[tuple[str, float]]:
+    if isinstance(node, float):
+        yield key, node
+    elif isinstance(node, dict):
+        for name, child in node.items():
+            yield from _numbers(child, f'{key}.{name}' if key else str(name))
+    elif isinstance(node, list | tuple):
+        for index, child in enumerate(node):
+            yield from _numbers(child, f'{key}.{index}')
 
 
 RUNNERS = _child('RUNNERS')

@@ -5,6 +5,7 @@ import pytest
 from mmengine.registry import Registry
 
 import mmwsss.registry as registry
+from mmwsss.structures import UserInputError
 
 NODES = [name for name, node in vars(mmseg_registry).items() if isinstance(node, Registry)]
 
@@ -64,3 +65,17 @@ def test_a_model_of_mmseg_builds_its_own_parts_by_plain_names():
     )
     assert type(model.backbone).__module__.startswith('mmseg.')
     assert type(model.decode_head.loss_decode).__module__.startswith('mmseg.')
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+@pytest.mark.parametrize(
+    ('node', 'kind', 'options', 'name'),
+    [
+        ('TASK_UTILS', 'DenseCRF', lambda value: dict(bilateral_weight=value), 'bilateral_weight'),
+        ('TASK_UTILS', 'ConstantBackground', lambda value: dict(threshold=value), 'threshold'),
+        ('MODELS', 'CAMHead', lambda value: dict(pooling=dict(scales=[1.0, value])), 'scales.1'),
+    ],
+)
+def test_an_option_that_is_not_finite_is_refused_with_its_name(node, kind, options, name, value):
+    with pytest.raises(UserInputError, match=rf'{kind}: .*{name} = {value} is not a finite'):
+        getattr(registry, node).build(dict(type=kind, **options(value)))

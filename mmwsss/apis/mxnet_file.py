@@ -48,6 +48,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         while len(arrays) < count:  # every turn reads or fails, so an absurd count ends, too
             arrays.append(reader.array(len(arrays)))
         names = [reader.name() for _ in range(reader.count_of_names(count))]
+        if len(set(names)) < len(names):
+            raise reader.error('two arrays in it have the same name')
     return dict(zip(names, arrays, strict=True))
 
 

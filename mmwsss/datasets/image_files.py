@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmwsss.structures import UserInputError
+from mmwsss.structures import IGNORE_INDEX, UserInputError
 from mmwsss.structures.input_files import read_bytes
 
 MAX_PIXELS = 1 << 26
@@ -46,13 +46,18 @@ def read_image(path: str | Path) -> np.ndarray:
     return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
 
 
-def read_label_map(path: str | Path) -> np.ndarray:
+def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.ndarray:
     """Read a label map, a greyscale or palette image, as uint8 (H, W).
+
+    Args:
+        path: The file.
+        num_classes: Number K of foreground classes, to refuse other values than 0..K and 255.
 
     Raises:
         UserInputError: The file is missing or damaged, or does not state its values exactly: it is
             an image of colours, is compressed with loss, holds several pictures, or has greyscale
-            of less than 8 bits, which some readers stretch to 0..255 and others do not.
+            of less than 8 bits, which some readers stretch to 0..255 and others do not; or it has
+            the value of no class.
     """
     image = _identify(path)
     if image.mode not in ('L', 'P') or _is_stretched(image):
@@ -71,7 +76,10 @@ def read_label_map(path: str | Path) -> np.ndarray:
         raise UserInputError(
             f'{path}: expected one label map, got {image.n_frames} pictures. Save one PNG.'
         )
-    return np.asarray(image)
+    label = np.asarray(image)
+    if num_classes is not None:
+        _check_values(label, num_classes, path)
+    return label
 
 
 def read_grey_image(path: str | Path) -> np.ndarray:
@@ -134,6 +142,15 @@ def _decode(image: Image.Image, path: str | Path) -> Image.Image:
     except Exception as error:  # only Pillow runs here, and its readers fail in many ways
         raise _damage(path, error) from error
     return image
+
+
+def _check_values(label: np.ndarray, num_classes: int, path: str | Path) -> None:
+    foreign = (label > num_classes) & (label != IGNORE_INDEX)
+    if foreign.any():
+        raise UserInputError(
+            f'{path} has the value {label[foreign][0]}; expected 0..{num_classes} or '
+            f'{IGNORE_INDEX}. Was it made with other classes?'
+        )
 
 
 def _is_stretched(image: Image.Image) -> bool:

@@ -46,6 +46,7 @@ def check_stage(
         _check_single_view(name, config)
     if task == 'test':
         _check_generator(name, config, taken)
+    _check_workers(name, config)
     if 'model.folder' not in taken:
         _check_folder(name, config)
     if task == 'train':
@@ -79,6 +80,23 @@ def _check_single_view(name: str, config: Config) -> None:
             f"stage '{name}': test_dataloader gives several views of an image, which only the "
             "config's tta_model merges. Add --tta, or tta=True to the stage of a pipeline."
         )
+
+
+def _check_workers(name: str, config: Config) -> None:
+    """Refuse numbers of processes that only a data loader or a pool would find, hours later."""
+    for key, node in _walk(config._cfg_dict, ''):
+        workers = node.get('num_workers', 0)
+        option = f'{key}.num_workers'.removeprefix('.')
+        if type(workers) is not int or workers < 0:
+            raise UserInputError(
+                f"stage '{name}': {option} = {workers!r} must be a whole number: 0 (no processes) "
+                'or more.'
+            )
+        if node.get('persistent_workers') and workers == 0:
+            raise UserInputError(
+                f"stage '{name}': {option} = 0, but persistent_workers is True beside it, which "
+                'needs processes. Set it to False.'
+            )
 
 
 def _check_folder(name: str, config: Config) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.datasets.transforms.loading import read_label_map
+from mmwsss.datasets.image_files import read_label_map
 from mmwsss.evaluation.label_folder import label_file
-from mmwsss.structures import IGNORE_INDEX, UserInputError, to_seg_label
+from mmwsss.structures import IGNORE_INDEX, to_seg_label
 
 
 def class_proportions(label_map: np.ndarray, num_classes: int) -> np.ndarray:
@@ -60,11 +60,4 @@ def proportions_of_file(path: Path, num_classes: int) -> np.ndarray:
     Raises:
         UserInputError: As :func:`proportions_of_folder`.
     """
-    label_map = read_label_map(path)
-    foreign = (label_map > num_classes) & (label_map != IGNORE_INDEX)
-    if foreign.any():
-        raise UserInputError(
-            f'{path} has the value {label_map[foreign][0]}; expected 0..{num_classes} or '
-            f'{IGNORE_INDEX}. Name the classes that these labels were made with.'
-        )
-    return class_proportions(label_map, num_classes)
+    return class_proportions(read_label_map(path, num_classes=num_classes), num_classes)

@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmseg.evaluation import IoUMetric
 from prettytable import PrettyTable
 
-from mmwsss.datasets.transforms.loading import read_label_map
+from mmwsss.datasets.image_files import read_label_map
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError
 
 # Gives the sum of a function's arrays over all items.
@@ -104,8 +104,7 @@ def masks_of_dataset(dataset: BaseDataset) -> dict[str, str]:
 def count_pixels(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
     """Count the pixels of every class in a label map and its true mask.
 
-    Pixels whose true value is 255 are left out; other values beyond the classes are no class, but a
-    pixel that has one in one map still counts for its class in the other.
+    Pixels whose true value is 255 are left out; pixels that a label leaves at 255 count as missed.
 
     Args:
         label: Label map, uint8 (H, W).
@@ -154,7 +153,8 @@ def evaluate_label_folder(
             the images with :func:`mmwsss.engine.ranks.sum_over_ranks`.
 
     Raises:
-        UserInputError: A file is missing, damaged or of another size than its mask.
+        UserInputError: A file is missing, damaged, of another size than its mask, or has the value
+            of no class.
 
     Source: the counts and figures are those of mmseg's ``IoUMetric``.
     """
@@ -162,10 +162,13 @@ def evaluate_label_folder(
         raise UserInputError('there is no image to evaluate: the list of masks is empty.')
     _check_files([label_dir, second_label_dir], masks)
 
+    num_classes = len(classes) - 1
+
     def counts_of(img_id: str) -> np.ndarray:
-        label, mask = _read_pair(label_file(label_dir, img_id), masks[img_id])
+        label, mask = _read_pair(label_file(label_dir, img_id), masks[img_id], num_classes)
         if second_label_dir is not None:
-            second, _ = _read_pair(label_file(second_label_dir, img_id), masks[img_id])
+            second_file = label_file(second_label_dir, img_id)
+            second, _ = _read_pair(second_file, masks[img_id], num_classes)
             mask = np.where(label == second, mask, IGNORE_INDEX)
         return count_pixels(label, mask, len(classes))
 
@@ -229,9 +232,9 @@ def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Sequence[
 
 
 def _read_pair(
-    first: str | os.PathLike, second: str | os.PathLike
+    first: str | os.PathLike, second: str | os.PathLike, num_classes: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    pair = read_label_map(first), read_label_map(second)
+    pair = tuple(read_label_map(path, num_classes=num_classes) for path in (first, second))
     if pair[0].shape != pair[1].shape:
         sizes = ' and '.join(f'{shape[0]}x{shape[1]}' for shape in (pair[0].shape, pair[1].shape))
         raise UserInputError(

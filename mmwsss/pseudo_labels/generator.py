@@ -1,6 +1,6 @@
 """From class activation maps to pseudo labels, without files and without a runner."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +95,16 @@ class PseudoLabelGenerator:
                 # Parts of several labels saw the same images.
                 counts[what] = max(counts.get(what, 0), count)
         return counts
+
+    def check_images(self, img_ids: Sequence[str]) -> None:
+        """Let parts refuse files that belong to none of the images that are to be labelled.
+
+        Raises:
+            UserInputError: Naming the part and its files.
+        """
+        for part in self._parts():
+            if hasattr(part, 'check_images'):
+                part.check_images(img_ids)
 
     def _parts(self) -> list:
         parts = [self.normalizer]

@@ -1,6 +1,7 @@
 """Arrays of an npz file, read only after their size was compared with what the file holds."""
 
 import math
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,7 +93,16 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
             f'{member.file_size}'
         )
     with archive.open(member) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == 'U' and not _is_text(array):
+        raise NPZError(f'{member.filename} is not text')
+    return array
+
+
+def _is_text(array: np.ndarray) -> bool:
+    """Whether numpy can make strings of it; it stops the interpreter's work on other characters."""
+    characters = np.ascontiguousarray(array).reshape(-1).view(f'{array.dtype.byteorder}u4')
+    return not (characters > sys.maxunicode).any()
 
 
 def _is_bare_array(path: str | Path) -> bool:

@@ -93,3 +93,49 @@ def test_an_xml_file_cannot_blow_up_the_memory(tmp_path):
     (tmp_path / 'bomb.xml').write_text(text)
     with pytest.raises(UserInputError, match=r'bomb\.xml'):
         read_voc_xml(tmp_path / 'bomb.xml')
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('<html><body>404</body></html>', 'got <html>'),
+        ('<Annotation><object><name>dog</name></object></Annotation>', 'got <Annotation>'),
+        ('<annotation><objects><object/></objects></annotation>', 'not directly below'),
+        (
+            '<annotation><object><name>a</name><name>b</name></object></annotation>',
+            'an <object> has 2 <name>',
+        ),
+    ],
+)
+def test_an_xml_file_of_another_form_is_no_image_without_objects(tmp_path, text, message):
+    path = tmp_path / 'page.xml'
+    path.write_text(text)
+    with pytest.raises(UserInputError, match=rf'page\.xml: .*{message}'):
+        read_voc_xml(path)
+
+
+def test_a_tag_file_with_an_image_twice_is_refused_and_not_half_read(tmp_path):
+    path = tmp_path / 'tags.json'
+    path.write_text('{"a": ["dog"], "b": ["cat"], "a": ["bird"]}')
+    with pytest.raises(UserInputError, match=r"tags\.json' is not valid JSON: the key 'a'"):
+        read_tags(path)
+
+
+def test_a_list_with_an_image_twice_is_refused(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a\nb\na\n')
+    with pytest.raises(UserInputError, match=r"list\.txt: the image 'a' is listed 2 times"):
+        read_image_ids(path)
+
+
+@pytest.mark.parametrize('img_id', ['a//b', './a', 'a/', 'x' * 100_000])
+def test_an_id_names_its_file_in_one_way_and_the_message_stays_short(img_id):
+    with pytest.raises(UserInputError, match=r'list\.txt') as caught:
+        check_image_id(img_id, 'list.txt')
+    assert len(str(caught.value)) < 400
+
+
+def test_a_list_may_come_from_another_system(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_bytes(b'\xef\xbb\xbfa\r\nb\r\n')
+    assert read_image_ids(path) == ['a', 'b']

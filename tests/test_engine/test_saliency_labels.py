@@ -121,3 +121,23 @@ def test_a_missing_folder_is_found_before_the_first_stage(saliency_folder, tmp_p
     assert check(saliency_folder) is None
     with pytest.raises(UserInputError, match=r"stage 'labels': .*/none, which does not exist"):
         check(tmp_path / 'none')
+
+
+def test_maps_of_other_images_alone_stop_the_loop(make_labels, saliency_folder, tmp_path):
+    for path in list(saliency_folder.iterdir()):
+        path.rename(path.with_stem(f'{path.stem}_saliency'))
+    with pytest.raises(UserInputError, match=r'saliency.* has a map of none of the 6 images'):
+        make_labels(labels_of(saliency_folder))
+    assert not (tmp_path / 'labels').exists()
+
+
+@pytest.mark.parametrize(
+    ('loader', 'message'),
+    [
+        (dict(num_workers=-1), r'test_dataloader\.num_workers = -1 must be a whole number'),
+        (dict(num_workers=0, persistent_workers=True), 'persistent_workers is True'),
+    ],
+)
+def test_wrong_numbers_of_processes_are_found_before_the_first_stage(loader, message):
+    with pytest.raises(UserInputError, match=message):
+        check_stage('labels', Config(dict(test_dataloader=loader)), task='test')

@@ -13,8 +13,8 @@ from mmengine.dist import all_reduce, barrier, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
-from PIL import Image
 
+from mmwsss.datasets.image_files import read_image_size
 from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.hooks.start_objective_hook import objectives_of
 from mmwsss.engine.loops.refine_pool import RefinePool
@@ -190,8 +190,7 @@ def write_maps(path: Path, maps: np.ndarray, image: LabeledImage, stamp: str) ->
         image: The image; its size is read from its file.
         stamp: Fingerprint of the settings that made the maps.
     """
-    with Image.open(image.img_path) as file:
-        width, height = file.size
+    height, width = read_image_size(image.img_path)
     # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
     cams = torch.from_numpy(maps)[:, None].float() / 255
     cams = F.interpolate(cams, (height, width), mode='bilinear', align_corners=False)[:, 0]

@@ -105,6 +105,7 @@ class PseudoLabelLoop(BaseLoop):
         check_label_names('proportions', proportions, self.generator.names)
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
+        self.generator.check_images(self.ids)
         contents = Contents(Path(runner.cfg.get('contents_file') or self.out_dir / _CONTENTS))
         stamp, image_stamps = label_stamps(runner.cfg, infos, contents)
         self.store = LabelStore(

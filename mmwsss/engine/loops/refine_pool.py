@@ -10,6 +10,7 @@ from types import TracebackType
 import torch
 
 from mmwsss.engine.child_processes import interrupts_held, start_worker
+from mmwsss.structures import UserInputError
 
 Job = Callable[[], object]
 
@@ -27,12 +28,14 @@ class RefinePool:
         num_workers: Number of processes; 0 runs every job in :meth:`submit`.
 
     Raises:
-        ValueError: If ``num_workers`` is negative.
+        UserInputError: If ``num_workers`` is negative.
     """
 
     def __init__(self, num_workers: int) -> None:
         if num_workers < 0:
-            raise ValueError(f'num_workers must be 0 (no processes) or more, got {num_workers}.')
+            raise UserInputError(
+                f'num_workers must be 0 (no processes) or more, got {num_workers}.'
+            )
         self.num_workers = num_workers
         self._executor: ProcessPoolExecutor | None = None
 
