@@ -53,7 +53,7 @@ class ClassIndex:
             return name
         if name not in self._index:
             raise UserInputError(
-                f'{source}: unknown class {name!r}. The foreground classes (0..'
+                f'{source}: unknown class {name!r:.80}. The foreground classes (0..'
                 f'{len(self.classes) - 1}) are {", ".join(self.classes)}. Correct the file, or '
                 "name your classes in `metainfo=dict(classes=('background', ...))`."
             )
