@@ -162,5 +162,5 @@ def _is_stretched(image: Image.Image) -> bool:
 def _damage(path: str | Path, reason: object) -> UserInputError:
     line = ' '.join(str(reason).split()) or type(reason).__name__
     return UserInputError(
-        f'The image file {str(path)!r} cannot be read: {line}. Restore this file.'
+        f'The image file {str(path)!r} cannot be read: {line:.200}. Restore this file.'
     )

@@ -60,7 +60,8 @@ def read_npz(
     except Exception as error:  # zipfile and numpy fail in many ways, and nothing else runs here
         if _is_bare_array(path):
             raise MissingArrayError('it is a single array') from error
-        raise NPZError(' '.join(str(error).split()) or type(error).__name__) from error
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise NPZError(f'{reason:.200}') from error
 
 
 def _members(archive: zipfile.ZipFile, keys: Sequence[str]) -> dict[str, zipfile.ZipInfo]:
@@ -83,7 +84,10 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
             raise NPZError(f'{member.filename} has an unknown version of the format, {version}')
-        shape, _, dtype = _HEADERS[version](file)
+        try:
+            shape, _, dtype = _HEADERS[version](file)
+        except MemoryError as error:  # of Python's parser, not for want of memory
+            raise NPZError(f'{member.filename} has a damaged header') from error
         claimed = file.tell() + math.prod(shape) * dtype.itemsize
     if dtype.kind not in 'biufcSU' or dtype.itemsize == 0:
         raise NPZError(f'{member.filename} has values of type {dtype}, expected numbers or text')

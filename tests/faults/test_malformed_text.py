@@ -211,7 +211,8 @@ def legal_annotation(annotation):
 
 
 def legal_ids(ids):
-    return len(set(ids)) == len(ids) > 0 and all(i.isprintable() and '..' not in i.split('/') for i in ids)
+    legal = (one.isprintable() and '..' not in one.split('/') for one in ids)
+    return len(set(ids)) == len(ids) > 0 and all(legal)
 
 
 def legal_tags(tags):
