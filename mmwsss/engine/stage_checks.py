@@ -46,7 +46,7 @@ def check_stage(
         _check_single_view(name, config)
     if task == 'test':
         _check_generator(name, config, taken)
-    _check_workers(name, config)
+    _check_workers(name, config, task)
     if 'model.folder' not in taken:
         _check_folder(name, config)
     if task == 'train':
@@ -82,9 +82,11 @@ def _check_single_view(name: str, config: Config) -> None:
         )
 
 
-def _check_workers(name: str, config: Config) -> None:
+def _check_workers(name: str, config: Config, task: str) -> None:
     """Refuse numbers of processes that only a data loader or a pool would find, hours later."""
-    for key, node in _walk(config._cfg_dict, ''):
+    unused = {loader for loaders in _LOADERS.values() for loader in loaders} - {*_LOADERS[task]}
+    used = {key: value for key, value in config._cfg_dict.items() if key not in unused}
+    for key, node in _walk(used, ''):
         workers = node.get('num_workers', 0)
         option = f'{key}.num_workers'.removeprefix('.')
         if type(workers) is not int or workers < 0:
