@@ -7,6 +7,7 @@ stage that wrote them. Only this module reads and writes the state.
 """
 
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -180,8 +181,8 @@ class StageState:
     def checkpoint(self, stamp: str | None = None) -> tuple[str | None, str]:
         """Find the last complete checkpoint of the stage.
 
-        It is the one that ``last_checkpoint`` names. If that one is missing or damaged, it is the
-        newest of the others.
+        It is the one that ``last_checkpoint`` names, or a later one: a kill may come between the
+        two files. If that one is missing or damaged, it is the newest of the others.
 
         Args:
             stamp: Fingerprint of what decided the stage that wrote it; any if None.
@@ -194,8 +195,9 @@ class StageState:
         others = self.folder.glob('*.pth')
         others = [path for path in others if not path.name.startswith('best_')]
         others.sort(key=lambda path: -path.stat().st_mtime_ns)
+        later = [path for path in others if named and self._is_later(path, named[0])]
         trouble = ''
-        for path in dict.fromkeys([*named, *others]):
+        for path in dict.fromkeys([*later, *named, *others]):
             try:
                 meta = _training_meta(path)
             except (OSError, RuntimeError, ValueError) as error:
@@ -204,6 +206,14 @@ class StageState:
             if stamp in (None, meta.get('stage')):
                 return str(path), trouble
         return None, trouble
+
+    def _is_later(self, path: Path, named: Path) -> bool:
+        """Say if a checkpoint is of a later iteration, and was written after the other was noted.
+
+        The time alone would mislead in a folder that was copied.
+        """
+        noted = (self.folder / _LAST).stat().st_mtime_ns
+        return _number(path) > _number(named) and path.stat().st_mtime_ns >= noted
 
     def _named_checkpoint(self) -> list[Path]:
         try:
@@ -214,6 +224,12 @@ class StageState:
         # The folder may have been moved since.
         moved = self.folder / path.name
         return [path if path.is_file() or not moved.is_file() else moved] if name else []
+
+
+def _number(path: Path) -> int:
+    """Iteration or epoch in a checkpoint's name."""
+    numbers = re.findall(r'\d+', path.stem)
+    return int(numbers[-1]) if numbers else -1
 
 
 def checkpoint_iteration(path: str) -> int:
