@@ -19,6 +19,7 @@ from mmwsss.engine.ranks import map_over_ranks, on_first_rank, run_on_ranks
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.structures.atomic_files import write_atomically
+from mmwsss.structures.input_files import check_file
 
 # Entries of a data list that follow from other settings, or are the same for all images.
 _DERIVED = {'label_map', 'reduce_zero_label', 'sample_idx', 'seg_fields'}
@@ -159,6 +160,7 @@ def _names(files: Sequence[str], root: str | None) -> list[str]:
 
 
 def _hash(file: str) -> str:
+    check_file(file, 'file')  # a pipe would be waited for
     try:
         return file_hash(file)
     except OSError as error:

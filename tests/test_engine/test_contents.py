@@ -82,3 +82,9 @@ def test_the_content_of_a_folder_is_that_of_its_files_and_their_names(data, tmp_
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(UserInputError, match=r'none\.jpg cannot be read: No such file'):
         Contents(tmp_path / 'contents.json').of_files([str(tmp_path / 'none.jpg')])
+
+
+def test_a_pipe_among_the_files_is_refused_and_not_waited_for(data, tmp_path):
+    os.mkfifo(data / 'd.txt')
+    with pytest.raises(UserInputError, match=r'd\.txt.* is a pipe or a device'):
+        Contents(tmp_path / 'contents.json').of_files(files(data), str(data))
