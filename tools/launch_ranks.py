@@ -19,7 +19,6 @@ def main() -> None:
     try:
         run.run(run.parse_args(None))
     except ChildFailedError as error:
-        # Those that lost it may have ended in the same moment.
         rank, failure = min(error.failures.items(), key=lambda item: _order(item[1]))
         print(f'error: rank {rank} {_end_of(failure)}', file=sys.stderr)
         sys.exit(max(failure.exitcode, 1))
@@ -28,7 +27,9 @@ def main() -> None:
 
 
 def _order(failure: ProcessFailure) -> tuple:
-    return failure.exitcode >= 0, failure.exitcode != MISTAKE, failure.timestamp
+    """Sort the cause before the ranks that lost it and those that were stopped."""
+    code = failure.exitcode
+    return code == -signal.SIGTERM, code >= 0, code != MISTAKE, failure.timestamp
 
 
 def _end_of(failure: ProcessFailure) -> str:

@@ -15,23 +15,32 @@ TOOL = """
 import os, signal, time
 import torch.distributed as dist
 dist.init_process_group('gloo')
-print('ready', flush=True)
+print('ready', end='', flush=True)
 if dist.get_rank() == 1:
     {end}
 try:
     dist.barrier()
 finally:
-    time.sleep(60)  # nor does it end by itself
+    time.sleep({rest})
 """
 
 pytestmark = pytest.mark.slow
 
 
-def command(tmp_path, end):
+def started(tmp_path, end, *, rest):
+    """Start two ranks and wait until they are connected."""
     tool = tmp_path / 'tool.py'
-    tool.write_text(TOOL.format(end=end))
+    tool.write_text(TOOL.format(end=end, rest=rest))
     launcher = ROOT / 'tools/launch_ranks.py'
-    return [sys.executable, launcher, '--standalone', '--nproc_per_node=2', tool]
+    run = subprocess.Popen(
+        [sys.executable, launcher, '--standalone', '--nproc_per_node=2', tool],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert run.stdout.read(10) == 'readyready'
+    return run
 
 
 @pytest.mark.parametrize(
@@ -43,25 +52,19 @@ def command(tmp_path, end):
     ],
 )
 def test_a_rank_that_ends_ends_the_run_within_30_seconds_with_one_line(tmp_path, end, code, line):
-    start = time.monotonic()
-    run = subprocess.run(command(tmp_path, end), capture_output=True, text=True, timeout=120)
+    with started(tmp_path, end, rest=60) as run:  # the first rank does not end by itself
+        start = time.monotonic()
+        _, errors = run.communicate(timeout=120)
     assert time.monotonic() - start < 30
     assert run.returncode == code
-    assert line in run.stderr.splitlines()[-1]
-    assert 'ChildFailedError' not in run.stderr
+    assert line in errors.splitlines()[-1]
+    assert 'ChildFailedError' not in errors
 
 
 def test_ctrl_c_ends_all_ranks_without_a_traceback_of_the_launcher(tmp_path):
-    run = subprocess.Popen(
-        command(tmp_path, 'time.sleep(60)'),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert [run.stdout.readline() for _ in range(2)] == ['ready\n'] * 2
-    run.send_signal(signal.SIGINT)
-    _, errors = run.communicate(timeout=60)
+    with started(tmp_path, 'time.sleep(60)', rest=0) as run:
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
     assert 'SignalException' not in errors
     with pytest.raises(ProcessLookupError):
