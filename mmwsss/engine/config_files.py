@@ -50,7 +50,7 @@ def _explain(error: Exception, path: str) -> str:
     line = next((n for frame, n in reversed(steps) if frame.f_code.co_filename == culprit), None)
     if isinstance(error, SyntaxError):
         line, text = error.lineno or line, error.msg
-    elif isinstance(error, FileNotFoundError):
+    elif isinstance(error, FileNotFoundError) and error.errno is None:  # of mmengine
         text = f'a file of `_base_` is missing: {error}'
     else:
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)

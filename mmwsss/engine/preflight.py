@@ -93,7 +93,9 @@ def _check_keys(name: str, config: Config, task: str) -> None:
                 f"stage '{name}': nothing reads the config key {key!r}, did you mean "
                 f'{similar[0]!r}?'
             )
-    needed = {'model', f'{task}_cfg'}
+    if config.get('model') is None:
+        raise UserInputError(f"stage '{name}': the config has no `model`.")
+    needed = {f'{task}_cfg'}
     for keys in _TOGETHER:
         given = [key for key in keys if config.get(key) is not None]
         lacking = [key for key in keys if key not in given]
@@ -103,8 +105,6 @@ def _check_keys(name: str, config: Config, task: str) -> None:
                 f'{keys[2]} belong together. Set what is missing ([] for no evaluator), or all to '
                 'None.'
             )
-    if config.get('model') is None:
-        raise UserInputError(f"stage '{name}': the config has no `model`.")
 
 
 def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDataset]:

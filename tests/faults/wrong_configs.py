@@ -98,7 +98,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     'segmentor.model.backbone=None': ('segmentor', 'model'),
     'segmentor.modle.flip=True': ('modle', 'model'),
     'segmentor.custom_hook=None': ('custom_hook', 'custom_hooks'),
-    'segmentor.train_dataloader=None': ('train_dataloader', 'train_cfg'),
+    'segmentor.train_dataloader=None': ('train_dataloader', 'dataset'),
     'segmentor.val_evaluator=None': ('val_evaluator', 'val_cfg'),
     'segmentor.train_dataloader.dataset.pipeline.19.type=LoadImage': ('pipeline.19', '19'),
     'segmentor.train_cfg.max_iters.x=3': ('max_iters',),
@@ -169,7 +169,7 @@ FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     'config.txt': ('a = 1\n', ('config.txt', '.py')),
     'empty.py': ('', ('model',)),
     'twice.py': ("_base_ = ['./empty2.py', './empty3.py']\n", ('twice.py',)),
-    'environment.py': ("a = '{{$NO_SUCH_VARIABLE}}'\n", ('NO_SUCH_VARIABLE',)),
+    'open.py': ('a = open("no_such_file")\n', ('open.py', 'line 1', 'no_such_file')),
 }
 
 # Arguments of a command line -> words of the message.
@@ -194,7 +194,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'tools/generate_pseudo_labels.py configs/demo/bana-classifier_resnet18_shapes-96x96.py '
     '--out-dir README.md': ('README.md', '--out-dir'),
     'tools/analysis_tools/evaluate_labels.py none --split none.txt --masks none': ('none',),
-    'tools/analysis_tools/browse_labels.py README.md --images README.md --out docs': ('README',),
+    'tools/analysis_tools/browse_labels.py none docs': ('docs',),
     'tools/analysis_tools/estimate_proportions.py none --out none.npz': ('none',),
     'tools/model_converters/vgg16_to_deeplab.py none.pth out.pth': ('none.pth',),
     'tools/model_converters/mxnet_to_resnet38.py docs out.pth': ('docs',),
