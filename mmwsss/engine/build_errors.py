@@ -17,6 +17,7 @@ from mmwsss.engine.call_checks import (
     describe_misfit,
     nearest,
     parameters_of,
+    short,
     takes_any_keyword,
     wrong_types,
 )
@@ -163,7 +164,9 @@ def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str
     if wrong := wrong_types(cls, args):
         return f'{name}: {wrong}.'
     if _is_of_library(cls) or _is_from_parent(error, cls):
-        return f'{name}: {type(error).__name__}: {_text(error)}'
+        plain = {k: v for k, v in args.items() if isinstance(v, str | int | float | list | tuple)}
+        given = ', '.join(f'{k}={short(v)}' for k, v in plain.items())
+        return f'{name}: {type(error).__name__}: {_text(error)}; it was given {given}'
     return None
 
 

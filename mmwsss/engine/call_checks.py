@@ -111,13 +111,14 @@ def _listed(parameters: Mapping[str, inspect.Parameter]) -> str:
     """List arguments: required ones by name, others with their default."""
     empty = inspect.Parameter.empty
     entries = [
-        name if parameter.default is empty else f'{name}={_short(parameter.default)}'
+        name if parameter.default is empty else f'{name}={short(parameter.default)}'
         for name, parameter in parameters.items()
     ]
     return f'Its arguments: {", ".join(entries)}.'
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Show a value on one line, cut to forty letters."""
     text = ' '.join(repr(value).split())
     return text if len(text) <= 40 else f'{text[:40]}...'
 
@@ -132,7 +133,7 @@ def wrong_types(call: Callable, args: Mapping[str, Any]) -> str:
         except (AttributeError, NameError, TypeError):  # no hints, or names of type checking only
             continue
     return ', '.join(
-        f'{name}={_short(value)} is a {type(value).__name__}, expected {_readable(hints[name])}'
+        f'{name}={short(value)} is a {type(value).__name__}, expected {_readable(hints[name])}'
         for name, value in args.items()
         if name in hints and not _fits(value, hints[name])
     )
