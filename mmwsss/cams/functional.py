@@ -3,7 +3,7 @@
 Legend: n classes, h x w feature grid, H x W pixels.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -50,11 +50,14 @@ def activation_maps(
 
 
 def check_rectification(rectify: Rectify, square_root: bool) -> None:
-    """Refuse a square root of scores that are not yet cut at zero.
+    """Refuse another word, and a square root of scores that are not yet cut at zero.
 
     Raises:
-        ValueError: If ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
+        ValueError: If ``rectify`` is none of its values, or ``square_root`` is asked for and
+            ``rectify`` is not ``'before_resize'``.
     """
+    if rectify not in get_args(Rectify):
+        raise ValueError(f'Expected rectify to be one of {get_args(Rectify)}, got {rectify!r}.')
     if square_root and rectify != 'before_resize':
         raise ValueError(
             f"square_root expects rectify='before_resize', got {rectify!r}: before the resize "

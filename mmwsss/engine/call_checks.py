@@ -62,13 +62,18 @@ def _binds(call: Callable, args: Mapping[str, Any]) -> bool:
 def check_call(call: Callable, args: Mapping[str, Any]) -> None:
     """Refuse arguments that do not fit a signature, without calling.
 
+    Where a call takes any keyword, one that is nearly the name of an argument is a misspelt one,
+    which the call would drop without a word.
+
     Raises:
         TypeError: As the call itself would.
     """
     name = getattr(call, '__name__', str(call))
-    parameters = inspect.signature(call).parameters
+    parameters, known = inspect.signature(call).parameters, parameters_of(call)
     for key in args:
-        if key not in parameters and not takes_any_keyword(call):
+        if key in known or key in parameters:
+            continue
+        if not takes_any_keyword(call) or nearest(key, known, cutoff=0.85):
             raise TypeError(f'{name}() got an unexpected keyword argument {key!r}')
     required = [
         repr(key)

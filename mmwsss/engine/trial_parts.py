@@ -45,8 +45,9 @@ def check_runtime(stage: str, config: Config) -> None:
     custom = config.get('custom_hooks') or ()
     hooks.update({f'custom_hooks.{i}': hook for i, hook in enumerate(custom)})
     for key, hook in hooks.items():
+        priority = hook.pop('priority', None) if isinstance(hook, dict) else None
+        check_component(stage, key, hook, registry.HOOKS, {})
         with building(stage, {key: hook}):
-            priority = hook.pop('priority', None) if isinstance(hook, dict) else None
             built = registry.HOOKS.build(hook)
             _check_priority(key, built.priority if priority is None else priority)
     processor = dict(config.get('log_processor') or {})
@@ -192,8 +193,8 @@ def build_evaluator(stage: str, config: Config, key: str) -> None:
         given = {'metrics': None}
         check_component(stage, key, {'type': 'Evaluator', **evaluator}, registry.EVALUATOR, given)
     for metric in metrics:
-        if isinstance(metric, dict):
-            metric.pop('output_dir', None)
+        check_component(stage, key, metric, registry.METRICS, {})
+        metric.pop('output_dir', None)
     with building(stage, {key: evaluator}):
         Evaluator(metrics)
 
