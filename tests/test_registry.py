@@ -31,7 +31,7 @@ def test_a_plain_name_of_mmwsss_is_found_without_importing_its_module_first():
         ('METRICS', 'mmpretrain.MultiLabelMetric', 'mmpretrain'),
         ('TRANSFORMS', 'PackSegInputs', 'mmseg'),
         ('TRANSFORMS', 'LoadImageFromFile', 'mmcv'),
-        ('HOOKS', 'CheckpointHook', 'mmengine'),
+        ('HOOKS', 'LoggerHook', 'mmengine'),
         ('LOOPS', 'IterBasedTrainLoop', 'mmengine'),
         ('OPTIMIZERS', 'SGD', 'torch'),
     ],
