@@ -87,7 +87,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     'segmentor.env_cfg.mp_cfg.mp_start=fork': ('mp_cfg', 'mp_start_method'),
     'segmentor.log_level=LOUD': ('log_level', 'LOUD', 'INFO'),
     'labels.test_cfg.num_worker=1': ('test_cfg', "'num_workers'"),
-    'labels.test_cfg.num_workers=two': ('test_cfg', 'num_workers', 'int'),
+    'labels.test_cfg.num_workers=two': ('test_cfg', 'num_workers', 'two'),
     "labels.test_cfg.keep_scores=['sed']": ('keep_scores', 'sed', 'seed'),
     'labels.test_cfg.generator.labels.Y_crf.refiners.0.iteration=1': ('Y_crf.refiners.0',),
     'labels.test_cfg.generator.labels.Y_ret.start=Y_none': ('Y_ret', 'Y_none'),
@@ -194,7 +194,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'tools/generate_pseudo_labels.py configs/demo/bana-classifier_resnet18_shapes-96x96.py '
     '--out-dir README.md': ('README.md', '--out-dir'),
     'tools/analysis_tools/evaluate_labels.py none --split none.txt --masks none': ('none',),
-    'tools/analysis_tools/browse_labels.py none docs': ('docs',),
+    'tools/analysis_tools/browse_labels.py none docs': ('none',),
     'tools/analysis_tools/estimate_proportions.py none --out none.npz': ('none',),
     'tools/model_converters/vgg16_to_deeplab.py none.pth out.pth': ('none.pth',),
     'tools/model_converters/mxnet_to_resnet38.py docs out.pth': ('docs',),
