@@ -1,6 +1,7 @@
 """Run several stages, each with its own config, from weak labels to a segmentation model."""
 
 import copy
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mmwsss.engine.contents import Contents
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
-from mmwsss.engine.stage import build_runner, release_memory, run_built
+from mmwsss.engine.stage import build_runner, run_built
 from mmwsss.engine.stage_state import Decided, StageResult, StageState, decide
 from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
@@ -74,6 +75,7 @@ def run_pipeline(
                     result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
             if result is not None:
                 results[stage.name] = result
+            gc.collect()  # ends the data loaders' workers before the next stage starts its own
     return results
 
 
@@ -156,8 +158,6 @@ def _run(
     state.start(decided)
     result = run_built(runner, stage.task)
     state.finish(decided, result)
-    del runner
-    release_memory()
     barrier()
     return result
 

@@ -1,7 +1,6 @@
 """Run one stage: a training, a test, or the making of pseudo labels."""
 
 import copy
-import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -198,11 +197,6 @@ def run_stage(
     return run_built(build_runner(config, work_dir, task=task, **options), task)
 
 
-def release_memory() -> None:
-    """End the data loaders' workers of a stage before the next one starts its own."""
-    gc.collect()
-
-
 def use_test_time_augmentation(config: Config) -> None:
     """Replace model and test pipeline by the config's ``tta_model`` and ``tta_pipeline``."""
     for key in ('tta_model', 'tta_pipeline'):
@@ -235,7 +229,9 @@ def _train(runner: StageRunner) -> StageResult:
 
 def _last_checkpoint(runner: StageRunner) -> str:
     """Find the checkpoint of the last iteration, without which a training is not finished."""
-    path, trouble = StageState(Path(runner.work_dir)).checkpoint(runner.stamp)
+    # A run that was resumed with other settings, and had nothing left to train, wrote none itself.
+    stamp = runner.stamp if runner.resumed_at is None else None
+    path, trouble = StageState(Path(runner.work_dir)).checkpoint(stamp)
     found = checkpoint_iteration(path) if path else 0
     stopped_early = getattr(runner.train_loop, 'stop_training', False)
     last = runner.iter if stopped_early else runner.max_iters
