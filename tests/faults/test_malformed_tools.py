@@ -218,12 +218,16 @@ def test_tools_end_in_one_line_and_leave_nothing_wrong(warm, shapes_data, tmp_pa
         fault(getattr(data, part))
         if 'bad image' in what:
             cut(data.image)
-        run = warm.run(command(data), timeout=240, logs=tmp_path)
+        run = warm.start(command(data), logs=tmp_path)
+        run.until(lambda: False, 240)
+        hung = run.poll() is None
+        run.end()
         errors = [line for line in run.stderr.splitlines() if line.startswith('error: ')]
         left = [path.name for path in data.root.glob('out*') if path.is_file()]
         left += [path.name for path in data.root.rglob('*.tmp')]
-        if run.code != 2 or len(errors) != 1 or 'Traceback' in run.output or left:
-            problems.append(f'{what}: {name}: exit {run.code}, left {left}: {run.output[-500:]}')
+        if hung or run.code != 2 or len(errors) != 1 or 'Traceback' in run.output or left:
+            end = 'hung' if hung else f'exit {run.code}'
+            problems.append(f'{what}: {name}: {end}, left {left}: {run.output[-500:]}')
         shutil.rmtree(data.root)
     line = f'malformed files given to tools: {count} runs, {len(problems)} problems'
     print(line)
