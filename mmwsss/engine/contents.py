@@ -125,7 +125,9 @@ class Contents:
 
 def files_below(folder: str | Path) -> Iterator[Path]:
     """List all files in a folder and its subfolders."""
-    return (path for path in Path(folder).rglob('*') if path.is_file())
+    paths = (path for path in Path(folder).rglob('*') if path.is_file())
+    # Locks and temporary files decide nothing.
+    return (path for path in paths if not path.name.startswith('.'))
 
 
 def _infos(config: dict) -> list[dict]:

@@ -2,12 +2,20 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmwsss.engine import folder_lock
+from mmwsss.engine.contents import Contents
 from mmwsss.engine.folder_lock import hold_folder
+from mmwsss.engine.pipeline import run_pipeline, run_single
+from mmwsss.engine.stage import run_stage
+from mmwsss.engine.stages import Stage, load_stages
 from mmwsss.structures import UserInputError
+
+DEMO = Path(__file__).parents[2] / 'configs/demo'
 
 
 @contextmanager
@@ -107,3 +115,52 @@ def test_a_folder_that_is_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / 'work').touch()
     with pytest.raises(UserInputError, match='work'), hold_folder(tmp_path / 'work'):
         pass
+
+
+def test_a_lock_is_no_content_of_its_folder(tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/map.npz').write_bytes(b'scores')
+    contents = Contents(tmp_path / 'contents.json')
+    before = contents.of_path(str(tmp_path / 'data'))
+    with hold_folder(tmp_path / 'data'):
+        assert contents.of_path(str(tmp_path / 'data')) == before
+
+
+def test_neither_a_training_nor_a_pipeline_starts_in_a_folder_in_use(
+    tmp_path, shapes_data, monkeypatch
+):
+    monkeypatch.setenv('MMWSSS_DATA', str(shapes_data))
+    config = Config.fromfile(DEMO / 'psa-cam_resnet18_shapes-96x96.py')
+    stage = Stage('classifier', config)
+    with another_run(tmp_path / 'work'), pytest.raises(UserInputError, match='in use'):
+        run_single(stage, tmp_path / 'work')
+    pipeline = load_stages(Config.fromfile(DEMO / 'psa_shapes.py'))
+    with another_run(tmp_path / 'work'), pytest.raises(UserInputError, match='in use'):
+        run_pipeline(pipeline, tmp_path / 'work', only=['classifier'])
+    assert [path.name for path in (tmp_path / 'work').iterdir()] == ['.lock']
+
+
+def test_two_label_tools_do_not_write_to_one_folder(tmp_path, shapes_data, images_to_label):
+    background = dict(type='ConstantBackground', threshold=0.5)
+    config = Config(
+        dict(
+            default_scope='mmwsss',
+            model=dict(type='FilledBoxes'),
+            test_dataloader=images_to_label(shapes_data, 'val'),
+            test_cfg=dict(
+                type='PseudoLabelLoop',
+                out_dir=str(tmp_path / 'labels'),
+                num_workers=0,
+                generator=dict(
+                    type='PseudoLabelGenerator',
+                    labels=dict(
+                        seed=dict(background=dict(type='ConstantBackground', threshold=0.5))
+                    ),
+                ),
+            ),
+            test_evaluator=[],
+        )
+    )
+    with another_run(tmp_path / 'labels'), pytest.raises(UserInputError, match='in use'):
+        run_stage(config, tmp_path / 'second/a', task='test')
+    assert not list((tmp_path / 'labels').rglob('*.png'))

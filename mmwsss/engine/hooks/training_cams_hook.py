@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 from mmwsss.datasets.image_files import read_image_size
 from mmwsss.engine.fingerprints import fingerprint
+from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.hooks.start_objective_hook import objectives_of
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.engine.progress import Progress
@@ -123,18 +124,20 @@ class TrainingCAMsHook(Hook):
         if empty:
             runner.logger.warning(f'{empty} images have a class without a map')
         stamp = fingerprint(runner.cfg.to_dict())
+        folder = self.folder(runner)
         jobs = []
         for image in self._images[get_rank() :: get_world_size()]:
             rows = [objective.entries[image.img_id][label] for label in image.classes]
-            path = self.folder(runner) / f'{image.img_id}.npz'
+            path = folder / f'{image.img_id}.npz'
             jobs.append(partial(write_maps, path, maps[rows].numpy(), image, stamp))
         with (
+            hold_folder(folder, with_subfolders=True),
             RefinePool(self.num_workers) as pool,
             Progress('training CAMs', len(jobs), runner.logger) as progress,
         ):
             for future in progress.iterate([pool.submit(job) for job in jobs]):
                 future.result()
-        barrier()
+            barrier()
 
 
 def labeled_images(dataset: Sized) -> list[LabeledImage]:
