@@ -153,9 +153,7 @@ def test_two_label_tools_do_not_write_to_one_folder(tmp_path, shapes_data, image
                 num_workers=0,
                 generator=dict(
                     type='PseudoLabelGenerator',
-                    labels=dict(
-                        seed=dict(background=dict(type='ConstantBackground', threshold=0.5))
-                    ),
+                    labels=dict(seed=dict(background=background)),
                 ),
             ),
             test_evaluator=[],
