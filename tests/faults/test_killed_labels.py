@@ -45,7 +45,10 @@ def test_labels_of_other_settings_that_were_killed_are_not_taken_for_finished(la
     folder = labels.scratch / 'work'
     other = ('--cfg-options', 'test_cfg.generator.labels.low.background.alpha=3')
     assert labels.run(folder).code == 0
-    for change in range(0, len(labels.changes), 6):
+    assert labels.run(folder, *other, change=-1).code == 0
+    changes = len(labels.trace(folder))
+    assert labels.run(folder).code == 0
+    for change in range(0, changes, 6):
         campaign.trials += 1
         where = f'other settings killed at {change}'
         run = labels.run(folder, *other, change=change)
