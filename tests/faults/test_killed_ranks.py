@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from faults.campaign import Campaign, Command
+from faults.campaign import Campaign, Command, traceback
 from faults.conftest import CONFIGS
 from faults.warm import ROOT
 
@@ -108,26 +108,22 @@ def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report
 def test_the_launcher_ends_all_ranks_when_one_is_killed(pipeline, tmp_path, report):
     campaign = Campaign('kills of one of two ranks')
     campaign.trials += 1
-    folder, launcher = pipeline.scratch / 'work', tmp_path / 'launch.py'
-    launcher.write_text(
-        'import runpy, sys\n'
-        "sys.argv[0] = 'torchrun'\n"
-        "runpy.run_module('torch.distributed.run', run_name='__main__')\n"
-    )
-    options = ['--nproc_per_node', 2, '--master_port', 0, '--rdzv_endpoint', '127.0.0.1:0']
+    folder, where = pipeline.scratch / 'work', 'a rank of the launcher killed'
     tool, *arguments = pipeline.arguments(folder)
+    launcher = ['tools/launch_ranks.py', '--standalone', '--nproc_per_node=2']
     run = pipeline.warm.start(
-        [launcher, *options, ROOT / tool, *arguments, '--launcher', 'pytorch'],
+        [*launcher, ROOT / tool, *arguments, '--launcher', 'pytorch'],
         environment=dict(MMWSSS_DATA=pipeline.data, PYTHONPATH=ROOT),
         logs=tmp_path,
     )
-    assert run.until((folder / 'classifier/iter_1.pth').exists, 180), run.output[-3000:]
+    assert run.until((folder / 'classifier/iter_1.pth').exists, 240), run.output[-3000:]
     ranks = run.alive()
     assert len(ranks) == 2, run.output[-3000:]
     os.kill(max(ranks), signal.SIGKILL)
     if run.wait(_PATIENCE) == 0:
-        campaign.fail('wrong', 'a rank killed', 'exit code 0')
-    campaign.fail('orphans', 'a rank killed', run.orphans())
+        campaign.fail('wrong', where, 'exit code 0')
+    campaign.fail('tracebacks', where, traceback(run.output))
+    campaign.fail('orphans', where, run.orphans())
     run.end()
     shutil.rmtree(folder)
     report(campaign)
