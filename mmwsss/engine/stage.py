@@ -231,7 +231,8 @@ def _last_checkpoint(runner: StageRunner) -> str:
     """Find the checkpoint of the last iteration, without which a training is not finished."""
     # A run that was resumed with other settings, and had nothing left to train, wrote none itself.
     stamp = runner.stamp if runner.resumed_at is None else None
-    path, trouble = StageState(Path(runner.work_dir)).checkpoint(stamp)
+    state = StageState(Path(runner.work_dir))
+    path, trouble = state.checkpoint(stamp)
     found = checkpoint_iteration(path) if path else 0
     stopped_early = getattr(runner.train_loop, 'stop_training', False)
     last = runner.iter if stopped_early else runner.max_iters
@@ -241,6 +242,7 @@ def _last_checkpoint(runner: StageRunner) -> str:
             f'last checkpoint, {path}, is of iteration {found}{trouble and f" ({trouble})"}. Set '
             'default_hooks.checkpoint.save_last=True and run it again with --resume.'
         )
+    state.name_last(path)
     return path
 
 

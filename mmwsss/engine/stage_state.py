@@ -22,6 +22,7 @@ from mmwsss.engine.loops.label_settings import package_versions
 from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.settings import by_content, decisive_settings, loader_datasets, named_paths
 from mmwsss.structures import UserInputError, read_json, write_json
+from mmwsss.structures.atomic_files import write_atomically
 
 _DONE = 'stage.json'
 _STARTED = 'started.json'
@@ -206,6 +207,11 @@ class StageState:
             if stamp in (None, meta.get('stage')):
                 return str(path), trouble
         return None, trouble
+
+    def name_last(self, path: str) -> None:
+        """Let ``last_checkpoint`` name a checkpoint; a kill may have come before it did."""
+        if self._named_checkpoint() != [Path(path)]:
+            write_atomically(self.folder / _LAST, path.encode())
 
     def _is_later(self, path: Path, named: Path) -> bool:
         """Say if a checkpoint is of a later iteration, and was written after the other was noted.

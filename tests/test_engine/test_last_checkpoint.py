@@ -41,3 +41,8 @@ def test_a_later_checkpoint_that_is_cut_is_not_the_last(folder):
     content = (folder / 'iter_4.pth').read_bytes()
     (folder / 'iter_4.pth').write_bytes(content[:-100])
     assert StageState(folder).checkpoint() == (str(folder / 'iter_2.pth'), '')
+
+
+def test_the_note_names_the_checkpoint_that_a_finished_training_ends_with(folder):
+    StageState(folder).name_last(str(folder / 'iter_4.pth'))
+    assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_4.pth')
