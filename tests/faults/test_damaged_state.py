@@ -37,7 +37,6 @@ def moments(pipeline):
 @pytest.mark.parametrize(
     ('moment', 'name'),
     [
-        ('finished', 'warmup/stage.json'),
         ('finished', 'labels/stage.json'),
         ('finished', 'labels/labels/manifest.json'),
         ('finished', 'labels/labels/low/train_00001.png'),

@@ -42,12 +42,12 @@ def picked(changes: list[str], every: int, stage: str = '') -> list[int]:
     ('name', 'every', 'stage', 'action', 'again'),
     [
         # The second training, which takes its first weights from the first one, at every change.
-        ('erasing_tiny', 5, 'classifier', 'SIGKILL', ('--resume',)),
-        ('erasing_tiny', 7, '', 'SIGKILL', ()),
-        ('erasing_tiny', 7, '', 'SIGTERM', ('--resume',)),
-        ('erasing_tiny', 7, '', 'SIGINT', ('--resume',)),
-        ('rounds_tiny', 7, '', 'SIGKILL', ('--resume',)),
-        ('erasing_tiny', 11, '', 'full', ('--resume',)),
+        ('erasing_tiny', 9, 'classifier', 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 13, '', 'SIGKILL', ()),
+        ('erasing_tiny', 13, '', 'SIGTERM', ('--resume',)),
+        ('erasing_tiny', 13, '', 'SIGINT', ('--resume',)),
+        ('rounds_tiny', 13, '', 'SIGKILL', ('--resume',)),
+        ('erasing_tiny', 17, '', 'full', ('--resume',)),
     ],
 )
 def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
@@ -123,7 +123,7 @@ def test_a_pipeline_of_other_settings_that_was_killed_is_not_taken_for_finished(
     assert pipeline.run(folder).code == 0
     shutil.copytree(folder, finished)
     assert pipeline.run(folder, *OTHER, change=-1).code == 0
-    changes = picked(pipeline.trace(folder), 5)
+    changes = picked(pipeline.trace(folder), 11)
     shutil.rmtree(folder)
     for change in changes:
         campaign.trials += 1
