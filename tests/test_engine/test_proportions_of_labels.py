@@ -153,11 +153,9 @@ def test_a_list_with_an_image_twice_is_refused_before_it_is_labelled(run, datase
     ids = path.read_text().split()
     (tmp_path / 'twice.txt').write_text('\n'.join([*ids, ids[3], ids[0]]))
     key = 'test_dataloader.dataset.ann_file'
-    with pytest.raises(UserInputError, match=rf"twice\.txt: the image '{ids[0]}' is listed 2 times"):
+    with pytest.raises(UserInputError, match=rf"twice\.txt: the image '{ids[0]}' is listed 2"):
         run(dict(type='FilledBoxes'), **{key: str(tmp_path / 'twice.txt')})
     assert not (tmp_path / 'labels').exists()
-    # Labels alone do not mind.
-    run(dict(type='FilledBoxes'), proportions=(), **{key: str(tmp_path / 'twice.txt')})
 
 
 def test_learned_thresholds_make_labels_over_scales_and_flips(run, tmp_path):
