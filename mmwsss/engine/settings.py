@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.registry import Registry
@@ -65,7 +66,7 @@ _DECISIVE = {
 _LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
 
 
-def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str, object]:
+def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str, Any]:
     """Pick the settings that decide the result of a stage, as plain values by top-level key.
 
     Settings that equal the defaults of their component are left out, so that it does not matter
