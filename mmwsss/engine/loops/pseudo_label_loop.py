@@ -34,9 +34,11 @@ from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
 from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
-from mmwsss.structures import write_json, write_proportions
+from mmwsss.structures import UserInputError, read_json, write_json, write_proportions
 
 _CONTENTS = 'contents.json'
+_MANIFEST = 'manifest.json'
+_NOTED = {'checkpoint', 'split', 'versions'}
 
 
 @dataclass
@@ -136,7 +138,18 @@ class PseudoLabelLoop(BaseLoop):
     def is_complete(self) -> bool:
         """Whether all files are there and nobody changed one, so that a run would do nothing."""
         there = all(Path(path).exists() for path in self.outputs.values())
-        return there and not self.todo and not self._by_hand
+        return there and not self.todo and not self._by_hand and self._has_manifest()
+
+    def _has_manifest(self) -> bool:
+        try:
+            found = read_json(self.out_dir / _MANIFEST)
+        except UserInputError:
+            return False
+        expected = self._manifest(complete=True)
+        if not isinstance(found, dict) or found.keys() != expected.keys():
+            return False
+        # Data, checkpoint and packages may be elsewhere or newer: that changes no label.
+        return all(found[key] == expected[key] for key in expected.keys() - _NOTED)
 
     def _look(self) -> tuple[list[int], dict[str, tuple[str, ...]]]:
         """Look at the files of every image, on all ranks together.
@@ -280,20 +293,19 @@ class PseudoLabelLoop(BaseLoop):
         barrier()
 
     def _write_manifest(self, *, complete: bool) -> None:
-        if not is_main_process():
-            return
+        if is_main_process():
+            write_json(self.out_dir / _MANIFEST, self._manifest(complete=complete))
+
+    def _manifest(self, *, complete: bool) -> dict:
         load_from = self.runner.cfg.get('load_from')
-        write_json(
-            self.out_dir / 'manifest.json',
-            dict(
-                fingerprint=self.store.stamp,
-                complete=complete,
-                labels=list(self.generator.names),
-                scores=list(self.store.scores_of),
-                split=self.split,
-                count=len(self.ids),
-                checkpoint=str(load_from) if load_from else None,
-                checkpoint_hash=file_hash(load_from) if load_from else None,
-                versions=package_versions(),
-            ),
+        return dict(
+            fingerprint=self.store.stamp,
+            complete=complete,
+            labels=list(self.generator.names),
+            scores=list(self.store.scores_of),
+            split=self.split,
+            count=len(self.ids),
+            checkpoint=str(load_from) if load_from else None,
+            checkpoint_hash=file_hash(load_from) if load_from else None,
+            versions=package_versions(),
         )
