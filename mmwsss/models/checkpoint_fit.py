@@ -124,6 +124,7 @@ def load_fitting(
     module = base_model(module)
     state, needed = tensors_of(checkpoint, filename), module.state_dict()
     _check_prefixes(new, needed)
+    new = tuple(new)  # a config may have a list
     fit = compare(state, needed)
     missing = [name for name in fit.missing if not name.startswith(new)]
     different = {k: text for k, text in fit.different.items() if not k.startswith(new)}

@@ -105,9 +105,9 @@ def test_only_parts_that_are_named_as_new_may_be_missing_or_of_another_shape(cha
     assert f'new, so not loaded: 1 (head.{name}.weight)' in log[-1]
 
 
-def test_a_new_part_that_the_file_has_is_loaded(good):
+def test_a_new_part_that_the_file_has_is_loaded_and_a_config_may_give_a_list(good):
     module = network()
-    load(module, good, new=('head.',))
+    load(module, good, new=['head.'])
     expected = torch.load(good)['state_dict']['head.classifier.weight']
     assert torch.equal(module['head']['classifier'].weight, expected)
 

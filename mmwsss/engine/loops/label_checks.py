@@ -1,6 +1,5 @@
 """What must hold before labels are made."""
 
-from collections import Counter
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
@@ -50,17 +49,6 @@ def check_label_names(option: str, chosen: tuple[str, ...], names: tuple[str, ..
         raise UserInputError(
             f'{option}={chosen!r} names {unknown}, but the labels are {list(names)}. Give '
             'a tuple of their names.'
-        )
-
-
-def check_ids(ids: list[str], source: str) -> None:
-    """Refuse a list with an image twice, which a file of proportions cannot hold."""
-    twice = [img_id for img_id, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise UserInputError(
-            f'{source}: {len(twice)} images are listed more than once, the first is {twice[0]!r}. '
-            'A file of proportions has each image once: remove the repeated lines, or the option '
-            '`proportions`.'
         )
 
 

@@ -20,7 +20,6 @@ from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
     check_files,
-    check_ids,
     check_label_names,
     check_no_mask,
     check_supervision,
@@ -77,8 +76,7 @@ class PseudoLabelLoop(BaseLoop):
 
     Raises:
         UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, no
-            trained classifier, an image listed twice where proportions are to be written, or the
-            generator needs what the data set does not have.
+            trained classifier, or the generator needs what the data set does not have.
     """
 
     def __init__(
@@ -120,8 +118,6 @@ class PseudoLabelLoop(BaseLoop):
             overwrite,
         )
         self.proportions = tuple(proportions)
-        if proportions:
-            check_ids(self.ids, self.split)
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
         self.todo, self._by_hand = self._look()
         if 0 < len(self.todo) < len(self.ids):
