@@ -1,9 +1,6 @@
 """Whole pipelines on a few synthetic shapes that put parts of several methods together."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +10,33 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 
 
-def run(shapes_data: Path, work_dir: Path, script: str, *arguments: str) -> str:
-    process = subprocess.run(
-        [sys.executable, ROOT / 'tools' / script, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, 'MMWSSS_DATA': str(shapes_data)},
-        cwd=work_dir,
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    return process.stdout
+@pytest.fixture(scope='module')
+def run(warm, shapes_data):
+    """Run a tool in a folder, without processes of its own for the labels."""
+
+    def start(work_dir: Path, script: str, *arguments: str) -> None:
+        environment = {'MMWSSS_DATA': shapes_data}
+        done = warm.run(
+            [f'tools/{script}', *arguments], environment=environment, cwd=work_dir, timeout=300
+        )
+        assert done.code == 0, done.stderr[-3000:]
+
+    return start
 
 
-def shorter(**iterations: int) -> list[str]:
-    return [f'{stage}.train_cfg.max_iters={n}' for stage, n in iterations.items()]
+def shorter(*label_stages: str, **iterations: int) -> list[str]:
+    options = [f'{stage}.train_cfg.max_iters={n}' for stage, n in iterations.items()]
+    return [*options, *(f'{stage}.test_cfg.num_workers=0' for stage in label_stages)]
 
 
 @pytest.fixture(scope='module')
-def psa(shapes_data, tmp_path_factory) -> Path:
+def psa(run, tmp_path_factory) -> Path:
     """AffinityNet from tags, every training short."""
     work_dir = tmp_path_factory.mktemp('psa')
-    options = shorter(classifier=120, affinity=40, segmentor=20)
+    options = shorter('seeds', 'walk', classifier=120, affinity=40, segmentor=20)
     options += ['segmentor.train_cfg.val_interval=20']
     config = str(ROOT / 'configs/demo/psa_shapes.py')
-    run(shapes_data, work_dir, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    run(work_dir, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
     return work_dir
 
 
@@ -64,19 +63,20 @@ def test_the_walk_changes_the_seeds(psa) -> None:
     assert changed > 0
 
 
-def test_seeds_from_tags_are_refined_by_retrieval(psa, shapes_data) -> None:
+def test_seeds_from_tags_are_refined_by_retrieval(psa, run) -> None:
     config = str(ROOT / 'configs/mixed/psa-retrieval_resnet18_shapes-96x96.py')
     checkpoint = str(next((psa / 'classifier').glob('iter_*.pth')))
-    run(shapes_data, psa, 'generate_pseudo_labels.py', config, checkpoint, '--out-dir', 'retrieved')
+    options = ('--cfg-options', 'test_cfg.num_workers=0')
+    run(psa, 'generate_pseudo_labels.py', config, checkpoint, '--out-dir', 'retrieved', *options)
     seeds = {path.name for path in (psa / 'retrieved/seed_crf').glob('*.png')}
     assert seeds == {path.name for path in (psa / 'retrieved/retrieved').glob('*.png')}
     assert seeds
 
 
-def test_seeds_of_learned_thresholds_are_walked(shapes_data, tmp_path) -> None:
-    options = shorter(classifier=60, affinity=20, round1=60)
+def test_seeds_of_learned_thresholds_are_walked(run, tmp_path) -> None:
+    options = shorter('labels0', 'walk', classifier=60, affinity=20, round1=60)
     config = str(ROOT / 'configs/mixed/sbce-walk_shapes.py')
-    run(shapes_data, tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    run(tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
     results = json.loads((tmp_path / 'results.json').read_text())
     assert results['walk']['metrics']['walk/mIoU'] > 16  # that of all background
     foreground = [
@@ -85,12 +85,12 @@ def test_seeds_of_learned_thresholds_are_walked(shapes_data, tmp_path) -> None:
     assert any(foreground)
 
 
-def test_seeds_of_contrast_and_aggregation_are_walked(shapes_data, tmp_path) -> None:
-    options = shorter(classifier=40, affinity=20)
+def test_seeds_of_contrast_and_aggregation_are_walked(run, tmp_path) -> None:
+    options = shorter('seeds', 'walk', classifier=40, affinity=20)
     for hook, begin in enumerate((10, 20, 30)):
         options.append(f'classifier.custom_hooks.{hook}.begin={begin}')
     config = str(ROOT / 'configs/mixed/rca-walk_shapes.py')
-    run(shapes_data, tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    run(tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
     seeds = {path.name for path in (tmp_path / 'seeds/labels/seed').glob('*.png')}
     assert seeds == {path.name for path in (tmp_path / 'walk/labels/walk').glob('*.png')}
     assert seeds
@@ -98,11 +98,11 @@ def test_seeds_of_contrast_and_aggregation_are_walked(shapes_data, tmp_path) -> 
     assert np.isfinite(results['walk']['metrics']['walk/mIoU'])
 
 
-def test_box_seeds_are_walked_and_stay_within_their_boxes(shapes_data, tmp_path) -> None:
-    options = shorter(classifier=60, affinity=40, segmentor=10)
+def test_box_seeds_are_walked_and_stay_within_their_boxes(run, tmp_path) -> None:
+    options = shorter('confident', 'walk', classifier=60, affinity=40, segmentor=10)
     options += ['segmentor.train_cfg.val_interval=10']
     config = str(ROOT / 'configs/mixed/bana-walk_shapes.py')
-    run(shapes_data, tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    run(tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
     metrics = json.loads((tmp_path / 'results.json').read_text())['walk']['metrics']
     assert metrics['walk/mIoU'] > 50  # filled boxes have 61
     assert metrics['walk_crf/mIoU'] > 50

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
@@ -25,6 +26,7 @@ from mmwsss.structures.input_files import check_file
 _DERIVED = {'label_map', 'reduce_zero_label', 'sample_idx', 'seg_fields'}
 _CHUNK = 64
 _THREADS = 8
+_KEPT = 4  # files of one name
 _MANY = 2000  # files, from which on it may take long enough to watch
 
 
@@ -43,8 +45,9 @@ class Contents:
     data where a file lies below it, so that data which were moved are not read again.
 
     Args:
-        path: JSON file ``{name: [size, time in ns, hash]}``. One that is missing or damaged costs
-            time and nothing else: everything is hashed anew.
+        path: JSON file ``{name: [[size, time in ns, hash], ...]}``, with an entry for each of the
+            last files of a name, since data of several roots may have equal names. One that is
+            missing or damaged costs time and nothing else: everything is hashed anew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,16 +70,22 @@ class Contents:
         with ThreadPoolExecutor(_THREADS) as pool, _watching(len(files), len(chunks)) as watch:
             shares = map_over_ranks(partial(self._look, pool), chunks, watch=watch)
         entries = [entry for share in shares for entry in share]
-        found = dict(zip(names, entries, strict=True))
-        if found.items() - self._known.items():
-            self._known.update(found)
-            if is_main_process():
-                write_atomically(self.path, json.dumps(self._known).encode())
+        if self._note(dict(zip(names, entries, strict=True))) and is_main_process():
+            write_atomically(self.path, json.dumps(self._known).encode())
         return [entry.hash for entry in entries]
+
+    def _note(self, found: dict[str, _Known]) -> bool:
+        """Keep what was found; say if anything of it is new."""
+        new = {
+            name: entry for name, entry in found.items() if entry not in self._known.get(name, ())
+        }
+        for name, entry in new.items():
+            self._known[name] = [*self._known.get(name, ()), entry][-_KEPT:]
+        return bool(new)
 
     def of_path(self, path: str) -> str:
         """Hash the content of a file, or of all files in a folder with their names in it."""
-        if not os.path.isdir(path):
+        if not on_first_rank(lambda: os.path.isdir(path)):
             return self.of_files([path])[0]
         files = on_first_rank(lambda: sorted(map(str, files_below(path))))
         names = [os.path.relpath(file, path) for file in files]
@@ -118,9 +127,8 @@ class Contents:
             raise _unreadable(file, error) from error
         # The second one is set by the system alone: a copy with the old date is noticed.
         size, time = stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
-        known = self._known.get(name)
-        same = known is not None and (known.size, known.time) == (size, time)
-        return known if same else _Known(size, time, '')
+        known = [k for k in self._known.get(name, ()) if (k.size, k.time) == (size, time)]
+        return known[-1] if known else _Known(size, time, '')
 
 
 def files_below(folder: str | Path) -> Iterator[Path]:
@@ -133,17 +141,22 @@ def files_below(folder: str | Path) -> Iterator[Path]:
 def _infos(config: dict) -> list[dict]:
     with _without_warnings():  # they come again when the stage builds the data set
         dataset = DATASETS.build(config)
+        while isinstance(dataset, RepeatDataset | ClassBalancedDataset):
+            dataset = dataset.dataset  # how often it shows an image is in the settings
+        if not hasattr(dataset, 'get_data_info'):
+            return []  # of another library: its settings count, its files cannot be known
         return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
-def _read(path: Path) -> dict[str, _Known]:
+def _read(path: Path) -> dict[str, list[_Known]]:
     try:
         content = read_json(path)
     except UserInputError:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {name: _Known(*entry) for name, entry in content.items() if _is_entry(entry)}
+    entries = {name: own for name, own in content.items() if isinstance(own, list)}
+    return {name: [_Known(*e) for e in own if _is_entry(e)] for name, own in entries.items()}
 
 
 def _is_entry(entry: object) -> bool:
@@ -151,7 +164,8 @@ def _is_entry(entry: object) -> bool:
 
 
 def _is_file_key(key: str, value: object) -> bool:
-    return key.endswith('_path') and isinstance(value, str)
+    # What lies at an address counts by its name.
+    return key.endswith('_path') and isinstance(value, str) and '://' not in value
 
 
 def _names(files: Sequence[str], root: str | None) -> list[str]:

@@ -2,7 +2,10 @@
 
 import copy
 import gc
+import math
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mmengine.dist import barrier, is_main_process
@@ -12,7 +15,13 @@ from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.stage import build_runner, run_built
-from mmwsss.engine.stage_state import Decided, StageResult, StageState, decide
+from mmwsss.engine.stage_state import (
+    Decided,
+    StageResult,
+    StageState,
+    checkpoint_meta,
+    decide,
+)
 from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
 
@@ -69,6 +78,8 @@ def run_pipeline(
             state = StageState(work_dir / stage.name)
             if only and stage.name not in only:
                 result = on_first_rank(state.result)
+                if result is not None and _is_taken(stage, stages, only):
+                    _warn_if_changed(stage, state, results, contents)
             else:
                 taking = _with_taken_paths(stage, results)
                 with hold_folder(state.folder):
@@ -97,11 +108,7 @@ def run_single(
         decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
         resume_from = None
         if resume and stage.task == 'train':
-            resume_from, trouble = on_first_rank(state.checkpoint)
-            _warn(trouble)
-            changes = on_first_rank(lambda: state.changes_since_start(decided))
-            if resume_from and changes:
-                _warn(f'{work_dir} was started with other settings or data: {", ".join(changes)}')
+            resume_from = _own_or_any_checkpoint(stage, state, decided)
         return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
 
 
@@ -131,6 +138,50 @@ def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
     return path
 
 
+def _own_or_any_checkpoint(stage: Stage, state: StageState, decided: Decided) -> str | None:
+    """Find the checkpoint to resume from, one of other settings if there is no other.
+
+    Raises:
+        UserInputError: If that one is of another run, and nothing would be left to train.
+    """
+    path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
+    if path is None:
+        path, trouble = on_first_rank(state.checkpoint)
+        if path is not None:
+            meta, loop = on_first_rank(lambda: checkpoint_meta(path)), stage.config.train_cfg
+            if meta['iter'] >= loop.get('max_iters', math.inf) or (
+                meta['epoch'] >= loop.get('max_epochs', math.inf)
+            ):
+                raise UserInputError(
+                    f'{path} was written with other settings or data, and nothing is left to '
+                    'train. Train longer (train_cfg), or leave --resume out to train anew.'
+                )
+            _warn(f'{path} was written with other settings or data; the training goes on from it')
+    _warn(trouble)
+    return path
+
+
+def _is_taken(stage: Stage, stages: list[Stage], only: list[str]) -> bool:
+    """Say if a stage that runs takes something from this one."""
+    running = [other for other in stages if other.name in only]
+    sources = [source.partition('.')[0] for other in running for source in other.takes.values()]
+    return stage.name in sources
+
+
+def _warn_if_changed(
+    stage: Stage, state: StageState, results: dict[str, StageResult], contents: Contents
+) -> None:
+    """Say that a result which is taken as it is would be another one now."""
+    try:
+        taking = _with_taken_paths(stage, results)
+        decided = decide(taking.config, contents, task=stage.task, tta=stage.tta)
+    except UserInputError:
+        return  # what it was made from is gone: nothing to compare with
+    _, reason = on_first_rank(lambda: state.finished(decided))
+    if reason:
+        _warn(f"{reason}; the result of stage '{stage.name}' is taken as it is")
+
+
 def _run(
     stage: Stage,
     state: StageState,
@@ -151,9 +202,11 @@ def _run(
         contents_file=contents.path,
         launcher=launcher,
     )
-    if known is not None and runner.test_loop.is_complete:
-        _say(f"stage '{stage.name}' is finished: {state.folder}")
-        return replace(known, outputs=runner.test_loop.outputs)
+    if known is not None:
+        loop = runner.test_loop
+        if on_first_rank(lambda: loop.is_complete):
+            _say(f"stage '{stage.name}' is finished: {state.folder}")
+            return replace(known, outputs=loop.outputs)
     _say(f"stage '{stage.name}' starts in {state.folder}")
     state.start(decided)
     result = run_built(runner, stage.task)
@@ -172,11 +225,11 @@ def _with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
                 f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' is not "
                 f'finished. Run it first, or leave --stages out.'
             )
-        paths[key] = results[name].outputs.get(output, '')
-        if not Path(paths[key]).exists():
+        paths[key] = path = results[name].outputs.get(output, '')
+        if not on_first_rank(partial(os.path.exists, path)):
             raise UserInputError(
-                f"stage '{stage.name}' takes {key} from '{source}', but {paths[key]} is gone. "
-                f"Delete {name}/stage.json in the work folder to run stage '{name}' again."
+                f"stage '{stage.name}' takes {key} from '{source}', but {path} is gone. Run stage "
+                f"'{name}' again, or leave --stages out."
             )
     config = copy.deepcopy(stage.config)
     config.merge_from_dict(paths)

@@ -2,12 +2,15 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.registry import Registry
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from mmwsss import registry
 
@@ -35,17 +38,35 @@ _PLACES = {
 # Where the first weights of a network come from; a checkpoint that is loaded replaces them all.
 _FIRST_WEIGHTS = {'init_cfg', 'pretrained'}
 _FOLDER_KEYS = {'dir', 'folder', 'path', 'root'}
-_INDIFFERENT_HOOKS = {
-    'checkpoint',
-    'invalid_loss',
-    'logger',
-    'param_scheduler',
-    'runtime_info',
-    'sampler_seed',
-    'timer',
-    'visualization',
+# Default hooks that show or save what happens, and those that every training has.
+_USUAL_HOOKS = {
+    'CheckpointHook',
+    'DistSamplerSeedHook',
+    'InvalidLossHook',
+    'IterTimerHook',
+    'LoggerHook',
+    'ParamSchedulerHook',
+    'RuntimeInfoHook',
+    'SegVisualizationHook',
+    'VisualizationHook',
 }
-_COMMON = ('model', 'data_preprocessor', 'custom_hooks', 'default_hooks', 'randomness')
+# Those without which a training is another one.
+_NEEDED_HOOKS = {'param_scheduler', 'sampler_seed'}
+# What a setting without a type is given to.
+_TAKEN_BY = {
+    'randomness': Runner.set_randomness,
+    'test_dataloader': DataLoader,
+    'train_dataloader': DataLoader,
+    'val_dataloader': DataLoader,
+}
+_COMMON = (
+    'custom_hooks',
+    'data_preprocessor',
+    'default_hooks',
+    'default_scope',
+    'model',
+    'randomness',
+)
 _DECISIVE = {
     'train': (
         *_COMMON,
@@ -81,26 +102,35 @@ def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str
     chosen = {key: config[key] for key in keys if config.get(key)}
     if 'default_hooks' in chosen:
         hooks = chosen['default_hooks'].items()
-        chosen['default_hooks'] = {k: v for k, v in hooks if k not in _INDIFFERENT_HOOKS}
+        chosen['default_hooks'] = {name: hook for name, hook in hooks if _decides(name, hook)}
+    if 'optim_wrapper' in chosen:
+        chosen['optim_wrapper'] = {'type': 'OptimWrapper', **chosen['optim_wrapper']}
+    if not chosen.get('auto_scale_lr', {}).get('enable'):
+        chosen.pop('auto_scale_lr', None)
     for loader in _LOADERS[task]:
         if loader in chosen:
             chosen[loader] = without_keys(chosen[loader], _PLACES)
     if task == 'test':
         chosen = without_keys(chosen, _FIRST_WEIGHTS)
-    plain = {key: plain_settings(value) for key, value in chosen.items()}
+    plain = {k: plain_settings(v, kind=_TAKEN_BY.get(k)) for k, v in chosen.items()}
     return {key: value for key, value in plain.items() if value not in (None, {}, [])}
+
+
+def _decides(name: str, hook: dict | None) -> bool:
+    """Say if a default hook changes what a training makes."""
+    if hook is None:
+        return name in _NEEDED_HOOKS
+    kind = hook.get('type')
+    return not isinstance(kind, str) or kind.rpartition('.')[2] not in _USUAL_HOOKS
 
 
 def label_making_settings(config: dict) -> dict[str, object]:
     """Pick the settings that decide the content of labels, whatever the images."""
     chosen = decisive_settings(config, 'test')
-    dataloader, test_cfg = chosen['test_dataloader'], chosen['test_cfg']
-    return dict(
-        model=chosen['model'],
-        dataset=dataloader['dataset'],
-        generator=test_cfg['generator'],
-        load_from=chosen.get('load_from'),
-    )
+    dataset = chosen.pop('test_dataloader')['dataset']
+    generator = chosen.pop('test_cfg')['generator']
+    chosen.pop('test_evaluator', None)
+    return {**chosen, 'dataset': dataset, 'generator': generator}
 
 
 def loader_datasets(config: dict, task: str) -> Iterator[tuple[str, dict]]:
@@ -120,10 +150,15 @@ def without_keys(node: object, keys: set[str]) -> object:
     return node
 
 
-def plain_settings(node: object) -> object:
-    """Give settings as JSON values, without what is indifferent or equals a default."""
+def plain_settings(node: object, *, kind: object = None) -> object:
+    """Give settings as JSON values, without what is indifferent or equals a default.
+
+    Args:
+        node: The settings.
+        kind: What they are given to, where they have no ``type``.
+    """
     if isinstance(node, dict):
-        defaults = _defaults_of(node.get('type'))
+        defaults = _defaults_of(node.get('type', kind))
         plain = {str(k): plain_settings(v) for k, v in node.items() if k not in _INDIFFERENT}
         return {k: v for k, v in plain.items() if k not in defaults or defaults[k] != v}
     if isinstance(node, list | tuple):
@@ -134,9 +169,14 @@ def plain_settings(node: object) -> object:
         return int(node)  # 1.0 and 1 say the same
     if isinstance(node, np.ndarray | np.generic):
         return plain_settings(node.tolist())
+    if isinstance(node, os.PathLike):
+        return os.fspath(node)
     if node is None or isinstance(node, bool | int | float | str):
         return node
-    return getattr(node, '__name__', type(node).__name__)  # a class or function, never its address
+    named = node if hasattr(node, '__qualname__') else type(node)
+    text = f'{named.__module__}.{named.__qualname__}'
+    # What an object prints may be its address, another one in every run.
+    return text if named is node or ' at 0x' in repr(node) else f'{text}: {node!r}'
 
 
 def _defaults_of(kind: object) -> dict[str, object]:

@@ -20,7 +20,7 @@ from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.resume_checks import check_resumable
-from mmwsss.engine.stage_state import StageResult, StageState, checkpoint_iteration
+from mmwsss.engine.stage_state import StageResult, StageState, checkpoint_meta
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.structures import UserInputError
@@ -51,10 +51,19 @@ class StageRunner(Runner):
         return model.to(get_device())
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """Add the hook that stops a training whose loss is NaN, unless the config has None."""
-        hooks = {'invalid_loss': dict(type='InvalidLossHook'), **(hooks or {})}
+        """Add the hook that stops a training whose loss is NaN, unless the config has None.
+
+        That hook and the one of the checkpoints are ours in configs of any scope.
+        """
+        hooks = {'invalid_loss': dict(type='mmwsss.InvalidLossHook'), **(hooks or {})}
         if hooks['invalid_loss'] is None:
             del hooks['invalid_loss']
+        saving = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+        if saving is not None and saving.get('type') in (
+            'CheckpointHook',
+            'mmengine.CheckpointHook',
+        ):
+            hooks['checkpoint'] = {**saving, 'type': 'mmwsss.CheckpointHook'}
         super().register_default_hooks(hooks)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -229,11 +238,9 @@ def _train(runner: StageRunner) -> StageResult:
 
 def _last_checkpoint(runner: StageRunner) -> str:
     """Find the checkpoint of the last iteration, without which a training is not finished."""
-    # A run that was resumed with other settings, and had nothing left to train, wrote none itself.
-    stamp = runner.stamp if runner.resumed_at is None else None
     state = StageState(Path(runner.work_dir))
-    path, trouble = state.checkpoint(stamp)
-    found = checkpoint_iteration(path) if path else 0
+    path, trouble = state.checkpoint(runner.stamp)
+    found = checkpoint_meta(path)['iter'] if path else 0
     stopped_early = getattr(runner.train_loop, 'stop_training', False)
     last = runner.iter if stopped_early else runner.max_iters
     if found < last:

@@ -7,8 +7,9 @@ stage that wrote them. Only this module reads and writes the state.
 """
 
 import math
+import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -18,9 +19,9 @@ from mmengine.registry import init_default_scope
 from mmwsss.compat import load_checkpoint_file
 from mmwsss.engine.contents import Contents
 from mmwsss.engine.fingerprints import fingerprint
-from mmwsss.engine.loops.label_settings import package_versions
 from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.settings import by_content, decisive_settings, loader_datasets, named_paths
+from mmwsss.engine.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 from mmwsss.structures.atomic_files import write_atomically
 
@@ -138,12 +139,16 @@ class StageState:
         if not path.exists():
             return None
         try:
-            return StageResult.from_dict(_read_state(path))
+            result = StageResult.from_dict(_read_state(path))
         except ValueError as error:
             raise UserInputError(
                 f'{path} is damaged: {error}. Run the stage again without --stages, or delete this '
                 'file to make the stage from the start.'
             ) from error
+        # Relative ones are below the folder of the stage, which may have been moved.
+        folder = self.folder.absolute()
+        outputs = {name: os.path.join(folder, output) for name, output in result.outputs.items()}
+        return replace(result, outputs=outputs)
 
     def finished(self, decided: Decided) -> tuple[StageResult | None, str]:
         """Result of the stage if it is finished and the same things decide it now, and why not."""
@@ -158,7 +163,8 @@ class StageState:
         changes = decided.changes_since(parts)
         if changes:
             return None, f'{path} was made with other settings or data: {", ".join(changes)}'
-        return result, ''
+        gone = [output for output in result.outputs.values() if not os.path.exists(output)]
+        return (None, f'{gone[0]} is gone') if gone else (result, '')
 
     def start(self, decided: Decided) -> None:
         """Note that the stage starts: from now on it is not finished."""
@@ -170,7 +176,12 @@ class StageState:
         """Note that the stage is finished."""
         if is_main_process():
             content = dict(decided=decided.parts, versions=package_versions())
-            write_json(self.folder / _DONE, {**result.to_dict(), **content})
+            outputs = {name: self._below(output) for name, output in result.outputs.items()}
+            write_json(self.folder / _DONE, {**result.to_dict(), 'outputs': outputs, **content})
+
+    def _below(self, output: str) -> str:
+        relative = os.path.relpath(output, self.folder)
+        return output if relative.startswith('..') else relative
 
     def changes_since_start(self, decided: Decided) -> list[str]:
         """Name the parts that changed since the stage was started last."""
@@ -200,7 +211,7 @@ class StageState:
         trouble = ''
         for path in dict.fromkeys([*later, *named, *others]):
             try:
-                meta = _training_meta(path)
+                meta = checkpoint_meta(path)
             except (OSError, RuntimeError, ValueError) as error:
                 trouble = trouble or (f'{error}' if path in named else '')
                 continue
@@ -224,12 +235,12 @@ class StageState:
     def _named_checkpoint(self) -> list[Path]:
         try:
             name = (self.folder / _LAST).read_text().strip()
-        except (OSError, ValueError):
+            path = self.folder / name  # mmengine writes an absolute path
+            # The folder may have been moved since.
+            moved = self.folder / path.name
+            return [path if path.is_file() or not moved.is_file() else moved] if name else []
+        except (OSError, ValueError):  # missing, not text, or not a path
             return []
-        path = self.folder / name  # mmengine writes an absolute path
-        # The folder may have been moved since.
-        moved = self.folder / path.name
-        return [path if path.is_file() or not moved.is_file() else moved] if name else []
 
 
 def _number(path: Path) -> int:
@@ -238,12 +249,7 @@ def _number(path: Path) -> int:
     return int(numbers[-1]) if numbers else -1
 
 
-def checkpoint_iteration(path: str) -> int:
-    """Iterations that were trained when a checkpoint was written."""
-    return _training_meta(Path(path))['iter']
-
-
-def _training_meta(path: Path) -> dict:
+def checkpoint_meta(path: str | Path) -> dict:
     """Read a whole checkpoint, to see that training can go on from it, and give its ``meta``."""
     content = load_checkpoint_file(path, map_location='cpu')
     keys = {'meta', 'state_dict', 'message_hub'}

@@ -50,11 +50,11 @@ def label_file_state(path: Path, stamp: str) -> LabelFile:
     """Say what lies at the path of a label map, given the fingerprint that it should carry."""
     try:
         with Image.open(path) as image:
-            found = image.info.get(_CHUNK)
-            valid = image.mode == 'P' and found == stamp
+            # Ours comes before the pixels, so that it is there even if the file was cut off.
+            if _CHUNK not in image.info:
+                return LabelFile.BY_HAND
+            valid = image.mode == 'P' and image.info[_CHUNK] == stamp
             image.verify()  # checks the chunks' checksums to the end without decoding
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return LabelFile.TO_MAKE
-    if found is None:
-        return LabelFile.BY_HAND
     return LabelFile.DONE if valid else LabelFile.TO_MAKE

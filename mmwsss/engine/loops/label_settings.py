@@ -1,18 +1,13 @@
-"""What decides the content of labels, and what is noted about it."""
+"""What decides the content of labels."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import mmengine
 from mmengine.config import Config
 
 from mmwsss.engine.contents import Contents, files_below
 from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.settings import by_content, label_making_settings, named_paths
-from mmwsss.version import __version__
-
-_PACKAGES = ('torch', 'numpy', 'pydensecrf2')
 
 
 def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple[str, list[str]]:
@@ -31,7 +26,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
     """
     settings = label_making_settings(config._cfg_dict.to_dict())
     paths = on_first_rank(lambda: sorted(set(named_paths(settings))))
-    folders = [path for path in paths if Path(path).is_dir()]
+    folders = on_first_rank(lambda: [path for path in paths if Path(path).is_dir()])
     hashes = {path: contents.of_path(path) for path in paths if path not in folders}
     stamp = fingerprint(by_content(settings, {**dict.fromkeys(folders, 'by image'), **hashes}))
     own = [_by_image_id(Path(folder)) for folder in folders]
@@ -51,14 +46,3 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
 def _by_image_id(folder: Path) -> dict[str, str]:
     files = on_first_rank(lambda: sorted(files_below(folder)))
     return {str(path.relative_to(folder).with_suffix('')): str(path) for path in files}
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that results depend on."""
-    found = {'mmwsss': __version__, 'mmengine': mmengine.__version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = 'not installed'
-    return found

@@ -15,7 +15,6 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.transforms.loading import read_image
 from mmwsss.engine.contents import Contents
-from mmwsss.engine.fingerprints import file_hash
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.loops.label_checks import (
     check_checkpoint,
@@ -24,20 +23,23 @@ from mmwsss.engine.loops.label_checks import (
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.loops.label_settings import label_stamps, package_versions
+from mmwsss.engine.loops.label_manifest import LabelManifest
+from mmwsss.engine.loops.label_settings import label_stamps
 from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.loops.refine_pool import RefinePool
 from mmwsss.engine.progress import Progress
-from mmwsss.engine.ranks import map_over_ranks, share_of_rank, sum_over_ranks
+from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, sum_over_ranks
 from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
 from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
-from mmwsss.structures import UserInputError, read_json, write_json, write_proportions
+from mmwsss.structures import (
+    UserInputError,
+    read_proportions,
+    write_proportions,
+)
 
 _CONTENTS = 'contents.json'
-_MANIFEST = 'manifest.json'
-_NOTED = {'checkpoint', 'split', 'versions'}
 
 
 @dataclass
@@ -118,6 +120,20 @@ class PseudoLabelLoop(BaseLoop):
             overwrite,
         )
         self.proportions = tuple(proportions)
+        load_from = str(runner.cfg.get('load_from') or '')
+        is_file = on_first_rank(lambda: os.path.isfile(load_from))
+        self._manifest = LabelManifest(
+            self.out_dir,
+            dict(
+                fingerprint=stamp,
+                labels=list(self.generator.names),
+                scores=list(keep_scores),
+                split=self.split,
+                count=len(self.ids),
+                checkpoint=load_from or None,
+                checkpoint_hash=contents.of_path(load_from) if is_file else None,
+            ),
+        )
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
         self.todo, self._by_hand = self._look()
         if 0 < len(self.todo) < len(self.ids):
@@ -134,18 +150,15 @@ class PseudoLabelLoop(BaseLoop):
     def is_complete(self) -> bool:
         """Whether all files are there and nobody changed one, so that a run would do nothing."""
         there = all(Path(path).exists() for path in self.outputs.values())
-        return there and not self.todo and not self._by_hand and self._has_manifest()
+        made = there and not self.todo and not self._by_hand
+        return made and self._manifest.says_complete() and self._has_proportions()
 
-    def _has_manifest(self) -> bool:
+    def _has_proportions(self) -> bool:
         try:
-            found = read_json(self.out_dir / _MANIFEST)
+            files = [read_proportions(self._proportion_file(name)) for name in self.proportions]
         except UserInputError:
             return False
-        expected = self._manifest(complete=True)
-        if not isinstance(found, dict) or found.keys() != expected.keys():
-            return False
-        # Data, checkpoint and packages may be elsewhere or newer: that changes no label.
-        return all(found[key] == expected[key] for key in expected.keys() - _NOTED)
+        return all(file.ids == tuple(self.ids) for file in files)
 
     def _look(self) -> tuple[list[int], dict[str, tuple[str, ...]]]:
         """Look at the files of every image, on all ranks together.
@@ -180,11 +193,11 @@ class PseudoLabelLoop(BaseLoop):
             )
         if self.todo:
             self._remove_old_proportions()
-            self._write_manifest(complete=False)
+            self._manifest.write(complete=False)
             self._run_unfinished()
         barrier()
         self._write_proportions()
-        self._write_manifest(complete=True)
+        self._manifest.write(complete=True)
         metrics = self._evaluate()
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
@@ -287,21 +300,3 @@ class PseudoLabelLoop(BaseLoop):
             for name in self.proportions:
                 self._proportion_file(name).unlink(missing_ok=True)
         barrier()
-
-    def _write_manifest(self, *, complete: bool) -> None:
-        if is_main_process():
-            write_json(self.out_dir / _MANIFEST, self._manifest(complete=complete))
-
-    def _manifest(self, *, complete: bool) -> dict:
-        load_from = self.runner.cfg.get('load_from')
-        return dict(
-            fingerprint=self.store.stamp,
-            complete=complete,
-            labels=list(self.generator.names),
-            scores=list(self.store.scores_of),
-            split=self.split,
-            count=len(self.ids),
-            checkpoint=str(load_from) if load_from else None,
-            checkpoint_hash=file_hash(load_from) if load_from else None,
-            versions=package_versions(),
-        )

@@ -1,0 +1,42 @@
+"""The note beside labels that says what made them and whether they are complete."""
+
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+
+from mmwsss.engine.versions import package_versions
+from mmwsss.structures import UserInputError, read_json, write_json
+
+# Data, checkpoint and packages may be elsewhere or newer: that changes no label.
+_NOTED = {'checkpoint', 'split', 'versions'}
+
+
+class LabelManifest:
+    """Reads and writes ``manifest.json``; the first rank writes.
+
+    Args:
+        folder: Folder of the labels.
+        content: What made them, as JSON values.
+    """
+
+    def __init__(self, folder: Path, content: dict) -> None:
+        self.path = folder / 'manifest.json'
+        self._content = {**content, 'versions': package_versions()}
+
+    def write(self, *, complete: bool) -> None:
+        """Write it, saying whether all labels are there."""
+        if is_main_process():
+            write_json(self.path, {**self._content, 'complete': complete})
+
+    def says_complete(self) -> bool:
+        """Whether the file is whole and says that the same settings made all labels."""
+        try:
+            found = read_json(self.path)
+        except UserInputError:
+            return False
+        wanted = {**self._content, 'complete': True}
+        if not isinstance(found, dict) or found.keys() != wanted.keys():
+            return False
+        if any(type(found[key]) is not type(wanted[key]) for key in wanted):
+            return False
+        return all(found[key] == wanted[key] for key in wanted.keys() - _NOTED)
