@@ -36,6 +36,13 @@ _LOCATIONS = {
 }
 
 
+def type_name(config: dict) -> str | None:
+    """Give the bare name of a config's component: of a class, or of a string with a scope."""
+    kind = config.get('type')
+    name = getattr(kind, '__name__', kind)
+    return name.rpartition('.')[2] if isinstance(name, str) else None
+
+
 def _child(node: str) -> Registry:
     parent = getattr(mmseg_registry, node)
     locations = [_LOCATIONS[node]] if node in _LOCATIONS else []

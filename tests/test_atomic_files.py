@@ -53,13 +53,10 @@ def test_the_temporary_name_is_new_each_time_and_short_enough_for_the_longest_na
 def test_leftovers_of_killed_runs_are_removed_and_files_of_others_are_not(tmp_path):
     (tmp_path / 'below').mkdir()
     left = tmp_path / '.a.png.0123456789abcdef.tmp'
-    deep = tmp_path / 'below' / '.b.png.0123456789abcdef.tmp'
-    others = [tmp_path / '.theirs.tmp', tmp_path / 'a.png', tmp_path / '.a.png.part.tmp']
-    for path in (left, deep, *others):
+    names = ('.theirs.tmp', 'a.png', '.a.png.part.tmp', 'below/.b.png.0123456789abcdef.tmp')
+    others = [tmp_path / name for name in names]
+    for path in (left, *others):
         path.touch()
-    remove_leftovers(tmp_path, with_subfolders=False)
+    remove_leftovers(tmp_path)
     assert not left.exists()
-    assert deep.exists()
-    remove_leftovers(tmp_path, with_subfolders=True)
-    assert not deep.exists()
     assert all(path.exists() for path in others)

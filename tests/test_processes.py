@@ -54,7 +54,7 @@ def work(folder: Path, pool_workers: int):
 
 
 def fork(main, output: Path) -> int:
-    """Run a tool in a session of its own, as a terminal would."""
+    """Run a tool in its own session, as a terminal would."""
     child = os.fork()
     if child:
         return child

@@ -2,9 +2,16 @@
 
 import mmseg.registry as mmseg_registry
 import pytest
+from mmcv import transforms
+from mmengine.config import Config
 from mmengine.registry import Registry
 
 import mmwsss.registry as registry
+from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
+from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
+from mmwsss.engine.stage import output_names
+from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
 
 NODES = [name for name, node in vars(mmseg_registry).items() if isinstance(node, Registry)]
@@ -79,3 +86,27 @@ def test_a_model_of_mmseg_builds_its_own_parts_by_plain_names():
 def test_an_option_that_is_not_finite_is_refused_with_its_name(node, kind, options, name, value):
     with pytest.raises(UserInputError, match=rf'{kind}: .*{name} = {value} is not a finite'):
         getattr(registry, node).build(dict(type=kind, **options(value)))
+
+
+@pytest.mark.parametrize(
+    'kind',
+    [
+        'PseudoLabelLoop',
+        'mmwsss.PseudoLabelLoop',
+        'mmwsss.engine.loops.pseudo_label_loop.PseudoLabelLoop',
+        PseudoLabelLoop,
+    ],
+)
+def test_a_component_is_known_however_a_config_names_it(kind):
+    assert registry.type_name(dict(type=kind)) == 'PseudoLabelLoop'
+    assert registry.type_name(dict(other=kind)) is None
+    test_cfg = dict(type=kind, generator=dict(labels=dict(seed={})))
+    assert Stage('labels', Config(dict(test_cfg=test_cfg))).makes_labels
+
+
+def test_a_hook_and_a_transform_are_known_by_their_classes():
+    training = Config(dict(custom_hooks=[dict(type=TrainingCAMsHook)]))
+    assert output_names(training, 'train') == {'checkpoint', 'training_cams'}
+    views = dict(dataset=dict(pipeline=[dict(type=transforms.TestTimeAug)]))
+    with pytest.raises(UserInputError, match='several views'):
+        check_stage('test', Config(dict(test_dataloader=views, tta_model={})), task='test')

@@ -3,7 +3,7 @@
 python tools/generate_pseudo_labels.py configs/bana/bana_vgg16_voc12-321x321.py \
     work_dirs/bana_voc/classifier/iter_8000.pth --out-dir data/labels
 
-The folder holds one sub-folder of palette PNGs a label name and manifest.json. Images that are
+The folder holds manifest.json and one sub-folder of palette PNGs per label name. Images that are
 labelled already, from the same files with the same settings, are skipped; so are labels that were
 corrected by hand.
 """
@@ -22,6 +22,7 @@ from mmwsss.apis.command_line import (
 )
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.stage import run_stage
+from mmwsss.registry import type_name
 from mmwsss.structures import UserInputError, check_folder
 
 
@@ -38,10 +39,10 @@ def main() -> None:
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
     config = load_config(args.config, args.cfg_options)
-    if (config.get('test_cfg') or {}).get('type') != 'PseudoLabelLoop':
+    if type_name(config.get('test_cfg') or {}) != 'PseudoLabelLoop':
         raise UserInputError(
-            f'{args.config}: test_cfg is no PseudoLabelLoop, so it makes no labels. configs/bana '
-            'and configs/cam have some that do.'
+            f'{args.config}: test_cfg is not a PseudoLabelLoop, so this config makes no labels. '
+            'There are configs that do in configs/bana and configs/cam.'
         )
     if args.checkpoint:
         config.load_from = args.checkpoint

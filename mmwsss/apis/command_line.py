@@ -87,7 +87,7 @@ def work_dir_of(args: argparse.Namespace) -> Path:
 
 
 def print_metrics(metrics: dict[str, float]) -> None:
-    """Print one metric a line."""
+    """Print one metric per line."""
     for name, value in metrics.items():
         print(f'{name}: {value:.2f}')
 

@@ -121,4 +121,4 @@ class _Reader:
         try:
             return self.raw(*self.numbers('Q')).decode()
         except UnicodeDecodeError as error:
-            raise self.error('a name in it is no text') from error
+            raise self.error('a name in it is not text') from error

@@ -47,7 +47,7 @@ def check_image_id(img_id: str, source: str | Path) -> str:
     odd = '\\' in img_id or not {'', '.', '..'}.isdisjoint(img_id.split('/'))
     if odd or not img_id.isprintable() or len(img_id) > _MAX_ID:
         raise UserInputError(
-            f'{source}: {img_id!r:.80} is no image id. An id is a path below the image folder '
+            f'{source}: {img_id!r:.80} is not an image id. An id is a path below the image folder '
             "without suffix, such as '2007_000032'; it must not be absolute or contain '..'."
         )
     return img_id
@@ -57,7 +57,7 @@ def read_image_ids(list_file: str | Path) -> list[str]:
     """Read one image id a line; blank lines are skipped.
 
     Raises:
-        UserInputError: The file is missing, is no text, holds no id, one outside the data root, or
+        UserInputError: The file is missing, is not text, holds no id, one outside the data root, or
             one twice.
     """
     text = read_text(list_file, 'list of images', remedy=_REMEDY)

@@ -50,8 +50,8 @@ class VOCWeakDataset(BaseSegDataset):
     background. Other names describe your own data.
 
     Args:
-        ann_file: List of image ids, one a line. May be empty with ``label_file``: then the ids are
-            those of the label file.
+        ann_file: List of image ids, one per line. May be empty with ``label_file``: then the ids
+            are those of the label file.
         supervision: Which weak label to read.
         label_file: JSON ``{image id: [class names or foreground class indices]}`` for ``'tag'``;
             without it the tags are the classes of the objects in the XML file.

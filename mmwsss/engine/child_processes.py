@@ -52,7 +52,7 @@ def tie_workers(loader: DataLoader) -> DataLoader:
 def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back while a process is spawned, which inherits this for its whole life.
 
-    Else a worker that is still importing would answer Ctrl-C by a traceback of its own.
+    Else a worker that is still importing would answer Ctrl-C by its own traceback.
     """
     resource_tracker.ensure_running()  # where it starts later, it lets interrupts through again
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -13,7 +13,7 @@ from mmwsss.engine.call_checks import nearest
 from mmwsss.structures import UserInputError
 
 RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
-"""Config keys that something reads; a config may have others as variables of its own."""
+"""Config keys that something reads; a config may have others as its own variables."""
 
 _SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 

@@ -27,7 +27,7 @@ _DERIVED = {'label_map', 'reduce_zero_label', 'sample_idx', 'seg_fields'}
 _CHUNK = 64
 _THREADS = 8
 _KEPT = 4  # files of one name
-_MANY = 2000  # files, from which on it may take long enough to watch
+_MANY = 2000  # files; reading more may take long enough to watch
 
 
 class _Known(NamedTuple):

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,26 +27,25 @@ _held: Counter[tuple[int, Path]] = Counter()
 
 
 @contextmanager
-def hold_folder(folder: Path, *, with_subfolders: bool = False) -> Iterator[None]:
+def hold_folder(folder: Path, *, subfolders: Iterable[Path] = ()) -> Iterator[None]:
     """Keep other runs out of a folder, on behalf of all ranks; made if it is not there.
 
     The first rank holds a POSIX record lock of ``<folder>/.lock``. The kernel releases it when that
     process ends, however it ends; unlike ``flock``'s, workers that are forked do not share it, so
     nothing is left to clean up. It reaches all machines of a network file system. The file stays:
     removing it would let two runs hold two files of one name. A folder may be held again by its
-    holder. What killed runs left under temporary names is removed.
+    holder. What killed runs left under temporary names is removed. Folders below may be held by
+    other runs, so they are cleaned only if they are named.
 
     Args:
         folder: The folder.
-        with_subfolders: Only this run writes to the folders below, too: remove what is left there.
+        subfolders: Folders below, there or not, to which only the holder writes.
 
     Raises:
         UserInputError: Another run holds the folder, or it cannot be written to; on all ranks.
     """
     key = os.getpid(), folder.resolve()
-    descriptors = run_on_ranks(
-        lambda: _lock(folder, with_subfolders) if _is_first_holder(key) else None
-    )
+    descriptors = run_on_ranks(lambda: _lock(folder, subfolders) if _is_first_holder(key) else None)
     _held[key] += 1
     try:
         yield
@@ -61,7 +60,7 @@ def _is_first_holder(key: tuple[int, Path]) -> bool:
     return is_main_process() and not _held[key]
 
 
-def _lock(folder: Path, with_subfolders: bool) -> int:
+def _lock(folder: Path, subfolders: Iterable[Path]) -> int:
     """Lock a folder and give the open file that holds the lock until it is closed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +72,8 @@ def _lock(folder: Path, with_subfolders: bool) -> int:
         ) from error
     try:
         if _ask_for(descriptor, folder):
-            remove_leftovers(folder, with_subfolders=with_subfolders)
+            for cleaned in (folder, *subfolders):
+                remove_leftovers(cleaned)
     except UserInputError:
         os.close(descriptor)
         raise

@@ -93,7 +93,7 @@ def run_pipeline(
 def run_single(
     stage: Stage, work_dir: Path, *, resume: bool = False, launcher: str = 'none'
 ) -> StageResult:
-    """Run one stage in a folder of its own, finished or not.
+    """Run one stage in its own folder, finished or not.
 
     Args:
         stage: The stage; it takes nothing.

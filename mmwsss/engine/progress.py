@@ -76,5 +76,5 @@ class Progress:
             rate = done / max(now - self._start, 1e-9)
             left = timedelta(seconds=round((self._total - done) / rate))
             self._logger.info(
-                f'{self._title} {done}/{self._total}, {rate:.1f} a second, {left} left'
+                f'{self._title} {done}/{self._total}, {rate:.1f} per second, {left} left'
             )

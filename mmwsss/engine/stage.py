@@ -23,6 +23,7 @@ from mmwsss.engine.resume_checks import check_resumable
 from mmwsss.engine.stage_state import StageResult, StageState, checkpoint_meta
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
+from mmwsss.registry import type_name
 from mmwsss.structures import UserInputError
 from mmwsss.structures.atomic_files import renamed_when_complete
 
@@ -129,7 +130,7 @@ class StageRunner(Runner):
 def output_names(config: Config, task: str) -> set[str]:
     """Name the outputs: a checkpoint, maps kept in training; or labels, scores and proportions."""
     if task == 'train':
-        hooks = {hook.get('type') for hook in config.get('custom_hooks') or ()}
+        hooks = {type_name(hook) for hook in config.get('custom_hooks') or ()}
         maps = {'training_cams'} if 'TrainingCAMsHook' in hooks else set()
         return {'checkpoint', *maps}
     test_cfg = config.get('test_cfg', {})

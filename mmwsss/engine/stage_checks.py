@@ -12,7 +12,7 @@ from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.isolation import without_traces
 from mmwsss.engine.loops.label_checks import check_files, check_label_names
-from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS
+from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, type_name
 from mmwsss.structures import UserInputError
 
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
@@ -74,7 +74,7 @@ def _check_path(name: str, key: str, path: Path) -> None:
 def _check_single_view(name: str, config: Config) -> None:
     """Refuse a pipeline of several views for a model of one."""
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-    augmented = any(entry['type'] == 'TestTimeAug' for entry in dataset.get('pipeline') or ())
+    augmented = any(type_name(entry) == 'TestTimeAug' for entry in dataset.get('pipeline') or ())
     if augmented and 'tta_model' in config:
         raise UserInputError(
             f"stage '{name}': test_dataloader gives several views of an image, which only the "
@@ -106,9 +106,9 @@ def _check_folder(name: str, config: Config) -> None:
     folder = (config.get('model') or {}).get('folder')
     if folder is not None and not (folder and Path(folder).is_dir()):
         raise UserInputError(
-            f"stage '{name}': model.folder = {folder!r} is no folder. Name one of score files, "
-            'such as <label name>_scores of a label stage, by --cfg-options model.folder=..., or '
-            'let the stage take it from the stage that makes them.'
+            f"stage '{name}': model.folder = {folder!r} is not a folder. Name a folder of score "
+            'files, such as <label name>_scores of a label stage, by --cfg-options '
+            'model.folder=..., or let the stage take it from the stage that makes them.'
         )
 
 
@@ -180,7 +180,7 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
         yield 'load_from', config['load_from']
     if task == 'train':
         for key, node in _walk(config.get('model') or {}, 'model'):
-            if node.get('type') == 'Pretrained':
+            if type_name(node) == 'Pretrained':
                 yield f'{key}.checkpoint', node['checkpoint']
     for loader in _LOADERS[task]:
         dataset = (config.get(loader) or {}).get('dataset') or {}

@@ -167,7 +167,7 @@ class StageState:
         return (None, f'{gone[0]} is gone') if gone else (result, '')
 
     def start(self, decided: Decided) -> None:
-        """Note that the stage starts: from now on it is not finished."""
+        """Record that the stage has started, and so is no longer finished."""
         if is_main_process():
             (self.folder / _DONE).unlink(missing_ok=True)
             write_json(self.folder / _STARTED, dict(decided=decided.parts))

@@ -9,6 +9,7 @@ from mmwsss.engine.call_checks import nearest
 from mmwsss.engine.config_files import override, read_config
 from mmwsss.engine.config_structure import check_structure
 from mmwsss.engine.stage import output_names
+from mmwsss.registry import type_name
 from mmwsss.structures import UserInputError, check_name
 
 
@@ -37,7 +38,7 @@ class Stage:
     @property
     def makes_labels(self) -> bool:
         """Whether the stage makes pseudo labels."""
-        is_label_loop = (self.config.get('test_cfg') or {}).get('type') == 'PseudoLabelLoop'
+        is_label_loop = type_name(self.config.get('test_cfg') or {}) == 'PseudoLabelLoop'
         return self.task == 'test' and is_label_loop
 
 

@@ -17,9 +17,9 @@ _KEPT_LETTERS = 40  # of the name, so that the temporary one is not too long for
 def renamed_when_complete(path: Path) -> Iterator[Path]:
     """Give a temporary name for a file that gets its own name in the end; folders are made.
 
-    Where the writing fails, what was there under the name stays, alone. The temporary name,
-    ``.<name>.<token>.tmp``, is random: processes of several machines may write in one folder. The
-    content is on the disk before the name is, so that a power cut leaves no empty file.
+    If the writing fails, what was there under the name stays, and nothing else does. The temporary
+    name, ``.<name>.<token>.tmp``, is random: processes of several machines may write in one folder.
+    The content is on the disk before the name is, so that a power cut leaves no empty file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(8)
@@ -54,13 +54,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def remove_leftovers(folder: Path, *, with_subfolders: bool) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what killed runs left under temporary names.
 
     Args:
-        folder: Folder in which no other process writes now.
-        with_subfolders: Remove it from all folders below as well.
+        folder: Folder in which no other process writes now; those below it are left alone.
     """
-    for path in folder.glob('**/.*.tmp' if with_subfolders else '.*.tmp'):
+    for path in folder.glob('.*.tmp'):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)

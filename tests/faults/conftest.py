@@ -10,6 +10,7 @@ from faults.warm import ROOT
 
 CONFIGS = Path(__file__).parent / 'configs'
 _CAMPAIGNS = pytest.StashKey[list[Campaign]]()
+_IN_PART = pytest.StashKey[set[Path]]()  # files of which some tests were not chosen
 
 
 @pytest.fixture(scope='session')
@@ -27,6 +28,24 @@ def tiny_data(tmp_path_factory):
 def report(request):
     """Keep a finished campaign, whose counts are printed at the end of all tests."""
     return request.config.stash.setdefault(_CAMPAIGNS, []).append
+
+
+def pytest_deselected(items):
+    for item in items:
+        item.config.stash.setdefault(_IN_PART, set()).add(item.path)
+
+
+@pytest.fixture
+def reported(request):
+    """Count the trials reported so far of all campaigns whose name starts so.
+
+    Skips the test where only some tests of its file were chosen, by -k for example.
+    """
+    stash = request.config.stash
+    if request.path in stash.get(_IN_PART, set()):
+        pytest.skip('only some tests of this file were chosen')
+    campaigns = stash.get(_CAMPAIGNS, [])
+    return lambda what: sum(c.trials for c in campaigns if c.what.startswith(what))
 
 
 def pytest_terminal_summary(terminalreporter, config):

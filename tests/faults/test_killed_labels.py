@@ -108,3 +108,7 @@ def test_a_full_disk_is_said_in_one_line_and_labels_go_on_when_it_has_space(labe
         kill_and_go_on(campaign, labels, change, 'full')
     report(campaign)
     campaign.check()
+
+
+def test_label_making_was_killed_at_least_100_times(reported):
+    assert reported('kills of label making') >= 100

@@ -176,3 +176,7 @@ def test_a_second_run_in_the_same_folder_harms_nothing(pipelines, report):
     shutil.rmtree(folder)
     report(campaign)
     campaign.check()
+
+
+def test_pipelines_were_killed_at_least_40_times(reported):
+    assert reported('kills of a pipeline') >= 40

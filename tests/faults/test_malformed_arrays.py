@@ -245,9 +245,16 @@ def _either(good):
     )
 
 
-@pytest.mark.parametrize('make', [score_cases, proportion_cases, mxnet_cases, mutants])
+MAKERS = [score_cases, proportion_cases, mxnet_cases, mutants]
+
+
+@pytest.mark.parametrize('make', MAKERS)
 def test_arrays_that_are_malformed_are_refused_in_one_line(make, tmp_path):
     malformed = Malformed(f'arrays ({make.__name__})', Path(tmp_path))
     for case in make():
         malformed.run(case, '.bin')
     malformed.check()
+
+
+def test_at_least_400_malformed_arrays_are_made():
+    assert sum(1 for make in MAKERS for _ in make()) >= 400

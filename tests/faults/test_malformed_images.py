@@ -237,9 +237,16 @@ def _right(good):
     return lambda image: np.array_equal(image, good)
 
 
-@pytest.mark.parametrize('make', [image_cases, label_cases, saliency_cases, mutants])
+MAKERS = [image_cases, label_cases, saliency_cases, mutants]
+
+
+@pytest.mark.parametrize('make', MAKERS)
 def test_images_that_are_malformed_are_refused_in_one_line(make, tmp_path):
     malformed = Malformed(f'images ({make.__name__})', Path(tmp_path))
     for case in make():
         malformed.run(case, '.png')
     malformed.check()
+
+
+def test_at_least_400_malformed_images_are_made():
+    assert sum(1 for make in MAKERS for _ in make()) >= 400

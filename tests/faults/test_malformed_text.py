@@ -278,9 +278,16 @@ def mutants():
             yield suffix, Case(f'{suffix}: {name}', read, mutant, legal)
 
 
-@pytest.mark.parametrize('make', [cases, mutants])
+MAKERS = [cases, mutants]
+
+
+@pytest.mark.parametrize('make', MAKERS)
 def test_text_that_is_malformed_is_refused_in_one_line(make, tmp_path):
     malformed = Malformed(f'text ({make.__name__})', Path(tmp_path))
     for suffix, case in make():
         malformed.run(case, suffix)
     malformed.check()
+
+
+def test_at_least_400_malformed_texts_are_made():
+    assert sum(1 for make in MAKERS for _ in make()) >= 400

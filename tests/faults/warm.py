@@ -9,7 +9,7 @@
         code = run.wait(60)                                  # like subprocess: -9 after SIGKILL
         assert run.orphans() == [] and 'Traceback' not in run.output
 
-What runs is the tool's file, as ``__main__``, in a session of its own: options, exit code, output
+What runs is the tool's file, as ``__main__``, in its own session: options, exit code, output
 and the processes it starts are those of a command line. ``before='module:function'`` with
 ``options`` calls a function of :mod:`tests.faults` in the child before the tool starts, e.g.
 ``faults.injections:die_at`` which kills the child at its n-th change of a file. Several runs may
@@ -81,7 +81,7 @@ class WarmProcess:
             argv: Its path, relative to the repository or absolute, and its arguments.
             environment: Variables to add to those of this process.
             cwd: Folder to run in.
-            logs: Folder for ``<id>.out`` and ``<id>.err``; one of its own by default.
+            logs: Folder for ``<id>.out`` and ``<id>.err``; its own by default.
             before: ``'module:function'`` to call in the child before the tool.
             options: Keyword arguments of that function; JSON values.
         """

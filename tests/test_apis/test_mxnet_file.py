@@ -145,5 +145,5 @@ def test_arrays_without_names_are_refused(read):
 
 def test_names_that_are_no_text_are_refused(read):
     content = list_bytes([array_bytes(MATRIX)], ['name'])
-    with pytest.raises(UserInputError, match='is no text'):
+    with pytest.raises(UserInputError, match='is not text'):
         read(content.replace(b'name', b'\xff\xfe\xff\xfe'))

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmwsss.engine import folder_lock
 from mmwsss.engine.contents import Contents
 from mmwsss.engine.folder_lock import hold_folder
+from mmwsss.engine.loops.label_store import LabelStore
 from mmwsss.engine.pipeline import run_pipeline, run_single
 from mmwsss.engine.stage import run_stage
 from mmwsss.engine.stages import Stage, load_stages
@@ -99,6 +100,24 @@ def test_only_the_holder_removes_leftovers(tmp_path):
         assert not left.exists()
 
 
+def test_folders_below_are_cleaned_only_if_they_are_named(tmp_path):
+    folders = [tmp_path / name for name in ('seed', 'seed/2007', 'training', 'seed/others')]
+    left = [folder / '.a.bin.0123456789abcdef.tmp' for folder in folders]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    with hold_folder(tmp_path, subfolders=[*folders[:2], tmp_path / 'absent']):
+        assert [path.exists() for path in left] == [False, False, True, True]
+
+
+def test_labels_of_ids_with_a_folder_have_it_below_every_label_name(tmp_path):
+    ids = {'2007/a': '', '2007/b': '', 'c': ''}
+    store = LabelStore(tmp_path, ('seed', 'crf'), ('crf',), [], '', ids)
+    folders = {str(path.relative_to(tmp_path)) for path in store.subfolders}
+    tops = {'seed', 'crf', 'crf_scores'}
+    assert folders == tops | {f'{top}/2007' for top in tops}
+
+
 def test_where_locks_are_not_supported_a_run_goes_on_with_a_warning(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(folder_lock, 'fcntl', None)
@@ -140,9 +159,11 @@ def test_neither_a_training_nor_a_pipeline_starts_in_a_folder_in_use(
     assert [path.name for path in (tmp_path / 'work').iterdir()] == ['.lock']
 
 
-def test_two_label_tools_do_not_write_to_one_folder(tmp_path, shapes_data, images_to_label):
+@pytest.fixture
+def label_stage(tmp_path, shapes_data, images_to_label):
+    """Config of a stage that writes to the folder ``labels``."""
     background = dict(type='ConstantBackground', threshold=0.5)
-    config = Config(
+    return Config(
         dict(
             default_scope='mmwsss',
             model=dict(type='FilledBoxes'),
@@ -159,6 +180,20 @@ def test_two_label_tools_do_not_write_to_one_folder(tmp_path, shapes_data, image
             test_evaluator=[],
         )
     )
+
+
+def test_two_label_tools_do_not_write_to_one_folder(tmp_path, label_stage):
     with another_run(tmp_path / 'labels'), pytest.raises(UserInputError, match='in use'):
-        run_stage(config, tmp_path / 'second/a', task='test')
+        run_stage(label_stage, tmp_path / 'second/a', task='test')
     assert not list((tmp_path / 'labels').rglob('*.png'))
+
+
+def test_labels_made_beside_a_training_leave_its_half_written_checkpoint(tmp_path, label_stage):
+    names = ('training/.iter_4.pth.0123456789abcdef.tmp', 'seed/.a.png.0123456789abcdef.tmp')
+    checkpoint, label = (tmp_path / 'labels' / name for name in names)
+    for path in (checkpoint, label):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    run_stage(label_stage, tmp_path / 'work/a', task='test')
+    assert checkpoint.exists()
+    assert not label.exists()

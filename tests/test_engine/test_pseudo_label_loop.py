@@ -167,7 +167,7 @@ def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, t
         (['absent.pth'], 'load_from = absent.pth does not exist'),
         (['--cfg-options', 'test_dataloader.dataset.data_root=nowhere'], 'data_root = nowhere'),
         ([], 'labels and tests need a trained model'),
-        (['--cfg-options', 'test_cfg.type=TestLoop'], 'no PseudoLabelLoop'),
+        (['--cfg-options', 'test_cfg.type=TestLoop'], 'not a PseudoLabelLoop'),
     ],
 )
 def test_a_users_mistake_is_one_line(arguments, message, environment, tmp_path):

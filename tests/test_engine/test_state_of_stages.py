@@ -46,7 +46,7 @@ STAGES = ['warmup', 'classifier', 'labels', 'segmentor']
 
 
 class Pipeline:
-    """A pipeline of four short stages in a folder, with data of its own."""
+    """A pipeline of four short stages in a folder, with its own data."""
 
     def __init__(self, warm, folder, data):
         self.warm, self.folder, self.data = warm, folder, data

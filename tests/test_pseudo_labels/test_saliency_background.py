@@ -76,7 +76,7 @@ def test_a_damaged_map_is_named(tmp_path, refine, keep):
 
 def test_a_missing_folder_is_no_image_without_a_map(tmp_path):
     part = SaliencyBackground(str(tmp_path / 'none'))
-    with pytest.raises(UserInputError, match=r"none' is no folder"):
+    with pytest.raises(UserInputError, match=r"none' is not a folder"):
         part.refine(torch.ones(2, 4, 6), IMAGE, SegDataSample(metainfo=dict(img_id='a')))
 
 

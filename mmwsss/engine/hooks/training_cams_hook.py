@@ -130,8 +130,9 @@ class TrainingCAMsHook(Hook):
             rows = [objective.entries[image.img_id][label] for label in image.classes]
             path = folder / f'{image.img_id}.npz'
             jobs.append(partial(write_maps, path, maps[rows].numpy(), image, stamp))
+        subfolders = {(folder / image.img_id).parent for image in self._images}
         with (
-            hold_folder(folder, with_subfolders=True),
+            hold_folder(folder, subfolders=subfolders),
             RefinePool(self.num_workers) as pool,
             Progress('training CAMs', len(jobs), runner.logger) as progress,
         ):

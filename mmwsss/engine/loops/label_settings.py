@@ -22,7 +22,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
         contents: Hashes of files.
 
     Returns:
-        Fingerprint of the settings, and one of its own input for each image.
+        Fingerprint of the settings, and one for the input of each image.
     """
     settings = label_making_settings(config._cfg_dict.to_dict())
     paths = on_first_rank(lambda: sorted(set(named_paths(settings))))

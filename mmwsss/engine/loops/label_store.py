@@ -1,5 +1,6 @@
 """Where the labels of a split lie, and which of them are there already."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,13 @@ class LabelStore:
     def score_folders(self) -> dict[str, str]:
         """Folder of the scores by ``<label name>_scores``."""
         return {f'{name}_scores': str(self.folder / f'{name}_scores') for name in self.scores_of}
+
+    @property
+    def subfolders(self) -> list[Path]:
+        """All folders of label maps and scores; an id with a '/' has a folder in each."""
+        parents = {os.path.dirname(img_id) for img_id in self.image_stamps}
+        tops = (self.label_folders | self.score_folders).values()
+        return [Path(top, parent) for top in tops for parent in parents]
 
     def _label_path(self, name: str, img_id: str) -> Path:
         return self.folder / name / f'{img_id}.png'

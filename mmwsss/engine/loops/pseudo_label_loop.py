@@ -52,7 +52,7 @@ class _Task:
 
 @LOOPS.register_module()
 class PseudoLabelLoop(BaseLoop):
-    """Predict CAMs, refine them and write one palette PNG an image and label name.
+    """Predict CAMs, refine them and write one palette PNG per image and label name.
 
     Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
     them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
@@ -174,7 +174,7 @@ class PseudoLabelLoop(BaseLoop):
 
     def run(self) -> dict:
         """Write all labels that are missing."""
-        with hold_folder(self.out_dir, with_subfolders=True):
+        with hold_folder(self.out_dir, subfolders=self.store.subfolders):
             return self._run()
 
     def _run(self) -> dict:

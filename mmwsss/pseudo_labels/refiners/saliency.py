@@ -84,6 +84,6 @@ class SaliencyBackground:
     def _check_folder(self) -> None:
         if not Path(self.folder).is_dir():
             raise UserInputError(
-                f'SaliencyBackground: folder={self.folder!r} is no folder. Name that of the '
+                f'SaliencyBackground: folder={self.folder!r} is not a folder. Name that of the '
                 'saliency maps, or leave SaliencyBackground out.'
             )

@@ -1,4 +1,4 @@
-# It goes on from the warm-up with an objective, rates and parameter groups of its own, for fewer
+# It goes on from the warm-up with its own objective, rates and parameter groups, for fewer
 # iterations than the warm-up has, and keeps one checkpoint, written at every iteration.
 _base_ = ['./tiny-warmup.py']
 model = dict(
