@@ -180,17 +180,22 @@ class Run:
     @property
     def stdout(self) -> str:
         """What it has printed."""
-        return self.out.read_text(errors='replace')
+        return _text(self.out)
 
     @property
     def stderr(self) -> str:
         """What it has printed as errors."""
-        return self.err.read_text(errors='replace')
+        return _text(self.err)
 
     @property
     def output(self) -> str:
         """Both, one after the other."""
         return self.stdout + self.stderr
+
+
+def _text(path: Path) -> str:
+    """What is in a log; nothing as long as the run has not opened it."""
+    return path.read_text(errors='replace') if path.exists() else ''
 
 
 def _processes() -> list[int]:
