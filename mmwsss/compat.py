@@ -192,7 +192,8 @@ def _refusal(name: str, error: Exception) -> Exception:
         # PyTorch's own text is long, and advises to run what is in the file.
         return UserInputError(
             f'{name} cannot be read as a checkpoint of PyTorch: it is empty, cut off, damaged or '
-            f'another kind of file ({type(error).__name__}). Make or copy it again.'
+            f'another kind of file ({type(error).__name__}). Copy it again, or delete it and run '
+            'what made it.'
         )
     return UserInputError(
         f'{name} is refused: it contains code ({code[1]}), which loading would run. If you made '

@@ -132,9 +132,10 @@ def _run_or_skip(
 def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
     path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
     _warn(trouble)
-    changes = on_first_rank(lambda: state.changes_since_start(decided))
-    if path is None and changes:
-        _say(f'{state.folder} was started with other settings; it starts anew')
+    if path is None:
+        changes = on_first_rank(lambda: state.changes_since_start(decided))
+        why = f' (other settings or data: {", ".join(changes)})' if changes else ''
+        _say(f'{state.folder} has no checkpoint to go on from{why}; the training starts anew')
     return path
 
 
@@ -156,8 +157,13 @@ def _own_or_any_checkpoint(stage: Stage, state: StageState, decided: Decided) ->
                     f'{path} was written with other settings or data, and nothing is left to '
                     'train. Train longer (train_cfg), or leave --resume out to train anew.'
                 )
-            _warn(f'{path} was written with other settings or data; the training goes on from it')
+            _warn(
+                f'{path} was written with other settings or data. The training goes on from it, '
+                'with the schedule of learning rates that it holds'
+            )
     _warn(trouble)
+    if path is None:
+        _say(f'{state.folder} has no checkpoint to go on from; the training starts anew')
     return path
 
 

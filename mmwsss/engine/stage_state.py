@@ -158,8 +158,8 @@ class StageState:
         try:
             result = self.result()
             parts = _parts(_read_state(path))
-        except ValueError as error:
-            return None, str(error)
+        except ValueError:
+            return None, f'{path} is damaged (a training goes on from its checkpoint with --resume)'
         changes = decided.changes_since(parts)
         if changes:
             return None, f'{path} was made with other settings or data: {", ".join(changes)}'

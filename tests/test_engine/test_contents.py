@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_a_folder_that_was_moved_is_not_read_again(data, tmp_path, read):
     assert len(read) == 3
 
 
+def test_data_of_two_roots_with_equal_names_are_read_once(data, tmp_path, read):
+    other = tmp_path / 'other'
+    shutil.copytree(data, other)
+    for _ in range(2):
+        for root in (data, other):
+            Contents(tmp_path / 'contents.json').of_files(files(root), str(root))
+    assert len(read) == 6
+
+
 def test_a_file_with_other_content_of_the_same_size_and_date_is_noticed(data, tmp_path):
     contents = Contents(tmp_path / 'contents.json')
     first = contents.of_files(files(data))
@@ -60,7 +70,7 @@ def test_a_file_with_other_content_of_the_same_size_and_date_is_noticed(data, tm
 
 
 @pytest.mark.parametrize(
-    'damage', ['', '{', '[]', '3', '{"a": 1}', '{"a.txt": [1, 2]}', '{"a.txt": ["1", 2, "x"]}']
+    'damage', ['', '{', '[]', '3', '{"a": 1}', '{"a.txt": [1]}', '{"a.txt": [["1", 2, "x"]]}']
 )
 def test_a_damaged_list_of_hashes_costs_only_time(data, tmp_path, damage):
     path = tmp_path / 'contents.json'

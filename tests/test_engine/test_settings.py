@@ -1,6 +1,15 @@
-import pytest
+from pathlib import Path
 
-from mmwsss.engine.settings import by_content, decisive_settings, named_paths, plain_settings
+import pytest
+import torch
+
+from mmwsss.engine.settings import (
+    by_content,
+    decisive_settings,
+    label_making_settings,
+    named_paths,
+    plain_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +69,60 @@ def test_paths_that_exist_are_found_and_replaced_by_their_content(tmp_path):
     settings = dict(type='tests', checkpoint=str(weights), folder=str(tmp_path), other='none.pth')
     assert sorted(named_paths(settings)) == [str(tmp_path), str(weights)]
     assert by_content(settings, {str(weights): 'hash'})['checkpoint'] == 'hash'
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        dict(data_preprocessor=dict(type='WeakSegDataPreProcessor', mean=[1.0, 1.0, 1.0])),
+        dict(custom_hooks=[dict(type='EMAHook')]),
+        dict(model=dict(type='StoredCAMs', folder='there')),
+        dict(default_scope='mmseg'),
+        dict(test_cfg=dict(type='PseudoLabelLoop', generator=dict(labels=dict(a=dict(start='b'))))),
+    ],
+)
+def test_labels_depend_on_everything_that_can_change_a_pixel(change):
+    config = dict(
+        model=dict(type='FilledBoxes'),
+        test_dataloader=dict(dataset=dict(type='VOCWeakDataset')),
+        test_cfg=dict(type='PseudoLabelLoop', generator=dict(labels=dict(a=dict()))),
+    )
+    assert label_making_settings({**config, **change}) != label_making_settings(config)
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'decide'),
+    [
+        (dict(logger=dict(type='LoggerHook', interval=7)), False),
+        (dict(checkpoint=dict(type='CheckpointHook', interval=7), logger=None), False),
+        (dict(param_scheduler=dict(type='ParamSchedulerHook')), False),
+        (dict(param_scheduler=None), True),
+        (dict(logger=dict(type='EMAHook')), True),
+    ],
+)
+def test_default_hooks_count_where_they_change_a_training(hooks, decide):
+    assert ('default_hooks' in decisive_settings(dict(default_hooks=hooks), 'train')) is decide
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'),
+    [
+        (dict(train_dataloader=dict(batch_size=2, drop_last=False)), dict()),
+        (dict(optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD'))), dict()),
+        (dict(auto_scale_lr=dict(enable=False, base_batch_size=16)), dict()),
+        (dict(randomness=dict(seed=0, deterministic=False)), dict(randomness=dict(seed=0))),
+    ],
+)
+def test_defaults_of_settings_without_a_type_count_as_well(one, other):
+    base = dict(
+        train_dataloader=dict(batch_size=2),
+        optim_wrapper=dict(optimizer=dict(type='SGD')),
+        randomness=dict(seed=0),
+    )
+    plain = decisive_settings({**base, **one}, 'train')
+    assert plain == decisive_settings({**base, **other}, 'train')
+
+
+def test_values_that_are_not_plain_are_told_apart():
+    values = [Path('x'), Path('y'), torch.float16, torch.bfloat16, slice(1, 2), slice(1, 3), Path]
+    assert len({str(plain_settings(value)) for value in values}) == len(values)

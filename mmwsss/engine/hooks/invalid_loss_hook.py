@@ -70,6 +70,6 @@ class InvalidLossHook(Hook):
 def _diverged(what: str, runner: Runner) -> UserInputError:
     return UserInputError(
         f'{runner.work_dir}: {what} (found at iteration {runner.iter + 1}). Lower '
-        'optim_wrapper.optimizer.lr, set optim_wrapper.clip_grad, or check the data; --resume goes '
-        'on from the last checkpoint, which is sound.'
+        'optim_wrapper.optimizer.lr, set optim_wrapper.clip_grad, or check the data. '
+        'Checkpoints that were written before are sound: --resume goes on from the last one.'
     )
