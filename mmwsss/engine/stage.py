@@ -15,6 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmwsss.engine.child_processes import tie_workers
+from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
+from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.loops.label_checks import check_checkpoint
 from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
@@ -56,7 +58,7 @@ class StageRunner(Runner):
 
         That hook and the one of the checkpoints are ours in configs of any scope.
         """
-        hooks = {'invalid_loss': dict(type='mmwsss.InvalidLossHook'), **(hooks or {})}
+        hooks = {'invalid_loss': dict(type=InvalidLossHook), **(hooks or {})}
         if hooks['invalid_loss'] is None:
             del hooks['invalid_loss']
         saving = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
@@ -64,7 +66,7 @@ class StageRunner(Runner):
             'CheckpointHook',
             'mmengine.CheckpointHook',
         ):
-            hooks['checkpoint'] = {**saving, 'type': 'mmwsss.CheckpointHook'}
+            hooks['checkpoint'] = {**saving, 'type': CheckpointHook}
         super().register_default_hooks(hooks)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
