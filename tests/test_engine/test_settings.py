@@ -10,6 +10,7 @@ from mmwsss.engine.settings import (
     named_paths,
     plain_settings,
 )
+from mmwsss.registry import HOOKS, MODELS
 
 
 @pytest.mark.parametrize(
@@ -37,10 +38,27 @@ def test_a_value_that_is_not_the_default_counts():
     assert plain_settings(dict(type='SGD', momentum=0.9)) == dict(type='SGD', momentum=0.9)
 
 
+@pytest.fixture
+def registered():
+    """Register classes that have ``std=1`` by default: two of one name, and one."""
+    names = [(MODELS, 'OfTwoRegistries'), (HOOKS, 'OfTwoRegistries'), (HOOKS, 'OfOneRegistry')]
+    for registry, name in names:
+        registry.register_module(name, module=type(name, (), {'__init__': _with_std}))
+    yield
+    for registry, name in names:
+        del registry.module_dict[name]
+
+
+def _with_std(self, std=1):
+    pass
+
+
+@pytest.mark.usefixtures('registered')
 def test_a_default_of_a_name_that_two_registries_have_is_not_left_out():
-    # A transform and a weight initialiser: whose default it is, the dict alone does not tell.
-    twice = dict(type='Normal', std=1)
-    assert plain_settings(twice) in (twice, dict(type='Normal'))
+    # Whose default it is, the dict alone does not tell.
+    twice = dict(type='OfTwoRegistries', std=1)
+    assert plain_settings(twice) == twice
+    assert plain_settings(dict(type='OfOneRegistry', std=1)) == dict(type='OfOneRegistry')
     unknown = dict(type='NoSuchComponent', std=1)
     assert plain_settings(unknown) == unknown
 
