@@ -32,6 +32,7 @@ _RUNNERS_HOOKS = {
     'logger',
     'param_scheduler',
     'checkpoint',
+    'invalid_loss',
 }
 
 

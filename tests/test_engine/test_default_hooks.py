@@ -1,8 +1,10 @@
 import pytest
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmwsss.engine.hooks import CheckpointHook, InvalidLossHook
 from mmwsss.engine.stage import StageRunner
+from mmwsss.engine.trial_parts import check_runtime
 
 
 def registered(hooks, scope):
@@ -20,4 +22,6 @@ def test_a_training_has_our_hooks_in_every_scope(scope, hooks):
 
 
 def test_a_config_may_leave_the_hook_of_the_loss_out():
-    assert InvalidLossHook not in registered(dict(invalid_loss=None), 'mmseg')
+    hooks = dict(invalid_loss=None)
+    check_runtime('train', Config(dict(default_hooks=hooks)))
+    assert InvalidLossHook not in registered(hooks, 'mmseg')
