@@ -14,7 +14,6 @@ _DICTS = (
     *('visualizer', 'log_processor', 'data_preprocessor', 'optim_wrapper.paramwise_cfg'),
     *_LOADERS,
     *(f'{loader}.dataset' for loader in _LOADERS),
-    *(f'{loader}.dataset.data_prefix' for loader in _LOADERS),
 )
 _LISTS_OF_DICTS = (
     *('custom_hooks', 'model.objectives', 'tta_pipeline', 'visualizer.vis_backends'),

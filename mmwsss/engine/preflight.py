@@ -20,7 +20,7 @@ from mmwsss.engine.stage_checks import check_stage
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import UserInputError, check_folder
+from mmwsss.structures import UserInputError, check_class_count, check_folder
 
 _TOGETHER = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -87,8 +87,10 @@ def _check_load_from(name: str, config: Config, model: nn.Module) -> None:
 def _check_keys(name: str, config: Config, task: str) -> None:
     """Refuse keys that nothing reads but nearly, and halves of what belongs together."""
     for key in config:
+        if key in RUNNER_KEYS or key.endswith('_pipeline'):  # configs have them as variables
+            continue
         similar = nearest(key, RUNNER_KEYS, cutoff=0.88)
-        if key not in RUNNER_KEYS and similar and similar[0] not in config:
+        if similar and similar[0] not in config:
             raise UserInputError(
                 f"stage '{name}': nothing reads the config key {key!r}, did you mean "
                 f'{similar[0]!r}?'
@@ -110,6 +112,7 @@ def _check_keys(name: str, config: Config, task: str) -> None:
 def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDataset]:
     trial_parts.check_whole_model(name, config, model, 'train_step')
     end = trial_parts.check_train_loop(name, config)
+    _check_last_checkpoint(name, config)
     datasets = [trial_parts.build_dataset(name, config, 'train_dataloader')]
     if config.get('val_cfg') is not None:
         trial_parts.check_loop(name, config, 'val')
@@ -117,6 +120,35 @@ def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDat
         trial_parts.build_evaluator(name, config, 'val_evaluator')
     trial_parts.build_optimizer(name, config, model, end)
     return datasets
+
+
+def _check_last_checkpoint(name: str, config: Config) -> None:
+    """Refuse a training whose last checkpoint would not be written, or not be found."""
+    hooks = [(config.get('default_hooks') or {}).get('checkpoint', {})]
+    hooks += [h for h in config.get('custom_hooks') or () if h.get('type') == 'CheckpointHook']
+    given = [hook for hook in hooks if hook is not None]
+    need = f"stage '{name}': a training is finished when its last iteration has a checkpoint, but"
+    if not given:
+        raise UserInputError(
+            f'{need} default_hooks.checkpoint = None writes none. Leave the key out, or set it to '
+            "dict(type='CheckpointHook', by_epoch=False, interval=1000)."
+        )
+    for hook in given:
+        if '://' in str(hook.get('out_dir')):
+            raise UserInputError(
+                f'{need} default_hooks.checkpoint.out_dir = {hook["out_dir"]!r} is no folder in '
+                'which it could be found. Leave it out, which is the work folder, or name a folder.'
+            )
+    interval, begin = given[0].get('interval', -1), given[0].get('save_begin', 0)
+    last = config.train_cfg.get('max_iters')
+    by_iteration = last is not None and not given[0].get('by_epoch', True)
+    due = isinstance(interval, int) and interval > 0 and last is not None
+    saved = due and last >= begin and (last - begin) % interval == 0
+    if by_iteration and not given[0].get('save_last', True) and not saved:
+        raise UserInputError(
+            f'{need} default_hooks.checkpoint has save_last=False, and interval={interval} leaves '
+            f'out train_cfg.max_iters={last}. Set save_last=True, or another interval.'
+        )
 
 
 def _check_test(name: str, config: Config, model: nn.Module) -> list[BaseDataset]:
@@ -131,4 +163,5 @@ def _check_test(name: str, config: Config, model: nn.Module) -> list[BaseDataset
     if generator is not None:
         with building(name, {'test_cfg.generator': generator}):
             check_supervision(dataset, TASK_UTILS.build(generator).requires)
+            check_class_count(getattr(dataset, 'metainfo', {}).get('classes', ()))
     return [dataset]

@@ -1,8 +1,9 @@
 """What a checkpoint must hold for a training to go on from it."""
 
+import copy
 from typing import Any
 
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,6 +12,8 @@ from mmwsss.structures import UserInputError
 
 _COUNTERS = ('epoch', 'iter')
 _LOG = ('log_scalars', 'runtime_info', 'resumed_keys')
+# What has the shape of its parameter; other optimizers keep sums of rows and the like.
+_SHAPED = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer')
 
 
 def check_resumable(checkpoint: dict, filename: str, runner: Runner) -> None:
@@ -54,9 +57,19 @@ def _log_problem(log: Any) -> str:
 def _optimizer_problem(state: Any, wrapper: Any) -> str:
     if state is None:
         return 'it has no state of the optimizer (was it saved with save_optimizer=False?)'
-    if not isinstance(wrapper, OptimWrapper):  # several optimizers: mmengine's own checks
-        return ''
-    groups, own = (_field(state, 'param_groups', list), wrapper.optimizer.param_groups)
+    if not isinstance(wrapper, OptimWrapperDict):
+        return _single_optimizer_problem(state, wrapper.optimizer)
+    given = sorted(state) if isinstance(state, dict) else []
+    if given != sorted(wrapper.keys()):
+        return f'its optimizers are {given}, those of the config {sorted(wrapper.keys())}'
+    for name, single in wrapper.items():
+        if problem := _single_optimizer_problem(state[name], single.optimizer):
+            return f'{name}: {problem}'
+    return ''
+
+
+def _single_optimizer_problem(state: Any, optimizer: Optimizer) -> str:
+    groups, own = (_field(state, 'param_groups', list), optimizer.param_groups)
     values = _field(state, 'state', dict)
     if groups is None or values is None or not all(isinstance(group, dict) for group in groups):
         return 'the state of its optimizer is damaged'
@@ -67,10 +80,17 @@ def _optimizer_problem(state: Any, wrapper: Any) -> str:
             f'its optimizer has groups of {_short(sizes)} parameters, that of the config '
             f'{_short(own_sizes)}'
         )
-    lacking = {key for mine, group in zip(own, groups, strict=True) for key in mine.keys() - group}
-    if lacking:
+    if lacking := _lacking(groups, optimizer):
         return f'its optimizer lacks {sorted(lacking)}: it is another one than that of the config'
-    return _values_problem(values, groups, wrapper.optimizer)
+    return _values_problem(values, groups, optimizer)
+
+
+def _lacking(groups: list[dict], optimizer: Optimizer) -> set[str]:
+    """Name what the groups lack after the optimizer has added what older versions did not have."""
+    trial = copy.copy(optimizer)  # its groups are replaced, not changed
+    trial.load_state_dict({'state': {}, 'param_groups': groups})
+    pairs = zip(optimizer.param_groups, trial.param_groups, strict=True)
+    return {key for mine, group in pairs for key in mine.keys() - group}
 
 
 def _values_problem(values: dict, groups: list[dict], optimizer: Optimizer) -> str:
@@ -81,8 +101,9 @@ def _values_problem(values: dict, groups: list[dict], optimizer: Optimizer) -> s
         entry = values.get(key, {})
         if not isinstance(entry, dict):
             return 'the state of its optimizer is damaged'
-        for name, value in entry.items():
-            if isinstance(value, Tensor) and value.dim() and value.shape != weight.shape:
+        for name in _SHAPED:
+            value = entry.get(name)
+            if isinstance(value, Tensor) and value.shape != weight.shape:
                 return (
                     f'{name} of its optimizer has the shape {tuple(value.shape)} where a '
                     f'parameter has {tuple(weight.shape)}'

@@ -111,13 +111,21 @@ class StageRunner(Runner):
         strict: bool = True,
         revise_keys: Sequence = (),
     ) -> dict:
-        """Load weights that fit the model, all but those that a training names as ``load_new``."""
+        """Load weights that fit the model, all but those that a training names as ``load_new``.
+
+        Args:
+            filename: A file or an address.
+            map_location: Where tensors are read to.
+            strict: Not looked at: what the model needs must be in the file, and what is left over
+                there is logged.
+            revise_keys: Patterns in the names of tensors, each with what replaces it.
+        """
         checkpoint = read_checkpoint(filename, map_location=map_location)
         new = () if self._resume else self.cfg.get('load_new', ())
         if self._resume:
             check_resumable(checkpoint, filename, self)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_fitting(self.model, checkpoint, filename, new=new)
+        load_fitting(self.model, checkpoint, filename, new=new, revise_keys=revise_keys)
         self._has_loaded = True
         return checkpoint
 

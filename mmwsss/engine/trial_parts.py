@@ -24,6 +24,7 @@ from mmwsss.structures import UserInputError
 TAKEN = '/taken-from-an-earlier-stage'
 """What stands on trial for the path of a file or folder that is not there yet."""
 
+_VISUALIZER = 'trial'
 _BATCHES = 1000  # of an epoch: only the data tell
 _RUNNERS_HOOKS = {
     'runtime_info',
@@ -38,6 +39,7 @@ _RUNNERS_HOOKS = {
 
 def check_runtime(stage: str, config: Config) -> None:
     """Build hooks and log processor; check visualizer, randomness and environment."""
+    _check_visualizer(stage, config.get('visualizer'))
     hooks = {
         f'default_hooks.{key}': hook
         for key, hook in (config.get('default_hooks') or {}).items()
@@ -54,7 +56,6 @@ def check_runtime(stage: str, config: Config) -> None:
     processor = dict(config.get('log_processor') or {})
     with building(stage, {'log_processor': processor}):
         registry.LOG_PROCESSORS.build({'type': 'LogProcessor', **processor})
-    _check_visualizer(stage, config.get('visualizer'))
     randomness = {'self': None, 'seed': 0, **(config.get('randomness') or {})}
     check_arguments(f"stage '{stage}': randomness", Runner.set_randomness, randomness)
     processes = (config.get('env_cfg') or {}).get('mp_cfg') or {}
@@ -78,13 +79,18 @@ def _check_priority(key: str, priority: Any) -> None:
 
 
 def _check_visualizer(stage: str, visualizer: Any) -> None:
+    """Build the visualizer, which hooks ask for when they are built, without what it writes to."""
     if visualizer is None:
+        registry.VISUALIZERS.build({'type': 'Visualizer', 'name': _VISUALIZER})
         return
     given = {'name': '', 'save_dir': ''}
     check_component(stage, 'visualizer', visualizer, registry.VISUALIZERS, given)
     for i, backend in enumerate(visualizer.get('vis_backends') or ()):
         key = f'visualizer.vis_backends.{i}'
         check_component(stage, key, backend, registry.VISBACKENDS, {'save_dir': ''})
+    with building(stage, {'visualizer': visualizer}):
+        silent = {'vis_backends': None, 'save_dir': None, 'name': _VISUALIZER}
+        registry.VISUALIZERS.build({**visualizer, **silent})
 
 
 def build_model(stage: str, config: Config) -> nn.Module:

@@ -1,7 +1,9 @@
 """Loads checkpoints, after comparing what is in the file with what the module needs."""
 
+import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -88,8 +90,15 @@ def read_checkpoint(filename: str, *, map_location: object = 'cpu') -> dict:
     return content
 
 
-def tensors_of(checkpoint: dict, filename: str) -> OrderedDict[str, object]:
+def tensors_of(
+    checkpoint: dict, filename: str, revise_keys: Sequence[tuple[str, str]] = ()
+) -> OrderedDict[str, object]:
     """Give the state dict of a checkpoint, without the prefix of a distributed wrapper.
+
+    Args:
+        checkpoint: What is in the file.
+        filename: Its name, for messages.
+        revise_keys: Patterns in the names, each with what replaces it; one after the other.
 
     Raises:
         UserInputError: If there is none, or it has no tensor.
@@ -101,13 +110,60 @@ def tensors_of(checkpoint: dict, filename: str) -> OrderedDict[str, object]:
             f'{" in its state_dict" if state is not checkpoint else ""}. Name another file.'
         )
     tensors = OrderedDict((str(name).removeprefix('module.'), v) for name, v in state.items())
+    for pattern, replacement in revise_keys:
+        tensors = OrderedDict((re.sub(pattern, replacement, k), v) for k, v in tensors.items())
     if hasattr(state, '_metadata'):  # by which layers convert files of their older versions
         tensors._metadata = state._metadata
     return tensors
 
 
+def converted(module: nn.Module, state: OrderedDict[str, object]) -> OrderedDict[str, object]:
+    """Give what a module makes of a state dict before it looks for its parameters there.
+
+    Modules rename tensors of older versions, or resize position embeddings, in hooks that PyTorch
+    calls while it loads. They are called here in its order, and the module stays as it is.
+
+    Args:
+        module: The module that is to load it.
+        state: The state dict; it stays as it is.
+    """
+    metadata = getattr(state, '_metadata', None) or {}
+
+    def convert(part: nn.Module, own: dict, prefix: str) -> dict:
+        for hook in part._load_state_dict_pre_hooks.values():
+            hook(own, prefix, metadata.get(prefix[:-1], {}), True, [], [], [])
+        for name, child in part._modules.items():
+            if child is not None:
+                below = f'{prefix}{name}.'
+                names = [key for key in own if key.startswith(below)]
+                own.update(convert(child, {key: own.pop(key) for key in names}, below))
+        return own
+
+    result = OrderedDict(convert(module, dict(state), ''))
+    result._metadata = metadata
+    return result
+
+
+@contextmanager
+def _without_conversion(module: nn.Module) -> Iterator[None]:
+    """Let a module load what :func:`converted` gave, which is not to be converted again."""
+    hooks = [(part, part._load_state_dict_pre_hooks) for part in module.modules()]
+    for part, _ in hooks:
+        part._load_state_dict_pre_hooks = OrderedDict()
+    try:
+        yield
+    finally:
+        for part, own in hooks:
+            part._load_state_dict_pre_hooks = own
+
+
 def load_fitting(
-    module: nn.Module, checkpoint: dict, filename: str, *, new: tuple[str, ...] = ()
+    module: nn.Module,
+    checkpoint: dict,
+    filename: str,
+    *,
+    new: tuple[str, ...] = (),
+    revise_keys: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Copy a checkpoint into a module, or refuse it and leave the module as it is.
 
@@ -117,12 +173,14 @@ def load_fitting(
         filename: Its file, for messages.
         new: Prefixes of parameters and buffers that may be missing in the file, or have another
             shape there; those keep the values they have.
+        revise_keys: See :func:`tensors_of`.
 
     Raises:
         UserInputError: If something is missing, has another shape, or is not finite.
     """
     module = base_model(module)
-    state, needed = tensors_of(checkpoint, filename), module.state_dict()
+    state = converted(module, tensors_of(checkpoint, filename, revise_keys))
+    needed = module.state_dict()
     _check_prefixes(new, needed)
     new = tuple(new)  # a config may have a list
     fit = compare(state, needed)
@@ -141,7 +199,8 @@ def load_fitting(
     )
     for name in left_out:
         del state[name]
-    module.load_state_dict(state, strict=False)
+    with _without_conversion(module):
+        module.load_state_dict(state, strict=False)
 
 
 def base_model(model: nn.Module) -> nn.Module:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import nn
 
+from mmwsss.models.classifiers import CAMClassifier
 from mmwsss.structures import UserInputError, check_class_count
 
 
@@ -12,7 +13,8 @@ def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
     """Refuse a model whose parts have another number of classes than the data set.
 
     Head, context, pooling and objectives of a classifier count the K foreground classes, heads of
-    a segmentor the 1+K classes with background. Parts without ``num_classes`` are not compared.
+    a segmentor the 1+K classes with background. Parts without ``num_classes``, and classifiers of
+    other packages, are not compared.
 
     Args:
         model: The built model, without wrappers; it may be on the meta device.
@@ -22,8 +24,10 @@ def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
         UserInputError: Naming the part, both numbers and what to set; or there are more classes
             than label maps can hold.
     """
-    check_class_count(classes)
-    for name, part, with_background in _counting_parts(model):
+    parts = list(_counting_parts(model))
+    if parts:  # it learns from label maps, or is asked for them
+        check_class_count(classes)
+    for name, part, with_background in parts:
         found = getattr(part, 'num_classes', None)
         expected = len(classes) - int(not with_background)
         if found is not None and found != expected:
@@ -38,14 +42,15 @@ def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
 
 def _counting_parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
     """List name and module of what counts classes, and whether background is one of them."""
-    for name in ('head', 'head.context', 'head.pooling'):
-        part: nn.Module | None = model
-        for attribute in name.split('.'):
-            part = getattr(part, attribute, None)
-        if part is not None:
-            yield name, part, False
-    for i, objective in enumerate(getattr(model, 'objectives', ())):
-        yield f'objectives.{i}', objective, False
+    if isinstance(model, CAMClassifier):
+        for name in ('head', 'head.context', 'head.pooling'):
+            part: nn.Module | None = model
+            for attribute in name.split('.'):
+                part = getattr(part, attribute, None)
+            if part is not None:
+                yield name, part, False
+        for i, objective in enumerate(model.objectives):
+            yield f'objectives.{i}', objective, False
     for name, part in model.named_modules():
         if isinstance(part, BaseDecodeHead):
             yield name, part, True

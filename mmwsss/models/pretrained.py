@@ -11,6 +11,7 @@ from torch import nn
 from mmwsss.models.checkpoint_fit import (
     check_finite,
     compare,
+    converted,
     listed,
     read_checkpoint,
     tensors_of,
@@ -40,12 +41,13 @@ class Pretrained(PretrainedInit):
         """
         content = read_checkpoint(self.checkpoint, map_location=self.map_location)
         state = self._below_prefix(tensors_of(content, self.checkpoint))
-        fit = compare(state, module.state_dict())
+        own = converted(module, state)
+        fit = compare(own, module.state_dict())
         parameters = dict(module.named_parameters())
         used = [name for name in fit.fitting if name in parameters]
         if parameters and not used:
             raise UserInputError(self._refusal(module, list(parameters), list(state)))
-        check_finite(state, fit.fitting, self.checkpoint)
+        check_finite(own, fit.fitting, self.checkpoint)
         # mmengine's load lets a backbone convert tensors of another shape (position embeddings).
         load_state_dict(module, state, strict=False, logger='current')
         print_log(

@@ -1,8 +1,11 @@
 """Stages are built on trial: shipped ones pass, wrong ones are refused, and nothing is changed."""
 
 import random
+import re
 from pathlib import Path
 
+import mmpretrain
+import mmseg
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,7 @@ from torch import nn
 
 from mmwsss.engine import stage_checks, trial_parts
 from mmwsss.engine.build_errors import building
+from mmwsss.engine.config_files import RUNNER_KEYS
 from mmwsss.engine.preflight import preflight
 from mmwsss.engine.stages import load_stages
 from mmwsss.registry import MODELS
@@ -176,3 +180,46 @@ def test_a_backbone_that_computes_when_it_is_built_is_built_on_the_cpu(without_f
             self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
 
     check(**{'model.neck': dict(type='Computing')})
+
+
+def test_no_variable_of_the_configs_of_mmseg_and_mmpretrain_is_taken_for_a_misspelt_key(
+    without_files,
+):
+    folders = [Path(package.__file__).parent / '.mim/configs' for package in (mmseg, mmpretrain)]
+    files = [path for folder in folders for path in folder.rglob('*.py')]
+    names = {name for path in files for name in re.findall(r'^(\w+) *=', path.read_text(), re.M)}
+    assert {'test_pipeline', 'train_pipeline', 'crop_size', 'norm_cfg', 'img_ratios'} <= names
+    config = Config.fromfile(DEMO)
+    config.pop('tta_pipeline', None)
+    config.update(dict.fromkeys(names - RUNNER_KEYS))
+    preflight('segmentor', config, task='train')
+    config['tta_pipelin'] = None
+    with pytest.raises(UserInputError, match="did you mean 'tta_pipeline'"):
+        preflight('segmentor', config, task='train')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'default_hooks.checkpoint': None}, 'checkpoint = None writes none'),
+        (
+            {'default_hooks.checkpoint.save_last': False, 'default_hooks.checkpoint.interval': 7},
+            r'save_last=False, and interval=7 leaves out train_cfg\.max_iters=200',
+        ),
+        (
+            {'default_hooks.checkpoint.save_last': False, 'default_hooks.checkpoint.interval': -1},
+            'interval=-1 leaves out',
+        ),
+        ({'default_hooks.checkpoint.out_dir': 's3://bucket/a'}, "out_dir = 's3://bucket/a' is no"),
+    ],
+)
+def test_a_training_that_could_not_end_with_a_checkpoint_is_refused(
+    changes, message, without_files
+):
+    with pytest.raises(UserInputError, match=rf"stage 'segmentor': .*{message}") as error:
+        check(**changes)
+    assert '\n' not in str(error.value)
+
+
+def test_a_training_whose_interval_saves_the_last_iteration_is_taken(without_files):
+    check(**{'default_hooks.checkpoint.save_last': False, 'default_hooks.checkpoint.interval': 50})

@@ -1,10 +1,11 @@
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 import torch
 from faults.checkpoints import NOT_RESUMED
 from mmengine.logging import MessageHub
-from mmengine.optim import OptimWrapper, PolyLR
+from mmengine.optim import OptimWrapper, OptimWrapperDict, PolyLR
 from torch import nn
 
 from mmwsss.engine.resume_checks import check_resumable
@@ -71,5 +72,49 @@ def test_the_state_of_another_optimizer_is_refused(good):
     runner = training()
     layer = nn.Linear(2, 2)
     runner.optim_wrapper = OptimWrapper(torch.optim.Adam(layer.parameters()))
-    with pytest.raises(UserInputError, match=r"lacks \['amsgrad', 'betas'"):
+    with pytest.raises(UserInputError, match=r"lacks \['betas', 'eps'\]"):
         check(good, runner)
+
+
+def two_optimizers(first='one', channels=2):
+    own = {name: training(channels=channels).optim_wrapper for name in (first, 'two')}
+    return SimpleNamespace(optim_wrapper=OptimWrapperDict(**own), param_schedulers=None)
+
+
+@pytest.mark.parametrize(
+    ('other', 'message'),
+    [
+        ({}, None),
+        (dict(first='three'), r"\['one', 'two'\], those of the config \['three', 'two'\]"),
+        (dict(channels=3), r'one: momentum_buffer .*\(2, 2\) where a parameter has \(2, 3\)'),
+    ],
+)
+def test_several_optimizers_are_compared_one_by_one(other, message, good, tmp_path):
+    content = torch.load(good)
+    content['optimizer'] = two_optimizers().optim_wrapper.state_dict()
+    torch.save(content, tmp_path / 'two.pth')
+    with pytest.raises(UserInputError, match=message) if message else nullcontext():
+        check(tmp_path / 'two.pth', two_optimizers(**other))
+
+
+def test_what_a_newer_optimizer_sets_itself_may_be_missing(good, tmp_path):
+    content = torch.load(good)
+    for group in content['optimizer']['param_groups']:
+        del group['nesterov'], group['maximize'], group['foreach']
+    torch.save(content, tmp_path / 'older.pth')
+    own = training()
+    before = [sorted(group) for group in own.optim_wrapper.param_groups]
+    check(tmp_path / 'older.pth', own)
+    assert [sorted(group) for group in own.optim_wrapper.param_groups] == before
+    content['optimizer']['param_groups'][0].pop('momentum')
+    torch.save(content, tmp_path / 'without.pth')
+    with pytest.raises(UserInputError, match=r"lacks \['momentum'\]"):
+        check(tmp_path / 'without.pth', own)
+
+
+def test_an_optimizer_may_keep_values_of_another_shape_than_its_parameters(good, tmp_path):
+    content = torch.load(good)
+    for state in content['optimizer']['state'].values():
+        state.update(row_var=torch.zeros(2, 1), col_var=torch.zeros(1, 2))
+    torch.save(content, tmp_path / 'rows.pth')
+    check(tmp_path / 'rows.pth', training())

@@ -151,3 +151,59 @@ def test_what_a_test_time_augmentation_wraps_is_what_must_fit(good, tmp_path):
     MISFITS['backbone alone'](good, tmp_path / 'wrong.pth')
     with pytest.raises(UserInputError, match='7 of 8 tensors fit'):
         load(model, tmp_path / 'wrong.pth')
+
+
+class WithPositions(nn.Module):
+    """Crops an embedding of a larger image, and reads the older name of its weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.positions = nn.Parameter(torch.zeros(2))
+        self.net = nn.Linear(2, 1, bias=False)
+        self._register_load_state_dict_pre_hook(self.crop)
+
+    def crop(self, state, prefix, *_):
+        name = f'{prefix}positions'
+        if name in state:
+            state[name] = state[name][: len(self.positions)]
+        if f'{prefix}fc.weight' in state:
+            state[f'{prefix}net.weight'] = 2 * state.pop(f'{prefix}fc.weight')
+
+
+@pytest.fixture
+def larger(tmp_path):
+    path = tmp_path / 'larger.pth'
+    state = {'vit.positions': torch.arange(3.0), 'vit.fc.weight': torch.ones(1, 2)}
+    torch.save(dict(state_dict=state), path)
+    return path
+
+
+def test_what_a_module_converts_while_it_loads_is_compared_after_that(larger):
+    module = nn.ModuleDict(dict(vit=WithPositions()))
+    load(module, larger)
+    assert module['vit'].positions.tolist() == [0, 1]
+    assert module['vit'].net.weight.tolist() == [[2, 2]]
+    load(module, larger)  # converts again, not twice
+    assert module['vit'].net.weight.tolist() == [[2, 2]]
+
+
+def test_what_a_module_renamed_to_another_shape_may_be_new(larger):
+    module = nn.ModuleDict(dict(vit=WithPositions()))
+    module['vit'].net = nn.Linear(3, 1, bias=False)
+    own = module['vit'].net.weight.clone()
+    with pytest.raises(UserInputError, match=r'1 \(vit\.net\.weight: \(1, 2\) instead of \(1, 3\)'):
+        load(module, larger)
+    load(module, larger, new=('vit.net.',))
+    assert torch.equal(module['vit'].net.weight, own)
+    assert module['vit'].positions.tolist() == [0, 1]
+
+
+def test_names_are_revised_as_the_caller_asks(good, tmp_path):
+    state = torch.load(good)['state_dict']
+    other = {name.replace('backbone.', 'body.'): value for name, value in state.items()}
+    torch.save(other, tmp_path / 'other.pth')
+    module = network()
+    load(
+        module, tmp_path / 'other.pth', revise_keys=[(r'^body\.', 'trunk.'), ('trunk', 'backbone')]
+    )
+    assert torch.equal(module['backbone'][0].bias, state['backbone.0.bias'])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from mmengine.config import Config
-from torch import nn
+from mmengine.registry import DefaultScope
 
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import MODELS
@@ -64,6 +64,17 @@ def test_a_head_of_a_segmentor_counts_the_background_as_well(part):
 
 
 def test_more_classes_than_a_label_map_holds_are_refused():
-    check_num_classes(nn.Identity(), ['background', *map(str, range(254))])
+    classes = ['background', *map(str, range(254))]
+    path = 'demo/psa-cam_resnet18_shapes-96x96'
+    check_num_classes(build(path, {'head.num_classes': 254}), classes)
     with pytest.raises(UserInputError, match=r'255 foreground classes.*at most 254'):
-        check_num_classes(nn.Identity(), ['background', *map(str, range(255))])
+        check_num_classes(build(path, {'head.num_classes': 255}), [*classes, 'another'])
+
+
+def test_a_classifier_of_another_package_counts_as_it_likes():
+    head = dict(type='LinearClsHead', num_classes=1000, in_channels=4)
+    backbone = dict(type='ResNet', depth=18, base_channels=1, stem_channels=1)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(dict(type='mmpretrain.ImageClassifier', backbone=backbone, head=head))
+    assert model.head.num_classes == 1000
+    check_num_classes(model, [*map(str, range(1000))])

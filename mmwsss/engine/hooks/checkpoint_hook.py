@@ -16,8 +16,24 @@ class CheckpointHook(MMEngineCheckpointHook):
     """mmengine's hook, except that an old checkpoint is removed after the new one is complete.
 
     mmengine removes first: a kill while it saves then leaves nothing. The runner of the stages
-    writes a checkpoint under a temporary name and renames it.
+    writes a checkpoint under a temporary name and renames it. The last iteration always gets one,
+    also where a training stops before its time.
     """
+
+    _saved: int  # iteration of the last checkpoint
+
+    def before_train(self, runner: Runner) -> None:
+        """Note the iteration from whose checkpoint the training goes on."""
+        super().before_train(runner)
+        self._saved = runner.iter
+
+    def after_train(self, runner: Runner) -> None:
+        """Save the last iteration if that has no checkpoint yet."""
+        if self._saved != runner.iter:
+            step = runner.epoch if self.by_epoch else runner.iter
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta)
+        super().after_train(runner)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         outdated: list[int] = []
@@ -29,6 +45,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             runner.message_hub.update_info('keep_ckpt_ids', there)
             self.keep_ckpt_ids.append(step)  # forgets the first one if it is full
         super()._save_checkpoint_with_step(runner, step, meta)
+        self._saved = meta['iter']
         for old in outdated if is_main_process() else ():
             path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
             if self.file_backend.isfile(path):
