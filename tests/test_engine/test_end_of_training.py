@@ -10,7 +10,6 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from mmwsss.engine.stage import build_runner, run_built
-from mmwsss.engine.stage_state import checkpoint_iteration
 from mmwsss.registry import DATASETS, METRICS, MODELS
 
 _runs = itertools.count()
@@ -96,7 +95,7 @@ def test_a_training_that_stops_early_ends_with_a_checkpoint_of_that_iteration(
     runner = runner_of(tmp_path, loop, checkpoint, EARLY)
     path = run_built(runner, 'train').outputs['checkpoint']
     assert path.endswith(f'/{name}')
-    assert checkpoint_iteration(path) == iteration
+    assert torch.load(path)['meta']['iter'] == iteration
     state = torch.load(path)['state_dict']
     assert torch.equal(state['weight'], runner.model.weight.detach())
 
