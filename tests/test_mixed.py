@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope='module')
 def run(warm, shapes_data):
-    """Run a tool in a folder, without processes of its own for the labels."""
+    """Run a tool in a folder, without more processes for the labels."""
 
     def start(work_dir: Path, script: str, *arguments: str) -> None:
         environment = {'MMWSSS_DATA': shapes_data}

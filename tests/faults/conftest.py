@@ -39,10 +39,11 @@ def pytest_deselected(items):
 def reported(request):
     """Count the trials reported so far of all campaigns whose name starts so.
 
-    Skips the test where only some tests of its file were chosen, by -k for example.
+    Skips the test where only some tests of its file were chosen, by name or -k.
     """
     stash = request.config.stash
-    if request.path in stash.get(_IN_PART, set()):
+    named = any('::' in argument for argument in request.config.args)
+    if named or request.path in stash.get(_IN_PART, set()):
         pytest.skip('only some tests of this file were chosen')
     campaigns = stash.get(_CAMPAIGNS, [])
     return lambda what: sum(c.trials for c in campaigns if c.what.startswith(what))

@@ -1,4 +1,4 @@
-"""One stage in a folder of its own, started, changed and resumed as a user does it."""
+"""One stage in its own folder, started, changed and resumed as a user does it."""
 
 import json
 
