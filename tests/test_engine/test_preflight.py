@@ -223,3 +223,30 @@ def test_a_training_that_could_not_end_with_a_checkpoint_is_refused(
 
 def test_a_training_whose_interval_saves_the_last_iteration_is_taken(without_files):
     check(**{'default_hooks.checkpoint.save_last': False, 'default_hooks.checkpoint.interval': 50})
+
+
+def test_a_classifier_of_mmpretrain_with_its_usual_settings_is_taken(tmp_path):
+    (tmp_path / 'train/a').mkdir(parents=True)
+    data = dict(type='CustomDataset', data_root=str(tmp_path), data_prefix='train', pipeline=[])
+    sampler = dict(type='DefaultSampler', shuffle=True)
+    config = Config(
+        dict(
+            default_scope='mmpretrain',
+            model=dict(
+                type='ImageClassifier',
+                backbone=dict(type='ResNet', depth=18, base_channels=1, stem_channels=1),
+                neck=dict(type='GlobalAveragePooling'),
+                head=dict(type='LinearClsHead', num_classes=1000, in_channels=8),
+            ),
+            train_dataloader=dict(batch_size=2, num_workers=0, sampler=sampler, dataset=data),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            default_hooks=dict(visualization=dict(type='VisualizationHook', enable=False)),
+            visualizer=dict(
+                type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')]
+            ),
+        )
+    )
+    config.train_dataloader.dataset.metainfo = dict(classes=[str(i) for i in range(1000)])
+    preflight('classifier', config, task='train')
+    assert [path.name for path in tmp_path.iterdir()] == ['train']

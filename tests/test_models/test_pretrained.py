@@ -2,7 +2,9 @@ import pytest
 import torch
 from faults.checkpoints import NOT_A_MODEL, NOT_READ
 from mmengine.logging import MMLogger
+from torch import nn
 
+from mmwsss.models.pretrained import Pretrained
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 
@@ -83,3 +85,13 @@ def test_a_file_that_is_no_model_is_refused_in_one_line(kind, save, tmp_path):
     with pytest.raises(UserInputError, match=r'wrong\.pth') as error:
         backbone('mmseg', wrong).init_weights()
     assert '\n' not in str(error.value)
+
+
+def test_names_that_a_network_converts_while_it_loads_count_as_its_own(save):
+    layer = nn.Linear(2, 1)
+    layer._register_load_state_dict_pre_hook(
+        lambda state, *_: state.update({name[3:]: state.pop(name) for name in list(state)})
+    )
+    path = save({'fc.weight': torch.full((1, 2), 3.0), 'fc.bias': torch.ones(1)})
+    Pretrained(checkpoint=str(path))(layer)
+    assert layer.weight.tolist() == [[3, 3]]
