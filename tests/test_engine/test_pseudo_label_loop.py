@@ -193,7 +193,8 @@ def test_two_ranks_share_the_images_and_write_the_same_labels(
     done = subprocess.run(
         [
             *launcher,
-            '--master_port=29611',
+            '--rdzv-backend=c10d',
+            '--rdzv-endpoint=127.0.0.1:0',  # any free port
             *command(checkpoint, out_dir, '--launcher', 'pytorch')[1:],
         ],
         capture_output=True,
