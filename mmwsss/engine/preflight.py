@@ -136,8 +136,8 @@ def _check_last_checkpoint(name: str, config: Config) -> None:
     for hook in given:
         if '://' in str(hook.get('out_dir')):
             raise UserInputError(
-                f'{need} default_hooks.checkpoint.out_dir = {hook["out_dir"]!r} is no folder in '
-                'which it could be found. Leave it out, which is the work folder, or name a folder.'
+                f'{need} default_hooks.checkpoint.out_dir = {hook["out_dir"]!r} is not a local '
+                'folder, so the checkpoint could not be found. Leave it out to use the work folder.'
             )
     interval, begin = given[0].get('interval', -1), given[0].get('save_begin', 0)
     last = config.train_cfg.get('max_iters')
