@@ -140,7 +140,7 @@ def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
 
 
 def _own_or_any_checkpoint(stage: Stage, state: StageState, decided: Decided) -> str | None:
-    """Find the checkpoint to resume from, one of other settings if there is no other.
+    """Find the checkpoint to resume from: the own one, or else one of other settings.
 
     Raises:
         UserInputError: If that one is of another run, and nothing would be left to train.

@@ -84,7 +84,8 @@ _DECISIVE = {
     ),
     'test': (*_COMMON, 'load_from', 'test_cfg', 'test_dataloader', 'test_evaluator'),
 }
-_LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
+# Data loaders that a task reads.
+LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
 
 
 def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str
         chosen['optim_wrapper'] = {'type': 'OptimWrapper', **chosen['optim_wrapper']}
     if not chosen.get('auto_scale_lr', {}).get('enable'):
         chosen.pop('auto_scale_lr', None)
-    for loader in _LOADERS[task]:
+    for loader in LOADERS[task]:
         if loader in chosen:
             chosen[loader] = without_keys(chosen[loader], _PLACES)
     if task == 'test':
@@ -135,7 +136,7 @@ def label_making_settings(config: dict) -> dict[str, object]:
 
 def loader_datasets(config: dict, task: str) -> Iterator[tuple[str, dict]]:
     """List the configs of the data sets that a stage reads, by config key."""
-    for loader in _LOADERS[task]:
+    for loader in LOADERS[task]:
         dataset = (config.get(loader) or {}).get('dataset')
         if dataset:
             yield f'{loader}.dataset', dataset

@@ -12,11 +12,11 @@ from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.isolation import without_traces
 from mmwsss.engine.loops.label_checks import check_files, check_label_names
+from mmwsss.engine.settings import LOADERS
 from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, type_name
 from mmwsss.structures import UserInputError
 
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
-_LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_dataloader',)}
 
 
 def check_stage(
@@ -84,7 +84,7 @@ def _check_single_view(name: str, config: Config) -> None:
 
 def _check_workers(name: str, config: Config, task: str) -> None:
     """Refuse numbers of processes that only a data loader or a pool would find, hours later."""
-    unused = {loader for loaders in _LOADERS.values() for loader in loaders} - {*_LOADERS[task]}
+    unused = {loader for loaders in LOADERS.values() for loader in loaders} - {*LOADERS[task]}
     used = {key: value for key, value in config._cfg_dict.items() if key not in unused}
     for key, node in _walk(used, ''):
         workers = node.get('num_workers', 0)
@@ -182,7 +182,7 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
         for key, node in _walk(config.get('model') or {}, 'model'):
             if type_name(node) == 'Pretrained':
                 yield f'{key}.checkpoint', node['checkpoint']
-    for loader in _LOADERS[task]:
+    for loader in LOADERS[task]:
         dataset = (config.get(loader) or {}).get('dataset') or {}
         root = dataset.get('data_root')
         if root:
@@ -195,7 +195,7 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
 def proportion_files(config: dict, task: str) -> dict[str, str]:
     """Find the files of foreground proportions that a stage reads: config key -> path."""
     files = {}
-    for loader in _LOADERS[task]:
+    for loader in LOADERS[task]:
         dataset = (config.get(loader) or {}).get('dataset') or {}
         if dataset.get('proportion_file'):
             path = Path(dataset.get('data_root') or '', dataset['proportion_file'])

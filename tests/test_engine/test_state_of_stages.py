@@ -186,6 +186,22 @@ def test_first_weights_that_changed_train_again(pipeline):
     assert pipeline.run(*run)[0] == ['warmup']
 
 
+def test_a_stage_whose_checkpoint_is_gone_is_not_finished(pipeline):
+    pipeline.checkpoint('segmentor').unlink()
+    started, printed = pipeline.run()
+    assert started == ['segmentor']
+    assert "is gone; stage 'segmentor' runs again" in printed
+
+
+@pytest.mark.slow
+def test_selected_stages_say_that_what_they_take_would_be_another_now(pipeline):
+    replace_image(pipeline.data / 'shapes')
+    started, printed = pipeline.run('--stages', 'labels')
+    assert started == ['labels']
+    assert "the result of stage 'classifier' is taken as it is" in printed
+    assert "the result of stage 'warmup'" not in printed  # `labels` takes nothing from it
+
+
 @pytest.mark.slow
 def test_missing_and_damaged_labels_heal_and_nothing_else_runs(pipeline):
     before = pipeline.labels()
