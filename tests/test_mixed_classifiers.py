@@ -8,9 +8,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmwsss.engine.hooks.region_entries_hook import labels_of, region_entries
-from mmwsss.engine.stage import run_stage
-from mmwsss.engine.stage_state import StageResult, StageState
+from mmwsss.engine.hooks.region_entries_hook import region_entries
+from mmwsss.engine.hooks.training_parts import labeled_images
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.state.stage_state import StageResult, StageState
 from mmwsss.registry import DATASETS
 
 MIXED = Path(__file__).parents[1] / 'configs' / 'mixed'
@@ -129,7 +130,8 @@ def test_every_image_has_its_own_slot_in_a_memory(load, tmp_path):
         config.custom_hooks.append(dict(type='RegionEntriesHook'))
         result = train(config, tmp_path, iterations, resume=iterations > 5)
     dataset = DATASETS.build(config.train_dataloader.dataset)
-    entries = region_entries(labels_of(dataset))
+    images = labeled_images(dataset, 'test')
+    entries = region_entries((image.img_id, image.classes) for image in images)
     images_of_class = [sum(label in own for own in entries.values()) for label in range(4)]
     assert regions_stored(result.outputs['checkpoint']).sum(dim=1).tolist() == images_of_class
 

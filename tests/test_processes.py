@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from mmwsss.apis.command_line import run_tool
-from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.labels.pool import RefinePool
+from mmwsss.engine.pipeline.runner import StageRunner
 from mmwsss.engine.ranks import map_over_ranks, run_on_ranks
-from mmwsss.engine.stage import StageRunner
 from mmwsss.structures import UserInputError
 
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsss.engine.stage import run_stage
+from mmwsss.engine.pipeline.stage import run_stage
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 WHOLE_VIEWS = [

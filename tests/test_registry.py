@@ -7,11 +7,10 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 import mmwsss.registry as registry
+from mmwsss.engine.checks.stage_checks import check_stage
 from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
-from mmwsss.engine.loops.pseudo_label_loop import PseudoLabelLoop
-from mmwsss.engine.stage import output_names
-from mmwsss.engine.stage_checks import check_stage
-from mmwsss.engine.stages import Stage
+from mmwsss.engine.labels.pseudo_label_loop import PseudoLabelLoop
+from mmwsss.engine.pipeline.stages import Stage, output_names
 from mmwsss.structures import UserInputError
 
 NODES = [name for name, node in vars(mmseg_registry).items() if isinstance(node, Registry)]
@@ -93,7 +92,7 @@ def test_an_option_that_is_not_finite_is_refused_with_its_name(node, kind, optio
     [
         'PseudoLabelLoop',
         'mmwsss.PseudoLabelLoop',
-        'mmwsss.engine.loops.pseudo_label_loop.PseudoLabelLoop',
+        'mmwsss.engine.labels.pseudo_label_loop.PseudoLabelLoop',
         PseudoLabelLoop,
     ],
 )

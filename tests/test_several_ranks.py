@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
 from mmwsss.datasets.transforms.loading import background_mask_from_boxes
-from mmwsss.engine.stage import run_stage
+from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.models.objectives import RegionContrast
 from mmwsss.registry import MODELS
 

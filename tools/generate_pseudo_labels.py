@@ -20,8 +20,8 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
-from mmwsss.engine.preflight import preflight
-from mmwsss.engine.stage import run_stage
+from mmwsss.engine.checks.preflight import preflight
+from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.registry import type_name
 from mmwsss.structures import UserInputError, check_folder
 

@@ -18,13 +18,13 @@ from mmwsss.apis.command_line import (
     run_tool,
     work_dir_of,
 )
-from mmwsss.engine.config_files import override
-from mmwsss.engine.pictures import draw_results
-from mmwsss.engine.pipeline import run_pipeline, run_single
-from mmwsss.engine.preflight import preflight
-from mmwsss.engine.report import write_report
-from mmwsss.engine.stage_state import StageResult
-from mmwsss.engine.stages import Stage, is_pipeline, load_stages
+from mmwsss.engine.checks.preflight import preflight
+from mmwsss.engine.config.files import override
+from mmwsss.engine.pipeline.pictures import draw_results
+from mmwsss.engine.pipeline.report import write_report
+from mmwsss.engine.pipeline.run import run_pipeline, run_single
+from mmwsss.engine.pipeline.stages import Stage, is_pipeline, load_stages
+from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import UserInputError
 
 

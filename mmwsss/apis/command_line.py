@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import get_rank, is_main_process
 from torch.distributed import DistError
 
-from mmwsss.engine.config_files import override, read_config
+from mmwsss.engine.config.files import override, read_config
 from mmwsss.structures import UserInputError, check_folder
 
 # What gloo and NCCL say when the process at the other end of a connection has ended.

@@ -2,6 +2,6 @@
 
 import mmseg.engine  # noqa: F401  (a registry does not import the locations of its parent)
 
-from mmwsss.engine import hooks, loops
+from mmwsss.engine import hooks, labels
 
-__all__ = ['hooks', 'loops']
+__all__ = ['hooks', 'labels']

@@ -16,7 +16,7 @@ from mmwsss.models import (
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
 from mmwsss.models.pretrained import Pretrained
-from mmwsss.models.region_memory import RegionMemory
+from mmwsss.models.regions import RegionMemory
 
 __all__ = [
     'AffinityNetwork',

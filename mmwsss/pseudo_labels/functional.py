@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmwsss.models.separable_sampling import (
+from mmwsss.cams.separable_sampling import (
     bilinear_matrix,
     neighbour_products,
     sampled_square_norm,

@@ -271,8 +271,8 @@ def _import_everything() -> None:
     import yapf.yapflib.yapf_api
     from mmengine.registry import Registry
 
-    import mmwsss.engine.pictures
-    import mmwsss.engine.pipeline  # noqa: F401
+    import mmwsss.engine.pipeline.pictures
+    import mmwsss.engine.pipeline.run  # noqa: F401
     from mmwsss import registry
 
     torch.set_num_threads(1)

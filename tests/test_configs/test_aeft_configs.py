@@ -11,7 +11,7 @@ from mmengine.optim import build_optim_wrapper
 from PIL import Image
 from torch import nn
 
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TASK_UTILS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

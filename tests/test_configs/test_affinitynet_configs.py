@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 
-from mmwsss.engine.stages import is_pipeline, load_stages
+from mmwsss.engine.pipeline.stages import is_pipeline, load_stages
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS
 
 ROOT = Path(__file__).parents[2] / 'configs'

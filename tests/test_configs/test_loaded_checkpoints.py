@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.models.checkpoint_fit import compare
 from mmwsss.registry import MODELS
 

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.registry import MODELS, TASK_UTILS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

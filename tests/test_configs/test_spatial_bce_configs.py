@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

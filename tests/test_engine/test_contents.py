@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from mmwsss.engine import contents as module
-from mmwsss.engine.contents import Contents
+from mmwsss.engine.state import contents as module
+from mmwsss.engine.state.contents import Contents
 from mmwsss.structures import UserInputError
 
 

@@ -2,9 +2,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmwsss.engine.checks.trial_parts import check_runtime
 from mmwsss.engine.hooks import CheckpointHook, InvalidLossHook
-from mmwsss.engine.stage import StageRunner
-from mmwsss.engine.trial_parts import check_runtime
+from mmwsss.engine.pipeline.runner import StageRunner
 
 
 def registered(hooks, scope):

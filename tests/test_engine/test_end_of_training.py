@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from mmwsss.engine.stage import build_runner, run_built
+from mmwsss.engine.pipeline.stage import build_runner, run_built
 from mmwsss.registry import DATASETS, METRICS, MODELS
 
 _runs = itertools.count()

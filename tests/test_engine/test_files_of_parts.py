@@ -10,7 +10,7 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from mmwsss.affinity import stencil_affinities
-from mmwsss.engine.stage import run_stage
+from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 

@@ -8,12 +8,12 @@ import pytest
 from mmengine.config import Config
 
 from mmwsss.engine import folder_lock
-from mmwsss.engine.contents import Contents
 from mmwsss.engine.folder_lock import hold_folder
-from mmwsss.engine.loops.label_store import LabelStore
-from mmwsss.engine.pipeline import run_pipeline, run_single
-from mmwsss.engine.stage import run_stage
-from mmwsss.engine.stages import Stage, load_stages
+from mmwsss.engine.labels.store import LabelStore
+from mmwsss.engine.pipeline.run import run_pipeline, run_single
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.pipeline.stages import Stage, load_stages
+from mmwsss.engine.state.contents import Contents
 from mmwsss.structures import UserInputError
 
 DEMO = Path(__file__).parents[2] / 'configs/demo'

@@ -12,9 +12,11 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsss.engine.loops import label_store
-from mmwsss.engine.stage import StageRunner, output_names, run_stage
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.labels import store as label_store
+from mmwsss.engine.pipeline.runner import StageRunner
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.pipeline.stages import output_names
 from mmwsss.pseudo_labels import LabelMaps
 from mmwsss.structures import UserInputError, read_scores, write_scores
 

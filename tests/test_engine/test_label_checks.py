@@ -7,12 +7,12 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmwsss.engine.loops.label_checks import (
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.labels.checks import (
     check_checkpoint,
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.stage_checks import check_stage
 from mmwsss.structures import UserInputError
 
 

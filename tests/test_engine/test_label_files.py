@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from mmwsss.engine.fingerprints import fingerprint
-from mmwsss.engine.loops.label_files import LabelFile, label_file_state, write_label
+from mmwsss.engine.labels.files import LabelFile, label_file_state, write_label
+from mmwsss.engine.state.fingerprints import fingerprint
 
 PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
 

@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from mmwsss.engine.stage_state import StageState
+from mmwsss.engine.state.stage_state import StageState
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 from mmengine.config import Config
 
+from mmwsss.engine.checks.stage_checks import check_stage
 from mmwsss.engine.hooks import AlternatingPhaseHook
-from mmwsss.engine.stage_checks import check_stage
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 

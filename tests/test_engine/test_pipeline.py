@@ -3,9 +3,9 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmwsss.engine.report import write_report
-from mmwsss.engine.stage_state import StageResult
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.pipeline.report import write_report
+from mmwsss.engine.pipeline.stages import load_stages
+from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import UserInputError
 
 

@@ -14,11 +14,11 @@ from mmengine.logging import MMLogger
 from mmengine.utils import ManagerMixin
 from torch import nn
 
-from mmwsss.engine import stage_checks, trial_parts
-from mmwsss.engine.build_errors import building
-from mmwsss.engine.config_files import RUNNER_KEYS
-from mmwsss.engine.preflight import preflight
-from mmwsss.engine.stages import load_stages
+from mmwsss.engine.checks import stage_checks, trial_parts
+from mmwsss.engine.checks.preflight import preflight
+from mmwsss.engine.config.build_errors import building
+from mmwsss.engine.config.files import RUNNER_KEYS
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 

@@ -10,9 +10,10 @@ from mmengine.model import BaseModule
 from PIL import Image
 from torch import nn
 
-from mmwsss.engine.loops import PseudoLabelLoop
-from mmwsss.engine.stage import output_names, run_stage
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.labels import PseudoLabelLoop
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.pipeline.stages import output_names
 from mmwsss.registry import DATASETS, MODELS
 from mmwsss.structures import UserInputError, read_proportions
 

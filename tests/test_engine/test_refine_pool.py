@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.labels.pool import RefinePool
 
 
 def double(array):

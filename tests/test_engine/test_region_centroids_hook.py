@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from mmwsss.engine.hooks.region_centroids_hook import class_centroids
 from mmwsss.models.contexts import SemanticAggregation
-from mmwsss.models.region_memory import RegionMemory
+from mmwsss.models.regions.memory import RegionMemory
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 

@@ -106,7 +106,7 @@ def test_an_image_without_a_weak_label_is_named():
 
 
 def test_an_image_without_a_name_is_an_error():
-    with pytest.raises(UserInputError, match=r"image 0 .*'x.jpg', has no `img_id`"):
+    with pytest.raises(UserInputError, match=r"'x.jpg' of the data set has no `img_id`"):
         start(Images([dict(img_path='x.jpg', gt_label=[0])]), Contrast(entry='image'))
 
 

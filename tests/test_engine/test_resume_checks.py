@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper, OptimWrapperDict, PolyLR
 from torch import nn
 
-from mmwsss.engine.resume_checks import check_resumable
+from mmwsss.engine.checks.resume_checks import check_resumable
 from mmwsss.structures import UserInputError
 
 

@@ -7,8 +7,8 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsss.engine.stage import run_stage
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError
 

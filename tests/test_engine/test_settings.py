@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmwsss.engine.settings import (
+from mmwsss.engine.state.settings import (
     by_content,
     decisive_settings,
     label_making_settings,

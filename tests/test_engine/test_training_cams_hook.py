@@ -10,14 +10,13 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmwsss.engine.hooks.training_cams_hook import (
-    LabeledImage,
-    labeled_images,
-    number_entries,
-    write_maps,
-)
-from mmwsss.engine.stage import StageRunner, output_names, run_stage
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.hooks.training_cams_hook import number_entries, write_maps
+from mmwsss.engine.hooks.training_parts import LabeledImage, labeled_images
+from mmwsss.engine.pipeline.runner import StageRunner
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.pipeline.stages import output_names
+from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_scores
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +89,7 @@ def train_loop_of(config, tmp_path, **options):
 
 
 def test_every_image_gets_a_file_of_its_size_and_classes(trained, config):
-    images = labeled_images(StageRunner.build_dataloader(config.train_dataloader).dataset)
+    images = labeled_images(DATASETS.build(config.train_dataloader.dataset), 'TrainingCAMsHook')
     assert len(images) == 12
     for image in images:
         scores, classes = read_scores(f'{trained.outputs["training_cams"]}/{image.img_id}.npz')
@@ -187,17 +186,20 @@ def test_images_are_listed_once_with_the_classes_of_tags_or_boxes():
     boxes = dict(img_id='b', img_path='b.jpg', instances=[dict(bbox_label=3), dict(bbox_label=1)])
     tags = dict(img_id='a', img_path='a.jpg', gt_label=[2, 0, 2])
     empty = dict(img_id='c', img_path='c.jpg', gt_label=[])
-    images = labeled_images(Listing(tags, boxes, tags, empty))
+    images = labeled_images(Listing(tags, boxes, tags, empty), 'TrainingCAMsHook')
     assert [image.classes for image in images] == [(0, 2), (1, 3), ()]
     assert number_entries(images) == {'a': {0: 0, 2: 1}, 'b': {1: 2, 3: 3}, 'c': {}}
 
 
-@pytest.mark.parametrize('missing', ['img_id', 'gt_label'])
-def test_a_data_set_that_does_not_tell_its_labels_is_refused(missing):
+@pytest.mark.parametrize(
+    ('missing', 'named', 'lack'),
+    [('img_id', 'a.jpg', 'has no `img_id`'), ('gt_label', 'a', 'has neither tags nor boxes')],
+)
+def test_a_data_set_that_does_not_tell_its_labels_is_refused(missing, named, lack):
     info = dict(img_id='a', img_path='a.jpg', gt_label=[2])
     info.pop(missing)
-    with pytest.raises(UserInputError, match=r"'a\.jpg' has no id or no label"):
-        labeled_images(Listing(info))
+    with pytest.raises(UserInputError, match=f"'{named}' .*{lack}"):
+        labeled_images(Listing(info), 'TrainingCAMsHook')
 
 
 def test_maps_are_enlarged_to_the_image_and_an_image_without_a_class_is_background(tmp_path):

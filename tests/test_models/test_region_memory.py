@@ -6,7 +6,7 @@ from reference import region_memory as reference
 from torch.testing import assert_close
 
 from mmwsss.models import RegionMemory
-from mmwsss.models.region_slots import intersected_regions
+from mmwsss.models.regions.slots import intersected_regions
 from mmwsss.structures import UserInputError
 
 ENTRIES = {'a': {0: 0, 1: 0}, 'b': {1: 1}, 'none': {}, 'c': {0: 1, 1: 2}}

@@ -3,7 +3,7 @@ import torch
 from reference import region_memory as reference
 from torch.testing import assert_close
 
-from mmwsss.models.region_slots import blend_into_slots_, intersected_regions, ring_slots
+from mmwsss.models.regions.slots import blend_into_slots_, intersected_regions, ring_slots
 
 YES = torch.tensor(True)
 

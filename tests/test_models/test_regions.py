@@ -3,7 +3,7 @@ import torch
 from reference import region_contrast as reference
 from torch.testing import assert_close
 
-from mmwsss.models.regions import mean_threshold_regions, region_embeddings
+from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 
 def oracle_case(arrays, index):

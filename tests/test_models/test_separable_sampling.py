@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from mmwsss.models.separable_sampling import (
+from mmwsss.cams.separable_sampling import (
     bilinear_matrix,
     neighbour_products,
     sampled_square_norm,

@@ -13,7 +13,7 @@ import numpy as np
 from mmwsss.apis.command_line import run_tool
 from mmwsss.datasets import VOCWeakDataset
 from mmwsss.datasets.annotations import read_image_ids
-from mmwsss.datasets.transforms.loading import read_image, read_label_map
+from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.structures import UserInputError
 from mmwsss.visualization import contact_sheet, overlay
 

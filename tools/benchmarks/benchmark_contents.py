@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.engine.contents import Contents
+from mmwsss.engine.state.contents import Contents
 
 
 def write_files(folder: Path, count: int, size: int) -> list[str]:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.pseudo_labels import DenseCRF, RefineJob
 from mmwsss.pseudo_labels.functional import upsample
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from mmseg.evaluation import IoUMetric
 
-from mmwsss.datasets.transforms.loading import read_label_map
+from mmwsss.datasets.image_files import read_label_map
 from mmwsss.evaluation.label_folder import count_pixels
 from mmwsss.structures import IGNORE_INDEX
 

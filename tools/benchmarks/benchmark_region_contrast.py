@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mmwsss.models.losses.region_contrast import choose_partners, image_shares, mixup_contrast
-from mmwsss.models.regions import mean_threshold_regions, region_embeddings
+from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))
 from reference import region_contrast as reference

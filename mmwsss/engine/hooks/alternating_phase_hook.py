@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 
-from mmwsss.engine.hooks.start_objective_hook import objectives_of
+from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 

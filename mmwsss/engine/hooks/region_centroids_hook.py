@@ -11,8 +11,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmwsss.engine.hooks.start_objective_hook import objectives_of
-from mmwsss.models.region_memory import RegionMemory
+from mmwsss.engine.hooks.training_parts import objectives_of
+from mmwsss.models.regions.memory import RegionMemory
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 

@@ -1,13 +1,13 @@
 """Gives every image its own slots in the memories of regions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmwsss.engine.hooks.start_objective_hook import objectives_of
+from mmwsss.engine.hooks.training_parts import labeled_images, objectives_of
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 
@@ -16,10 +16,8 @@ from mmwsss.structures import UserInputError
 class RegionEntriesHook(Hook):
     """Tell memories with ``entry='image'`` which slots belong to which image of the data set.
 
-    It reads the weak labels of ``train_dataloader.dataset`` before the training: ``gt_label``
-    (tags) or ``instances`` with ``bbox_label`` (boxes) of ``get_data_info(i)``, through wrappers
-    like ``RepeatDataset`` and ``ConcatDataset``. The slots follow from the labels alone, so that a
-    resumed run and all processes have the same.
+    It reads the weak labels of ``train_dataloader.dataset`` before the training. The slots follow
+    from the labels alone, so that a resumed run and all processes have the same.
 
     Raises:
         UserInputError: No objective has such a memory, an image of the data set has no name or no
@@ -38,7 +36,8 @@ class RegionEntriesHook(Hook):
                 "RegionEntriesHook: no objective of the model has a memory with entry='image'. "
                 "Remove the hook from `custom_hooks`, or set memory=dict(entry='image', ...)."
             )
-        entries = region_entries(labels_of(runner.train_dataloader.dataset))
+        images = labeled_images(runner.train_dataloader.dataset, 'RegionEntriesHook')
+        entries = region_entries((image.img_id, image.classes) for image in images)
         for memory in memories:
             memory.set_entries(entries)
 
@@ -62,30 +61,3 @@ def region_entries(labels: Iterable[tuple[str, Iterable[int]]]) -> dict[str, dic
             own[label] = used[label]
             used[label] += 1
     return entries
-
-
-def labels_of(dataset: Sized) -> list[tuple[str, list[int]]]:
-    """Name and present classes of every image of a data set, see :class:`RegionEntriesHook`."""
-    if not hasattr(dataset, 'get_data_info'):
-        raise UserInputError(
-            f'RegionEntriesHook: {type(dataset).__name__} has no `get_data_info` that tells the '
-            "labels. Train on a data set of mmengine's kind, or set `entry` of the memory to "
-            "'ring'."
-        )
-    return [_label_of(dataset.get_data_info(i), i) for i in range(len(dataset))]
-
-
-def _label_of(info: dict[str, Any], index: int) -> tuple[str, list[int]]:
-    if 'img_id' not in info:
-        raise UserInputError(
-            f'RegionEntriesHook: image {index} of the data set, {info.get("img_path")!r}, has no '
-            "`img_id`. Add it to the data list, or set `entry` of the memory to 'ring'."
-        )
-    if 'gt_label' in info:
-        return info['img_id'], [int(label) for label in info['gt_label']]
-    if 'instances' in info:
-        return info['img_id'], [int(instance['bbox_label']) for instance in info['instances']]
-    raise UserInputError(
-        f'RegionEntriesHook: image {info["img_id"]!r} has neither tags nor boxes. Give the data '
-        "set supervision='tag' or 'box', or set `entry` of the memory to 'ring'."
-    )

@@ -2,10 +2,10 @@
 
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.models.objectives.names import objective_name
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
@@ -70,9 +70,3 @@ class StartObjectiveHook(Hook):
 
     def _meant(self, runner: Runner) -> list[nn.Module]:
         return [one for one in objectives_of(runner) if objective_name(one) == self.objective]
-
-
-def objectives_of(runner: Runner) -> list[nn.Module]:
-    """Objectives of the model in training, through a distributed wrapper."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    return list(getattr(model, 'objectives', []))

@@ -1,10 +1,10 @@
 """Saves the class activation maps that a classifier had while it was trained."""
 
 import math
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,24 +15,16 @@ from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 
 from mmwsss.datasets.image_files import read_image_size
-from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.folder_lock import hold_folder
-from mmwsss.engine.hooks.start_objective_hook import objectives_of
-from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.hooks.training_parts import LabeledImage, labeled_images, objectives_of
+from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.engine.progress import Progress
+from mmwsss.engine.state.fingerprints import fingerprint
 from mmwsss.models.objectives import TrainingCAMs
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError, write_scores
 
 _KEY = 'training_cams'
-
-
-class LabeledImage(NamedTuple):
-    """An image of the data set: its id, its file and its present classes, ascending."""
-
-    img_id: str
-    img_path: str
-    classes: tuple[int, ...]
 
 
 @HOOKS.register_module()
@@ -76,7 +68,7 @@ class TrainingCAMsHook(Hook):
         objective = _objective(runner)
         loader = runner.train_dataloader
         images_a_step = loader.batch_sampler.batch_size * get_world_size()
-        self._images = labeled_images(loader.dataset)
+        self._images = labeled_images(loader.dataset, 'TrainingCAMsHook')
         self._epoch = math.ceil(len(self._images) / images_a_step)
         objective.set_entries(number_entries(self._images))
         state = self._saved_state
@@ -139,33 +131,6 @@ class TrainingCAMsHook(Hook):
             for future in progress.iterate([pool.submit(job) for job in jobs]):
                 future.result()
             barrier()
-
-
-def labeled_images(dataset: Sized) -> list[LabeledImage]:
-    """List the images of a data set once each, with the classes of their tags or boxes.
-
-    Raises:
-        UserInputError: If the data set does not tell ids and labels.
-    """
-    infos = (dataset.get_data_info(i) for i in range(len(dataset)))
-    images: dict[str, LabeledImage] = {}
-    for info in infos:
-        classes = _classes(info)
-        if 'img_id' not in info or classes is None:
-            raise UserInputError(
-                f'TrainingCAMsHook: {info.get("img_path")!r} has no id or no label, expected '
-                "`img_id` and `gt_label` or `instances`. Give the data set supervision='tag' or "
-                "'box'."
-            )
-        images[info['img_id']] = LabeledImage(info['img_id'], info['img_path'], classes)
-    return list(images.values())
-
-
-def _classes(info: dict) -> tuple[int, ...] | None:
-    labels = info.get('gt_label')
-    if labels is None and 'instances' in info:
-        labels = [instance['bbox_label'] for instance in info['instances']]
-    return None if labels is None else tuple(sorted({int(label) for label in labels}))
 
 
 def number_entries(images: Iterable[LabeledImage]) -> dict[str, dict[int, int]]:

@@ -19,7 +19,7 @@ class StoredCAMs(BaseModel):
 
     A model in form only, so that stored seeds go through the same loop, refiners and evaluation as
     those of a network. The files are those of ``keep_scores`` of a
-    :class:`~mmwsss.engine.loops.PseudoLabelLoop`, or of any program that writes the same form
+    :class:`~mmwsss.engine.labels.PseudoLabelLoop`, or of any program that writes the same form
     (:mod:`mmwsss.structures.score_files`); their background score is not used. Where a loop's
     manifest lies beside the folder, files of an earlier run with other settings are refused.
 

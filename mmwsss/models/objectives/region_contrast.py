@@ -15,9 +15,9 @@ from mmwsss.models.losses.region_contrast import (
     image_shares,
     mixup_contrast,
 )
-from mmwsss.models.region_memory import RegionMemory
-from mmwsss.models.region_slots import intersected_regions
-from mmwsss.models.regions import Regions, mean_threshold_regions, region_embeddings
+from mmwsss.models.regions.embeddings import Regions, mean_threshold_regions, region_embeddings
+from mmwsss.models.regions.memory import RegionMemory
+from mmwsss.models.regions.slots import intersected_regions
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs, image_tags, to_seg_label
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from mmwsss.models.separable_sampling import (
+from mmwsss.cams.separable_sampling import (
     NeighbourProducts,
     bilinear_matrix,
     neighbour_maps,

@@ -6,7 +6,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmwsss.datasets.transforms.loading import read_image
+from mmwsss.datasets.image_files import read_image
 from mmwsss.registry import MODELS, TASK_UTILS
 
 

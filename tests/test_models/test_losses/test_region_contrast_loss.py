@@ -13,7 +13,7 @@ from mmwsss.models.losses.region_contrast import (
     image_shares,
     mixup_contrast,
 )
-from mmwsss.models.regions import mean_threshold_regions, region_embeddings
+from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 
 def random_regions(rng, *, classes=(0, 2, 1, 3, 0), num_classes=4, slots=5, channels=6):

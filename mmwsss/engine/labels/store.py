@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmwsss.engine.loops.label_files import LabelFile, label_file_state, write_label
+from mmwsss.engine.labels.files import LabelFile, label_file_state, write_label
 from mmwsss.pseudo_labels import LabelMaps
 from mmwsss.structures import is_valid_scores, write_scores
 

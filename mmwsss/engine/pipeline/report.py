@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmwsss.engine.stage_state import StageResult
+from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import write_json
 
 

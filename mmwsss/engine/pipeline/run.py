@@ -10,19 +10,19 @@ from pathlib import Path
 
 from mmengine.dist import barrier, is_main_process
 
-from mmwsss.engine.contents import Contents
+from mmwsss.engine.checks.preflight import preflight
 from mmwsss.engine.folder_lock import hold_folder
-from mmwsss.engine.preflight import preflight
+from mmwsss.engine.pipeline.stage import build_runner, run_built
+from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
-from mmwsss.engine.stage import build_runner, run_built
-from mmwsss.engine.stage_state import (
+from mmwsss.engine.state.contents import Contents
+from mmwsss.engine.state.stage_state import (
     Decided,
     StageResult,
     StageState,
     checkpoint_meta,
     decide,
 )
-from mmwsss.engine.stages import Stage
 from mmwsss.structures import UserInputError
 
 _CONTENTS = 'contents.json'
@@ -42,7 +42,7 @@ def run_pipeline(
     missing, damaged or of another image.
 
     Args:
-        stages: The stages, see :func:`~mmwsss.engine.stages.load_stages`.
+        stages: The stages, see :func:`~mmwsss.engine.pipeline.stages.load_stages`.
         work_dir: Every stage works in ``<work_dir>/<name>``.
         only: Names of the stages to run; the others must be finished if something is taken from
             them.

@@ -17,8 +17,8 @@ from mmengine.utils.dl_utils import set_multi_processing
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmwsss.engine.build_errors import building, check_arguments, check_component, find
-from mmwsss.engine.call_checks import nearest
+from mmwsss.engine.config.build_errors import building, check_arguments, check_component, find
+from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError
 
 TAKEN = '/taken-from-an-earlier-stage'

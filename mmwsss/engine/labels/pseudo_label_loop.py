@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Generator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,22 +11,23 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
 
-from mmwsss.datasets.transforms.loading import read_image
-from mmwsss.engine.contents import Contents
+from mmwsss.datasets.image_files import read_image
 from mmwsss.engine.folder_lock import hold_folder
-from mmwsss.engine.loops.label_checks import (
+from mmwsss.engine.labels.checks import (
     check_checkpoint,
     check_files,
     check_label_names,
     check_no_mask,
     check_supervision,
 )
-from mmwsss.engine.loops.label_manifest import LabelManifest
-from mmwsss.engine.loops.label_settings import label_stamps
-from mmwsss.engine.loops.label_store import LabelStore
-from mmwsss.engine.loops.refine_pool import RefinePool
+from mmwsss.engine.labels.manifest import LabelManifest
+from mmwsss.engine.labels.pool import RefinePool
+from mmwsss.engine.labels.schedule import Schedule
+from mmwsss.engine.labels.stamps import label_stamps
+from mmwsss.engine.labels.store import LabelStore
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, sum_over_ranks
+from mmwsss.engine.state.contents import Contents
 from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
 from mmwsss.models.checkpoint_fit import base_model
@@ -40,14 +39,6 @@ from mmwsss.structures import (
 )
 
 _CONTENTS = 'contents.json'
-
-
-@dataclass
-class _Task:
-    """An image whose labels wait for a job in the process pool."""
-
-    steps: Generator
-    future: Future | None = None
 
 
 @LOOPS.register_module()
@@ -204,22 +195,21 @@ class PseudoLabelLoop(BaseLoop):
         return metrics
 
     def _run_unfinished(self) -> None:
-        pending: list[_Task] = []
-        limit = 2 * max(self.num_workers, 1)
         total = len(self.dataloader)
         with (
             RefinePool(self.num_workers) as pool,
             Progress('pseudo labels', total, self.runner.logger) as progress,
         ):
+            schedule = Schedule(pool)
             for done, data_batch in enumerate(self.dataloader, start=1):
                 with torch.no_grad():
                     samples = self.runner.model.test_step(data_batch)
                 for sample in samples:
                     check_no_mask(sample)
-                    self._advance(_Task(self._steps(sample)), None, pool, pending)
-                self._collect(pool, pending, limit)
+                    schedule.start(self._steps(sample))
+                schedule.wait(most=2 * max(self.num_workers, 1))
                 progress.update(done)
-            self._collect(pool, pending, 0)
+            schedule.wait(most=0)
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{count} images of this process: {what}')
@@ -230,30 +220,6 @@ class PseudoLabelLoop(BaseLoop):
         # Compressing scores takes a good part of the time of a CRF, so it has its place there too.
         kept = self._by_hand.get(sample.img_id, ())
         yield self.store.writing(sample.img_id, maps, kept)
-
-    def _collect(self, pool: RefinePool, pending: list[_Task], limit: int) -> None:
-        """Go on with images whose job is done, until at most `limit` are waiting."""
-        while pending:
-            blocking = len(pending) > limit
-            timeout = None if blocking else 0
-            futures = [task.future for task in pending]
-            done, _ = wait(futures, timeout=timeout, return_when=FIRST_COMPLETED)
-            if not done:
-                return
-            ready = [task for task in pending if task.future in done]
-            pending[:] = [task for task in pending if task.future not in done]
-            for task in ready:
-                self._advance(task, task.future.result(), pool, pending)
-
-    def _advance(self, task: _Task, result: object, pool: RefinePool, pending: list[_Task]) -> None:
-        """Run an image's steps up to its next job in the pool, or to their end."""
-        try:
-            with torch.no_grad():
-                job = task.steps.send(result)
-        except StopIteration:
-            return
-        task.future = pool.submit(job)
-        pending.append(task)
 
     def _evaluate(self) -> dict[str, float]:
         """Compare the labels with true masks, if the data set lists them."""

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmwsss.engine.call_checks import nearest
+from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError
 
 RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
@@ -83,3 +83,13 @@ def override(config: Config, key: str, value: Any) -> None:
         raise UserInputError(
             f'--cfg-options {key}={value} does not fit {config.filename}: {text}'
         ) from error
+
+
+def use_test_time_augmentation(config: Config) -> None:
+    """Replace model and test pipeline by the config's ``tta_model`` and ``tta_pipeline``."""
+    for key in ('tta_model', 'tta_pipeline'):
+        if key not in config:
+            raise UserInputError(f'{config.filename}: a test with tta needs `{key}`.')
+    config.test_dataloader.dataset.pipeline = config.tta_pipeline
+    config.tta_model.module = config.model
+    config.model = config.tta_model

@@ -7,12 +7,12 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmwsss.datasets.voc import VOCWeakDataset
-from mmwsss.engine.build_errors import building
+from mmwsss.engine.checks.isolation import without_traces
+from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
-from mmwsss.engine.isolation import without_traces
-from mmwsss.engine.loops.label_checks import check_files, check_label_names
-from mmwsss.engine.settings import LOADERS
+from mmwsss.engine.labels.checks import check_files, check_label_names
+from mmwsss.engine.state.settings import LOADERS
 from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, type_name
 from mmwsss.structures import UserInputError
 

@@ -17,7 +17,7 @@ from mmengine.dist import all_gather, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmwsss.models.region_slots import blend_into_slots_, ring_slots
+from mmwsss.models.regions.slots import blend_into_slots_, ring_slots
 from mmwsss.structures import UserInputError
 
 
@@ -47,7 +47,7 @@ class RegionMemory(nn.Module):
         official: Slots start as standard normal noise that counts as filled, as in the published
             code, where most of it is left after 30 epochs; with ``'ring'`` alone.
             ``RegionContrast`` then also pools what it stores as that code does, see
-            :func:`~mmwsss.models.region_slots.intersected_regions`.
+            :func:`~mmwsss.models.regions.slots.intersected_regions`.
 
     Raises:
         ValueError: An option is out of range, or ``official`` is not with ``'ring'``.

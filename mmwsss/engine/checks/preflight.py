@@ -8,15 +8,14 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from torch import nn
 
-from mmwsss.engine import trial_parts
-from mmwsss.engine.build_errors import building
-from mmwsss.engine.call_checks import nearest
-from mmwsss.engine.config_files import RUNNER_KEYS
-from mmwsss.engine.config_structure import check_structure
-from mmwsss.engine.isolation import without_traces
-from mmwsss.engine.loops.label_checks import check_checkpoint, check_supervision
-from mmwsss.engine.stage import use_test_time_augmentation
-from mmwsss.engine.stage_checks import check_stage
+from mmwsss.engine.checks import trial_parts
+from mmwsss.engine.checks.isolation import without_traces
+from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.config.build_errors import building
+from mmwsss.engine.config.call_checks import nearest
+from mmwsss.engine.config.files import RUNNER_KEYS, use_test_time_augmentation
+from mmwsss.engine.config.structure import check_structure
+from mmwsss.engine.labels.checks import check_checkpoint, check_supervision
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import TASK_UTILS

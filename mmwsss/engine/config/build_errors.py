@@ -12,7 +12,7 @@ from typing import Any
 from mmengine.registry import Registry
 from mmengine.registry.build_functions import build_from_cfg
 
-from mmwsss.engine.call_checks import (
+from mmwsss.engine.config.call_checks import (
     check_call,
     describe_misfit,
     nearest,

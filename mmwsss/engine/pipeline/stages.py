@@ -5,10 +5,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmwsss.engine.call_checks import nearest
-from mmwsss.engine.config_files import override, read_config
-from mmwsss.engine.config_structure import check_structure
-from mmwsss.engine.stage import output_names
+from mmwsss.engine.config.call_checks import nearest
+from mmwsss.engine.config.files import override, read_config
+from mmwsss.engine.config.structure import check_structure
 from mmwsss.registry import type_name
 from mmwsss.structures import UserInputError, check_name
 
@@ -77,6 +76,18 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
             _check_taken_key(config.filename, stage, key)
     _check_sources(stages)
     return stages
+
+
+def output_names(config: Config, task: str) -> set[str]:
+    """Name the outputs: a checkpoint, maps kept in training; or labels, scores and proportions."""
+    if task == 'train':
+        hooks = {type_name(hook) for hook in config.get('custom_hooks') or ()}
+        maps = {'training_cams'} if 'TrainingCAMsHook' in hooks else set()
+        return {'checkpoint', *maps}
+    test_cfg = config.get('test_cfg', {})
+    scores = {f'{name}_scores' for name in test_cfg.get('keep_scores', ())}
+    proportions = {f'{name}_proportions' for name in test_cfg.get('proportions', ())}
+    return {*test_cfg.get('generator', {}).get('labels', {}), *scores, *proportions}
 
 
 _KEYS = {'name': str, 'config': str, 'task': str, 'tta': bool, 'takes': dict}

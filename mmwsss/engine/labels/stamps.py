@@ -4,10 +4,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmwsss.engine.contents import Contents, files_below
-from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.ranks import on_first_rank
-from mmwsss.engine.settings import by_content, label_making_settings, named_paths
+from mmwsss.engine.state.contents import Contents, files_below
+from mmwsss.engine.state.fingerprints import fingerprint
+from mmwsss.engine.state.settings import by_content, label_making_settings, named_paths
 
 
 def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple[str, list[str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 
-from mmwsss.engine.versions import package_versions
+from mmwsss.engine.state.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 
 # Data, checkpoint and packages may be elsewhere or newer: that changes no label.

@@ -9,10 +9,9 @@ from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 
-from mmwsss.datasets.transforms.loading import read_image, read_label_map
-from mmwsss.engine.stage import output_names
-from mmwsss.engine.stage_state import StageResult
-from mmwsss.engine.stages import Stage
+from mmwsss.datasets.image_files import read_image, read_label_map
+from mmwsss.engine.pipeline.stages import Stage, output_names
+from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
 from mmwsss.registry import DATASETS, MODELS
 from mmwsss.structures import UserInputError

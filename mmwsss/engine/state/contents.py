@@ -14,9 +14,9 @@ from mmengine.dataset import ClassBalancedDataset, RepeatDataset
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
-from mmwsss.engine.fingerprints import file_hash, fingerprint
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, run_on_ranks
+from mmwsss.engine.state.fingerprints import file_hash, fingerprint
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.structures.atomic_files import write_atomically

@@ -17,11 +17,11 @@ from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
 from mmwsss.compat import load_checkpoint_file
-from mmwsss.engine.contents import Contents
-from mmwsss.engine.fingerprints import fingerprint
 from mmwsss.engine.ranks import on_first_rank
-from mmwsss.engine.settings import by_content, decisive_settings, loader_datasets, named_paths
-from mmwsss.engine.versions import package_versions
+from mmwsss.engine.state.contents import Contents
+from mmwsss.engine.state.fingerprints import fingerprint
+from mmwsss.engine.state.settings import by_content, decisive_settings, loader_datasets, named_paths
+from mmwsss.engine.state.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 from mmwsss.structures.atomic_files import write_atomically
 
@@ -96,8 +96,8 @@ class Decided:
 def decide(config: Config, contents: Contents, *, task: str, tta: bool = False) -> Decided:
     """Find what decides the result of a stage, on all ranks together.
 
-    Settings count in one form (:mod:`mmwsss.engine.settings`), and what they name counts by its
-    content: data, checkpoints, first weights, any other file or folder. Where it lies does not.
+    Settings count in one form (:mod:`mmwsss.engine.state.settings`), and what they name counts by
+    its content: data, checkpoints, first weights, any other file or folder. Where it lies does not.
 
     Args:
         config: The stage's config, with the paths that it takes from earlier stages.

@@ -1,0 +1,1 @@
+"""What is refused before a stage starts, or before a training goes on."""

@@ -1,0 +1,1 @@
+"""Configs: reading them, and explaining what is wrong in one."""

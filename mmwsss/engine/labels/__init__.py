@@ -1,0 +1,5 @@
+"""Making pseudo labels for a whole split, and their files."""
+
+from mmwsss.engine.labels.pseudo_label_loop import PseudoLabelLoop
+
+__all__ = ['PseudoLabelLoop']

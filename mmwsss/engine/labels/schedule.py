@@ -1,0 +1,46 @@
+"""Keeps the labels of several images in work at once."""
+
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+import torch
+
+from mmwsss.engine.labels.pool import RefinePool
+
+
+class Schedule:
+    """Run the steps of images; while the pool has a job of one, others go on.
+
+    Steps are a coroutine: they yield jobs for the pool and are sent their results.
+
+    Args:
+        pool: Where the jobs run.
+    """
+
+    def __init__(self, pool: RefinePool) -> None:
+        self._pool = pool
+        self._waiting: dict[Future, Generator] = {}
+
+    def start(self, steps: Generator) -> None:
+        """Run the steps of an image up to their first job, which the pool gets."""
+        self._advance(steps, None)
+
+    def wait(self, *, most: int) -> None:
+        """Go on with images whose job is done, until at most `most` are waiting for theirs."""
+        while self._waiting:
+            timeout = None if len(self._waiting) > most else 0
+            done, _ = wait(self._waiting, timeout=timeout, return_when=FIRST_COMPLETED)
+            if not done:
+                return
+            # In the order in which they were handed in.
+            for future in [future for future in self._waiting if future in done]:
+                self._advance(self._waiting.pop(future), future.result())
+
+    def _advance(self, steps: Generator, result: object) -> None:
+        """Run the steps of an image up to their next job, or to their end."""
+        try:
+            with torch.no_grad():
+                job = steps.send(result)
+        except StopIteration:
+            return
+        self._waiting[self._pool.submit(job)] = steps

@@ -1,0 +1,1 @@
+"""Stages, one after the other, from weak labels to a segmentation model."""

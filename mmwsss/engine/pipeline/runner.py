@@ -1,0 +1,126 @@
+"""The engine's runner, with what a stage of a pipeline needs beyond it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.device import get_device
+from mmengine.dist import master_only
+from mmengine.runner import BaseLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mmwsss.engine.checks.resume_checks import check_resumable
+from mmwsss.engine.child_processes import tie_workers
+from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
+from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
+from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
+from mmwsss.models.class_counts import check_num_classes
+from mmwsss.structures.atomic_files import renamed_when_complete
+
+
+class StageRunner(Runner):
+    """The engine's runner, with checkpoints that are complete and say which stage wrote them.
+
+    Model, data set and what is loaded must fit each other.
+
+    Its data loaders' workers end with it. It also runs models without a trainable weight on several
+    ranks: PyTorch refuses to synchronise the gradients of such a model; ranks may share its work
+    anyway.
+
+    Attributes:
+        stamp: Fingerprint of what decided the stage, written into its checkpoints.
+        resumed_at: Iteration at which an earlier run of the stage was resumed, else None.
+    """
+
+    stamp: str | None = None
+    resumed_at: int | None = None
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap the model for several ranks if it has something to train."""
+        if any(weight.requires_grad for weight in model.parameters()):
+            return super().wrap_model(model_wrapper_cfg, model)
+        return model.to(get_device())
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """Add the hook that stops a training whose loss is NaN, unless the config has None.
+
+        That hook and the one of the checkpoints are ours in configs of any scope.
+        """
+        hooks = {'invalid_loss': dict(type=InvalidLossHook), **(hooks or {})}
+        if hooks['invalid_loss'] is None:
+            del hooks['invalid_loss']
+        saving = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+        if saving is not None and saving.get('type') in (
+            'CheckpointHook',
+            'mmengine.CheckpointHook',
+        ):
+            hooks['checkpoint'] = {**saving, 'type': CheckpointHook}
+        super().register_default_hooks(hooks)
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Go on from a checkpoint, and remember where that was."""
+        super().resume(filename, *args, **kwargs)
+        self.resumed_at = self.iter
+
+    @master_only
+    def save_checkpoint(
+        self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
+    ) -> None:
+        """Save a checkpoint under its name when it is complete, with the stamp of the stage."""
+        meta = {**(meta or {}), 'stage': self.stamp}
+        if '://' in str(out_dir):  # not a file system: its backend is left to do its best
+            super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)
+            return
+        with renamed_when_complete(Path(out_dir, filename)) as path:
+            super().save_checkpoint(str(path.parent), path.name, *args, meta=meta, **kwargs)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_train_loop(loop))
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_val_loop(loop))
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop, whose data set must have the classes of the model."""
+        return self._with_same_classes(super().build_test_loop(loop))
+
+    def _with_same_classes(self, loop: BaseLoop) -> BaseLoop:
+        classes = getattr(loop.dataloader.dataset, 'metainfo', {}).get('classes')
+        if classes is not None:
+            check_num_classes(base_model(self.model), classes)
+        return loop
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str | Callable = 'cpu',
+        strict: bool = True,
+        revise_keys: Sequence = (),
+    ) -> dict:
+        """Load weights that fit the model, all but those that a training names as ``load_new``.
+
+        Args:
+            filename: A file or an address.
+            map_location: Where tensors are read to.
+            strict: Not looked at: what the model needs must be in the file, and what is left over
+                there is logged.
+            revise_keys: Patterns in the names of tensors, each with what replaces it.
+        """
+        checkpoint = read_checkpoint(filename, map_location=map_location)
+        new = () if self._resume else self.cfg.get('load_new', ())
+        if self._resume:
+            check_resumable(checkpoint, filename, self)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_fitting(self.model, checkpoint, filename, new=new, revise_keys=revise_keys)
+        self._has_loaded = True
+        return checkpoint
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a data loader whose workers end with this process."""
+        return tie_workers(Runner.build_dataloader(dataloader, seed, diff_rank_seed))

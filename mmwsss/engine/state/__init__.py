@@ -1,0 +1,1 @@
+"""What decided a stage, what it gave, and whether that still holds."""
