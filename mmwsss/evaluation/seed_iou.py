@@ -77,15 +77,14 @@ def mean_iou(confusions: Tensor) -> Tensor:
 class SeedIoUWithGroundTruth(BaseMetric):
     """Best mean IoU of class activation maps over all background thresholds, in one pass.
 
-    The threshold is chosen with the true masks of the same images. The figure is an upper bound
-    that describes a classifier; use it to compare seeds, never to choose what a weakly-supervised
-    pipeline does.
+    The thresholds are 0.00, 0.01, ..., 0.99, and one is chosen with the true masks of the same
+    images. The figure is an upper bound that describes a classifier; use it to compare seeds, never
+    to choose what a weakly-supervised pipeline does.
 
     Samples need ``cams`` (n, H, W) >= 0 at the size of ``gt_sem_seg``, and ``cam_label``. Every
     map is divided by its maximum + 1e-5.
 
     Args:
-        thresholds: Ascending background scores in [0, 1); by default 0.00, 0.01, ..., 0.99.
         collect_device: Where mmengine collects the ranks' results.
         prefix: Prefix of the result names.
 
@@ -99,18 +98,11 @@ class SeedIoUWithGroundTruth(BaseMetric):
     def __init__(
         self,
         *,
-        thresholds: Sequence[float] | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        values = np.arange(100) / 100 if thresholds is None else np.asarray(thresholds, dtype=float)
-        if not len(values) or (np.diff(values) <= 0).any() or values[0] < 0 or values[-1] >= 1:
-            raise ValueError(
-                f'thresholds must ascend within [0, 1), got {thresholds}. They are compared with '
-                'activations that were divided by their maximum.'
-            )
-        self.thresholds = torch.tensor(values, dtype=torch.float32)
+        self.thresholds = torch.tensor(np.arange(100) / 100, dtype=torch.float32)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the pixels of a batch; only the cells that are not empty are kept."""
@@ -155,8 +147,7 @@ class SeedIoUWithGroundTruth(BaseMetric):
 
     def _log_curve(self, curve: Tensor, num_images: int) -> None:
         table = PrettyTable(['threshold', 'mIoU'])
-        step = max(len(curve) // 20, 1)
-        for threshold, value in zip(self.thresholds[::step], curve[::step], strict=True):
+        for threshold, value in zip(self.thresholds[::5], curve[::5], strict=True):
             table.add_row([f'{threshold:.2f}', f'{value:.2f}'])
         print_log(
             f'seeds of {num_images} images against true masks (255 ignored):\n{table}',

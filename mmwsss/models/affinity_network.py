@@ -13,13 +13,12 @@ from mmwsss.structures import UserInputError
 
 @MODELS.register_module()
 class AffinityNetwork(BaseModel):
-    """Backbone, optional neck and head, whose features are compared between neighbouring cells.
+    """Backbone and head, whose features are compared between neighbouring cells.
 
     Args:
         backbone: Config of the backbone; it returns a tuple of feature maps.
         head: Config of a module from tuple of feature maps to features (B, C, h, w), such as
             :class:`AffinityHead`.
-        neck: Config of a module from tuple to tuple of feature maps.
         loss: Config of the loss; :class:`AffinityLoss` by default.
         radius: Radius of the neighbourhood in cells of the feature grid.
         data_preprocessor: Config of the data preprocessor.
@@ -39,7 +38,6 @@ class AffinityNetwork(BaseModel):
         backbone: dict,
         head: dict,
         *,
-        neck: dict | None = None,
         loss: dict | None = None,
         radius: int = 5,
         data_preprocessor: dict | None = None,
@@ -47,7 +45,6 @@ class AffinityNetwork(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck) if neck else None
         self.head = MODELS.build(head)
         self.affinity_loss = MODELS.build(loss or dict(type='AffinityLoss'))
         self.radius = radius
@@ -55,10 +52,7 @@ class AffinityNetwork(BaseModel):
 
     def affinities(self, images: Tensor) -> Tensor:
         """Compare neighbouring cells of normalised images, (B, 3, H, W) -> (B, K, h, w)."""
-        feats = self.backbone(images)
-        if self.neck is not None:
-            feats = self.neck(feats)
-        return stencil_affinities(self.head(feats), radius=self.radius)
+        return stencil_affinities(self.head(self.backbone(images)), radius=self.radius)
 
     def forward(
         self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'

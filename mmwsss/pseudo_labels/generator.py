@@ -34,10 +34,9 @@ class PseudoLabelGenerator:
 
     Args:
         labels: For each label name a dict with ``background`` (config) or ``start`` (name of an
-            earlier label), ``refiners`` (list of configs), and ``labeler`` (config) if it has its
-            own.
+            earlier label), ``refiners`` (list of configs), and ``labeler`` (config),
+            :class:`ArgmaxLabeler` by default.
         normalize: Config of the normalizer; without one the CAMs are taken as they are.
-        labeler: Config of the labeler of all other labels; :class:`ArgmaxLabeler` by default.
 
     Raises:
         ValueError: If a label has neither or both of ``background`` and ``start``, adds nothing to
@@ -51,23 +50,20 @@ class PseudoLabelGenerator:
         >>> generator.generate(sample, image)['seed']  # doctest: +SKIP
     """
 
-    def __init__(
-        self, *, labels: dict[str, dict], normalize: dict | None = None, labeler: dict | None = None
-    ) -> None:
+    def __init__(self, *, labels: dict[str, dict], normalize: dict | None = None) -> None:
         if not labels:
             raise ValueError('`labels` must name at least one label map, got none.')
         self.normalizer = TASK_UTILS.build(normalize) if normalize else None
-        shared_labeler = TASK_UTILS.build(labeler or dict(type='ArgmaxLabeler'))
         self._without_class = 0
         self.labels: dict[str, _Label] = {}
         for name, entry in labels.items():
             check_entry(name, entry, made=list(self.labels), names=list(labels))
-            background, own_labeler = entry.get('background'), entry.get('labeler')
+            background = entry.get('background')
             self.labels[name] = _Label(
                 start=entry.get('start'),
                 background=TASK_UTILS.build(background) if background else None,
                 refiners=tuple(TASK_UTILS.build(cfg) for cfg in entry.get('refiners', ())),
-                labeler=TASK_UTILS.build(own_labeler) if own_labeler else shared_labeler,
+                labeler=TASK_UTILS.build(entry.get('labeler') or dict(type='ArgmaxLabeler')),
             )
         self._groups = _groups(labels, self.labels)
 

@@ -4,14 +4,13 @@ import torch
 from torch import nn
 
 
-def separate_branches(in_channels, channels, num_convs, num_classes):
-    """Modules of the classes: `num_convs` times 3x3 convolution and ReLU, then 1x1 to a score."""
+def separate_branches(channels, num_classes):
+    """Modules of the classes: three times 3x3 convolution and ReLU, then 1x1 to a score."""
     branches = nn.ModuleList()
     for _ in range(num_classes):
         layers = []
-        for index in range(num_convs):
-            width = in_channels if index == 0 else channels
-            layers += [nn.Conv2d(width, channels, 3, padding=1), nn.ReLU()]
+        for _ in range(3):
+            layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU()]
         branches.append(nn.Sequential(*layers, nn.Conv2d(channels, 1, 1)))
     return branches
 

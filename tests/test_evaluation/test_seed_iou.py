@@ -25,8 +25,8 @@ def random_sample(rng, size=(6, 5), cam_label=(0, 2)):
     return make_sample(cams, cam_label, mask)
 
 
-def build(thresholds=(0.0, 0.25, 0.5, 0.9)):
-    metric = METRICS.build({'type': 'SeedIoUWithGroundTruth', 'thresholds': thresholds})
+def build():
+    metric = METRICS.build({'type': 'SeedIoUWithGroundTruth'})
     metric.dataset_meta = {'classes': CLASSES}
     return metric
 
@@ -118,15 +118,9 @@ def test_maps_of_another_size_than_the_mask_are_explained(rng):
         build().process({}, [sample.to_dict()])
 
 
-def test_the_default_thresholds_are_hundredths():
+def test_the_thresholds_are_hundredths():
     thresholds = SeedIoUWithGroundTruth().thresholds
     assert_close(thresholds[[0, 1, 99]], torch.tensor([0.0, 0.01, 0.99]))
-
-
-@pytest.mark.parametrize('thresholds', [(), (0.5, 0.2), (-0.1, 0.5), (0.5, 1.0)])
-def test_unusable_thresholds_are_refused(thresholds):
-    with pytest.raises(ValueError, match='must ascend'):
-        SeedIoUWithGroundTruth(thresholds=thresholds)
 
 
 def test_the_metric_of_mmseg_is_found_under_its_plain_name():

@@ -92,12 +92,6 @@ def test_every_parameter_of_the_head_gets_a_gradient(batch):
         assert parameter.grad.abs().sum() > 0
 
 
-def test_a_neck_stands_between_backbone_and_head(batch):
-    neck = dict(type='ConcatConvNeck', in_channels=(4, 8), out_channels=6)
-    head = dict(type='AffinityHead', in_channels=(6,), channels=(5,))
-    assert build(neck=neck, head=head).affinities(batch[0]).shape == (2, 12, 6, 8)
-
-
 @pytest.mark.parametrize('size', [(4, 4), (1, 1), (9, 30)])
 def test_images_of_few_cells_work(size):
     model = build(radius=5).eval()

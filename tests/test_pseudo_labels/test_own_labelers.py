@@ -46,14 +46,6 @@ def test_a_label_may_have_its_own_labeler(random_sample):
     assert set(np.unique(made['seed'])) <= {0, 7}
 
 
-def test_all_other_labels_have_the_labeler_of_the_generator(random_sample):
-    labels = dict(seed=SEED, nine=dict(start='seed', labeler=own(9)))
-    generator = PseudoLabelGenerator(labels=labels, labeler=own(3))
-    made = generator.generate(random_sample([[4, 3, 17, 15]], [6]), IMAGE)
-    assert (made['seed'] == 3).all()
-    assert (made['nine'] == 9).all()
-
-
 def test_another_labeler_leaves_the_scores_as_they_are(random_sample):
     labels = dict(seed=SEED, nine=dict(start='seed', labeler=own(9)))
     steps = PseudoLabelGenerator(labels=labels).steps(random_sample([[4, 3, 17, 15]], [6]), IMAGE)

@@ -29,14 +29,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))
 from reference import class_branches as reference
 
 NUM_CLASSES = 20
-NUM_CONVS = 3
 FORMATS = {'channels first': torch.contiguous_format, 'channels last': torch.channels_last}
 
 
 def branch_forms(channels: int) -> dict[str, nn.Module]:
     """Networks of all classes with the same weights in both forms."""
-    separate = reference.separate_branches(channels, channels, NUM_CONVS, NUM_CLASSES)
-    grouped = ClassBranches(channels, NUM_CLASSES, num_convs=NUM_CONVS)
+    separate = reference.separate_branches(channels, NUM_CLASSES)
+    grouped = ClassBranches(channels, NUM_CLASSES)
     for name in ('weight', 'bias'):
         rows = reference.parameters(separate, name)
         for layer, row in zip(grouped.layers(), rows, strict=True):

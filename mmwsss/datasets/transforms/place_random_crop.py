@@ -56,7 +56,6 @@ class PlaceRandomCrop(BaseTransform):
         crop_size: Height and width, or one length for both.
         pad_value: Value of padded pixels in the channel order of ``img`` (BGR). The default is the
             mean colour of ImageNet.
-        min_box_size: Boxes with a shorter visible side are dropped.
 
     Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, as published (which
     pads with the mean colour for the classifier and with black for the affinity network).
@@ -67,14 +66,12 @@ class PlaceRandomCrop(BaseTransform):
         crop_size: int | tuple[int, int],
         *,
         pad_value: Sequence[float] = (103.53, 116.28, 123.675),
-        min_box_size: float = 0.0,
     ) -> None:
         size = (crop_size, crop_size) if isinstance(crop_size, int) else tuple(crop_size)
         if len(size) != 2 or min(size) < 1:
             raise ValueError(f'Expected `crop_size` to be lengths >= 1, got {crop_size}.')
         self.crop_size = size
         self.pad_value = tuple(pad_value)
-        self.min_box_size = min_box_size
 
     @cache_randomness
     def _draw(self, shape: tuple[int, int]) -> tuple[int, int]:
@@ -90,9 +87,7 @@ class PlaceRandomCrop(BaseTransform):
             results[key] = place(results[key], self.crop_size, shift, field_padding(key))
         if 'gt_bboxes' in results:
             moved = results['gt_bboxes'] + np.array([shift[1], shift[0]] * 2, dtype=np.float32)
-            results['gt_bboxes'], kept = clip_boxes(
-                moved, self.crop_size, min_size=self.min_box_size
-            )
+            results['gt_bboxes'], kept = clip_boxes(moved, self.crop_size)
             results['gt_bboxes_labels'] = results['gt_bboxes_labels'][kept]
         results['img_shape'] = results['img'].shape[:2]
         return results

@@ -68,7 +68,6 @@ class RegionCentroidsHook(Hook):
     Args:
         begin: First iteration, counted from 0, before which there are centroids.
         interval: Iterations after which they are renewed; one epoch in the published code.
-        seed: Seed of the clustering.
 
     Raises:
         ValueError: If ``begin`` is negative or ``interval`` below 1.
@@ -80,14 +79,13 @@ class RegionCentroidsHook(Hook):
         one start of k-means++ as in newer versions of scikit-learn, ten in older ones.
     """
 
-    def __init__(self, *, begin: int, interval: int, seed: int = 0) -> None:
+    def __init__(self, *, begin: int, interval: int) -> None:
         if begin < 0 or interval < 1:
             raise ValueError(
                 f'begin must be >= 0 and interval >= 1, got begin={begin}, interval={interval}.'
             )
         self.begin = begin
         self.interval = interval
-        self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
         """Check that there are memory and context, and that the training gets to the clustering."""
@@ -116,7 +114,7 @@ class RegionCentroidsHook(Hook):
         centroids, valid = context.centroids.clone(), context.valid.clone()
         if is_main_process():
             found = class_centroids(
-                memory.slots, memory.filled, num_centroids=valid.shape[1], seed=self.seed
+                memory.slots, memory.filled, num_centroids=valid.shape[1], seed=0
             )
             if found[1].any():
                 centroids.copy_(found[0])

@@ -34,13 +34,12 @@ class TrainingCAMsHook(Hook):
     It tells the objective the images of ``train_dataloader.dataset``, merges the maps of all
     processes by their maximum after every epoch, tells when the last epoch begins (the last
     iterations in which as many images are seen as there are) and writes
-    ``<out_dir>/<img_id>.npz`` in the end: maps at the size of the image, with a maximum of 1 before
-    they are enlarged, and ``1 - max`` as background. A class that never got a map has an empty one;
-    such images are counted in a warning. Checkpoints carry the maps, so that a run can be resumed;
-    on several processes without what the others saw since the last epoch.
+    ``<work_dir>/training_cams/<img_id>.npz`` in the end: maps at the size of the image, with a
+    maximum of 1 before they are enlarged, and ``1 - max`` as background. A class that never got a
+    map has an empty one; such images are counted in a warning. Checkpoints carry the maps, so that
+    a run can be resumed; on several processes without what the others saw since the last epoch.
 
     Args:
-        out_dir: Folder of the files; ``<work_dir>/training_cams`` by default.
         num_workers: Processes of every rank that enlarge and write; 0 does it in this process.
 
     Raises:
@@ -48,8 +47,7 @@ class TrainingCAMsHook(Hook):
             not tell its labels, or the run is resumed from one with other images or labels.
     """
 
-    def __init__(self, out_dir: str | None = None, *, num_workers: int = 2) -> None:
-        self.out_dir = out_dir
+    def __init__(self, *, num_workers: int = 2) -> None:
         self.num_workers = num_workers
         self._images: list[LabeledImage] = []
         self._saved_state: dict[str, Any] | None = None
@@ -57,7 +55,7 @@ class TrainingCAMsHook(Hook):
 
     def folder(self, runner: Runner) -> Path:
         """Folder of the files, absolute."""
-        return Path(self.out_dir or Path(runner.work_dir) / 'training_cams').absolute()
+        return Path(runner.work_dir, 'training_cams').absolute()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the maps of the checkpoint, in case that the run is resumed from it."""

@@ -91,6 +91,7 @@ class ResNet38(BaseModule):
     Three blocks have stride 2; from the last residual blocks on, dilation takes its place. Names of
     parameters (``conv1a``, ``b2``, ``b2_1``, ..., ``bn7``; in a block ``bn_branch2a``,
     ``conv_branch2a``, ...) are those of the checkpoints that circulate, which load as they are.
+    Scale, shift and statistics of all batch normalisations are frozen, as published.
 
     Args:
         out_indices: Which features to return, in ascending order: 0 is the activated input of
@@ -99,10 +100,7 @@ class ResNet38(BaseModule):
         frozen_stages: The stages 1 to this one are not trained and stay in evaluation mode. Stage 1
             is conv1a, stage s the blocks b``s`` to b``s``_N, stage 7 also bn7; 0 or -1 freezes
             none.
-        norm_eval: Freeze scale, shift and statistics of all batch normalisations. With ``False``
-            those of the stages that are not frozen are trained.
-        with_cp: Recompute each block in the backward pass instead of keeping its activations. With
-            ``norm_eval=False`` the running statistics then move twice a step.
+        with_cp: Recompute each block in the backward pass instead of keeping its activations.
         dropout: Probabilities of dropping a channel inside b6 and b7.
         init_cfg: Weight initialisation; Kaiming by default. ``tools/model_converters`` makes files
             for ``Pretrained``; they expect RGB, normalised with ImageNet's mean and deviation.
@@ -123,7 +121,6 @@ class ResNet38(BaseModule):
         *,
         out_indices: tuple[int, ...] = (2,),
         frozen_stages: int = 2,
-        norm_eval: bool = True,
         with_cp: bool = False,
         dropout: tuple[float, float] = (0.3, 0.5),
         init_cfg: dict | list[dict] | None = None,
@@ -135,7 +132,6 @@ class ResNet38(BaseModule):
             raise ValueError(f'frozen_stages must be from -1 to 7, got {frozen_stages}.')
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
         self.with_cp = with_cp
         self._build(dropout)
         for module in self._frozen():
@@ -174,9 +170,7 @@ class ResNet38(BaseModule):
     def _frozen(self) -> list[nn.Module]:
         stages = self._stages.items()
         frozen = [getattr(self, name) for name, stage in stages if stage <= self.frozen_stages]
-        if self.norm_eval:
-            frozen += [module for module in self.modules() if isinstance(module, _BatchNorm)]
-        return frozen
+        return frozen + [module for module in self.modules() if isinstance(module, _BatchNorm)]
 
     def train(self, mode: bool = True) -> 'ResNet38':
         """Set the mode; what is frozen stays in evaluation mode."""

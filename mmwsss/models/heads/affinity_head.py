@@ -37,15 +37,14 @@ class AffinityHead(BaseModule):
         in_channels: Channels of the feature maps.
         channels: Channels to which each is reduced; their sum is C.
         norm_groups: Groups of a group normalisation of each reduced map; without it there is none.
-        in_indices: Which of the backbone's feature maps these are; by default all of them.
         init_cfg: Weight initialisation; by default normal of Kaiming, and for the last convolution
             uniform of Xavier with a gain of 4.
 
     Raises:
-        ValueError: If the numbers of feature maps, channels, groups and indices differ.
+        ValueError: If the numbers of feature maps, channels and groups differ.
 
     Shape:
-        tuple of (B, C_i, h_i, w_i); returns (B, C, h, w), h and w of the first of ``in_indices``.
+        tuple of (B, C_i, h_i, w_i); returns (B, C, h, w), h and w of the first map.
         Maps of other sizes are resized bilinearly; those of the paper's networks are all equal.
 
     Source:
@@ -60,33 +59,29 @@ class AffinityHead(BaseModule):
         channels: Sequence[int] = (64, 128, 256),
         *,
         norm_groups: Sequence[int] | None = None,
-        in_indices: Sequence[int] | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg or _default_init())
         count = len(in_channels)
         groups = (None,) * count if norm_groups is None else tuple(norm_groups)
-        self.in_indices = tuple(range(count) if in_indices is None else in_indices)
-        if not count == len(channels) == len(groups) == len(self.in_indices):
+        if not count == len(channels) == len(groups):
             raise ValueError(
-                'Expected in_channels, channels, norm_groups and in_indices of one length, got '
-                f'{list(in_channels)}, {list(channels)}, {norm_groups} and {in_indices}. Give one '
-                'entry for each feature map.'
+                'Expected in_channels, channels and norm_groups of one length, got '
+                f'{list(in_channels)}, {list(channels)} and {norm_groups}. Give one entry for each '
+                'feature map.'
             )
-        self.num_expected = count if in_indices is None else None
         self.branches = nn.ModuleList(map(_Branch, in_channels, channels, groups))
         self.fusion = nn.Conv2d(sum(channels), sum(channels), 1, bias=False)
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
         """Give the features whose differences are the affinities."""
-        if self.num_expected not in (None, len(feats)):
+        if len(feats) != len(self.branches):
             raise ValueError(
-                f'AffinityHead has in_channels for {self.num_expected} feature maps, but the '
-                f'backbone gives {len(feats)}. Match its out_indices or set in_indices.'
+                f'AffinityHead has in_channels for {len(self.branches)} feature maps, but the '
+                f'backbone gives {len(feats)}. Match its out_indices.'
             )
-        selected = [feats[index] for index in self.in_indices]
-        size = selected[0].shape[2:]
-        reduced = [branch(x, size) for branch, x in zip(self.branches, selected, strict=True)]
+        size = feats[0].shape[2:]
+        reduced = [branch(x, size) for branch, x in zip(self.branches, feats, strict=True)]
         return F.elu(self.fusion(torch.cat(reduced, dim=1)), inplace=True)
 
 

@@ -13,47 +13,27 @@ from mmwsss.structures import UserInputError
 class ClassBranches(nn.Module):
     """Networks of K classes that share no layer, run as one.
 
-    The branch of class c gives ``s_c = w_c . h_c + b_c``, where ``h_c`` is the input after
-    ``num_convs`` times [3x3 convolution, ReLU]. The first convolutions of all branches have the
-    same input, so they are one of K D channels; the later ones are grouped by class. The result is
-    that of K separate networks, without a loop over the classes. That saves calls, no arithmetic:
-    on a CPU, where the arithmetic decides, it is not faster.
+    The branch of class c gives ``s_c = w_c . h_c + b_c``, where ``h_c`` is the input after three
+    times [3x3 convolution, ReLU]. The first convolutions of all branches have the same input, so
+    they are one of K C channels; the later ones are grouped by class. The result is that of K
+    separate networks, without a loop over the classes. That saves calls, not arithmetic: on a CPU,
+    where the arithmetic decides, it is not faster.
 
     Args:
-        in_channels: Channels C of the input.
+        channels: Channels C of the input and of every branch.
         num_classes: K.
-        channels: Channels D of every branch; C by default.
-        num_convs: 3x3 convolutions of every branch, at least 1.
 
     Shape:
         x (B, C, h, w); returns (B, K, h, w). The weights of layer i are those of the classes one
-        after the other: (K D, C, 3, 3), then (K D, D, 3, 3), at last (K, D, 1, 1).
-
-    Raises:
-        ValueError: If a branch has no 3x3 convolution.
+        after the other: (K C, C, 3, 3) in every 3x3 layer, at last (K, C, 1, 1).
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        num_classes: int,
-        *,
-        channels: int | None = None,
-        num_convs: int = 3,
-    ) -> None:
+    def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
-        if num_convs < 1:
-            raise ValueError(
-                f'num_convs must be >= 1, got {num_convs}. Without a 3x3 convolution the scores '
-                'are linear: use CAMHead.'
-            )
-        channels = in_channels if channels is None else channels
         self.num_classes = num_classes
         width = num_classes * channels
-        grouped = (
-            nn.Conv2d(width, width, 3, padding=1, groups=num_classes) for _ in range(num_convs - 1)
-        )
-        self.convs = nn.ModuleList([nn.Conv2d(in_channels, width, 3, padding=1), *grouped])
+        grouped = (nn.Conv2d(width, width, 3, padding=1, groups=num_classes) for _ in range(2))
+        self.convs = nn.ModuleList([nn.Conv2d(channels, width, 3, padding=1), *grouped])
         self.score = nn.Conv2d(width, num_classes, 1, groups=num_classes)
 
     def layers(self) -> Iterator[nn.Module]:
@@ -64,7 +44,7 @@ class ClassBranches(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Score every position with the network of every class."""
         for conv in self.convs:
-            x = F.relu(conv(x), inplace=True)  # (B, K D, h, w)
+            x = F.relu(conv(x), inplace=True)  # (B, K C, h, w)
         return self.score(x)
 
 
@@ -81,14 +61,11 @@ class ClassBranchesHead(CAMHead):
         num_classes: Number K of foreground classes; a background channel has a branch too.
         pooling: Config of the pooling.
         context: Config of a module that enriches the features before they are scored.
-        dropout: Probability of dropping a whole feature channel before the branches.
-        in_index: Which of the feature maps to use.
-        channels: Channels D of every branch; C by default.
-        num_convs: 3x3 convolutions of every branch.
         init_cfg: Weight initialisation; N(0, 0.01) by default.
 
     Shape:
-        feats (B, C, h, w); score_map (B, K or 1+K, h, w); logits (R, K or 1+K).
+        tuple of feature maps, of which the last (B, C, h, w) is scored; score_map
+        (B, K or 1+K, h, w); logits (R, K or 1+K).
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
         Segmentation", CVPR 2022: the class-aware convolution of the published code, which has 142
@@ -103,25 +80,12 @@ class ClassBranchesHead(CAMHead):
         *,
         pooling: dict,
         context: dict | None = None,
-        dropout: float = 0.0,
-        in_index: int = -1,
-        channels: int | None = None,
-        num_convs: int = 3,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
-            in_channels,
-            num_classes,
-            pooling=pooling,
-            context=context,
-            dropout=dropout,
-            in_index=in_index,
-            init_cfg=init_cfg,
+            in_channels, num_classes, pooling=pooling, context=context, init_cfg=init_cfg
         )
-        num_scores = self.classifier.out_channels
-        self.classifier = ClassBranches(
-            in_channels, num_scores, channels=channels, num_convs=num_convs
-        )
+        self.classifier = ClassBranches(in_channels, self.classifier.out_channels)
 
     @property
     def class_weights(self) -> Tensor:

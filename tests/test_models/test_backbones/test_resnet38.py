@@ -135,23 +135,12 @@ def test_frozen_stages_count_from_the_stem(stages, trained):
 
 
 @pytest.mark.usefixtures('without_memory')
-def test_norms_of_stages_that_are_not_frozen_can_be_trained():
-    model = ResNet38(frozen_stages=2, norm_eval=False)
-    assert trained_norms(model) == {*BLOCKS[3:], 'bn7'}
-
-
-@pytest.mark.usefixtures('without_memory')
 def test_what_is_frozen_stays_in_evaluation_mode():
     model = ResNet38().train()
     training = {type(module) for module in model.modules() if module.training}
     assert nn.BatchNorm2d not in training
     assert nn.Dropout2d in training
     assert not model.b2_1.training
-
-    model = ResNet38(frozen_stages=2, norm_eval=False).train()
-    assert not model.b2_2.bn_branch2a.training
-    assert model.b3.bn_branch2a.training
-    assert not model.eval().b3.bn_branch2a.training
 
 
 @pytest.mark.usefixtures('without_memory')

@@ -73,14 +73,6 @@ def test_maps_of_other_sizes_are_resized_to_the_first(rng):
     assert_close(head((fine, coarse)), head((fine, resized)))
 
 
-def test_in_indices_choose_and_order_the_maps(rng):
-    maps = tuple(torch.randn(1, c, 2, 2, generator=rng) for c in (5, 3, 4))
-    head = AffinityHead((4, 3), (2, 2), in_indices=(2, 1))
-    expected = AffinityHead((4, 3), (2, 2))
-    expected.load_state_dict(head.state_dict())
-    assert_close(head(maps), expected((maps[2], maps[1])))
-
-
 def test_the_last_convolution_has_larger_initial_weights():
     head = MODELS.build(dict(type='AffinityHead', in_channels=(64, 64), channels=(32, 32)))
     head.init_weights()
@@ -104,9 +96,7 @@ def test_the_defaults_are_those_of_the_wide_resnet():
     assert shapes['fusion.weight'] == (448, 448)
 
 
-@pytest.mark.parametrize(
-    'options', [dict(channels=(2,)), dict(norm_groups=(1,)), dict(in_indices=(0, 1, 2))]
-)
+@pytest.mark.parametrize('options', [dict(channels=(2,)), dict(norm_groups=(1,))])
 def test_lengths_that_differ_are_refused(options):
     with pytest.raises(ValueError, match='of one length'):
         AffinityHead((3, 4), **{'channels': (2, 2), **options})
