@@ -4,7 +4,7 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.pseudo_labels.functional import background_attention, keep_near_maximum
+from mmwsss.pseudo_labels.functional import background_attention_map, keep_near_maximum
 from mmwsss.pseudo_labels.learned_thresholds import check_probabilities, convert_threshold
 from mmwsss.pseudo_labels.sample_fields import known_background, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
@@ -73,8 +73,8 @@ class AttentionBackground:
     """1 outside the boxes, and inside them the similarity to the background outside.
 
     ``u_0(p) = 1`` outside every box, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
-    A is :func:`background_attention`. In an image without a pixel outside the boxes A is 0; such
-    images are counted.
+    A is :func:`background_attention_map`. In an image without a pixel outside the boxes A is 0;
+    such images are counted.
 
     Args:
         threshold: Share of the maximum of A below which a pixel in a box is no background.
@@ -102,7 +102,7 @@ class AttentionBackground:
     def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Score the background, (n, H, W) -> (1, H, W)."""
         outside = known_background(sample, cams)
-        attention = background_attention(sample.feats.to(cams.device, cams.dtype), outside)
+        attention = background_attention_map(sample.feats.to(cams.device, cams.dtype), outside)
         self._without_background = self._without_background + (~outside.any()).long()
         kept = keep_near_maximum(attention, threshold=self.threshold)
         return torch.where(outside, 1, kept)

@@ -89,7 +89,7 @@ def region_means(feats: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
     return sums / num_pixels.clamp_min(1)[:, None], num_pixels
 
 
-def background_attention(feats: Tensor, background: Tensor) -> Tensor:
+def background_attention_map(feats: Tensor, background: Tensor) -> Tensor:
     """Similarity of every pixel to the mean feature of the pixels known to be background.
 
     ``A(p) = max(0, cos(F(p), q))`` with ``q = mean of F over the background``; 0 everywhere when no

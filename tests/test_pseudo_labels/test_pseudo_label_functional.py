@@ -5,7 +5,7 @@ from reference import pseudo_labels as reference
 from torch.testing import assert_close
 
 from mmwsss.pseudo_labels.functional import (
-    background_attention,
+    background_attention_map,
     cosine_maps,
     keep_near_maximum,
     region_means,
@@ -84,14 +84,14 @@ def test_softmax_inside_leaves_the_outside_alone():
 
 
 def test_attention_without_background_is_zero_and_not_nan(rng):
-    attention = background_attention(torch.rand(4, 3, 3, generator=rng), torch.zeros(9, 9))
+    attention = background_attention_map(torch.rand(4, 3, 3, generator=rng), torch.zeros(9, 9))
     assert not attention.any()
 
 
 @pytest.mark.parametrize('index', [0, 1, 2])
 def test_attention_matches_the_oracle(oracle_image, index):
     image, sample = oracle_image(index)
-    attention = background_attention(sample.feats, sample.background_mask.data[0])
+    attention = background_attention_map(sample.feats, sample.background_mask.data[0])
     assert_close(attention[0], torch.from_numpy(image['attention']), atol=5e-6, rtol=0)
     kept = keep_near_maximum(attention, threshold=0.99)[0] > 0
     assert kept.int().numpy().tolist() == image['attention_kept'].tolist()

@@ -22,7 +22,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.heads.cam_head import linear_scores
-from mmwsss.models.objectives.region_cross_entropy import region_cross_entropy
+from mmwsss.models.losses import region_cross_entropy
 from mmwsss.models.poolings import BackgroundAwarePooling
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))

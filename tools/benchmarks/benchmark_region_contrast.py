@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmwsss.models.losses.region_contrast import choose_partners, image_shares, mixup_contrast
+from mmwsss.models.losses.region_contrast_loss import choose_partners, image_shares, mixup_contrast
 from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'tests'))

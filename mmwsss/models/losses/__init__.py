@@ -1,10 +1,11 @@
-"""Losses of segmentors and affinity networks, and sums over processes for any loss."""
+"""Losses of objectives, segmentors and affinity networks; sums over processes for any loss."""
 
 from mmwsss.models.losses.affinity_loss import AffinityLoss, AffinityLosses, affinity_loss
 from mmwsss.models.losses.noise_aware_loss import NoiseAwareLoss, noise_aware_loss
 from mmwsss.models.losses.process_sums import sum_over_processes
-from mmwsss.models.losses.region_contrast import choose_partners, mixup_contrast
-from mmwsss.models.losses.spatial_bce import (
+from mmwsss.models.losses.region_contrast_loss import choose_partners, mixup_contrast
+from mmwsss.models.losses.region_cross_entropy_loss import region_cross_entropy
+from mmwsss.models.losses.spatial_bce_loss import (
     positive_term,
     predicted_threshold,
     present_rows,
@@ -28,6 +29,7 @@ __all__ = [
     'probability_step_loss',
     'proportion_kl',
     'proportion_threshold',
+    'region_cross_entropy',
     'sum_over_processes',
     'threshold_step_loss',
 ]

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.models.losses.process_sums import sum_over_processes
-from mmwsss.models.losses.region_contrast import (
+from mmwsss.models.losses.region_contrast_loss import (
     choose_partners,
     draw_shares,
     image_shares,

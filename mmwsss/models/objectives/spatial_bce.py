@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.models.losses.spatial_bce import (
+from mmwsss.models.losses.spatial_bce_loss import (
     present_rows,
     probability_step_loss,
     proportion_kl,
@@ -39,7 +39,7 @@ class SpatialBCE(BaseModule):
         kl_weight: Factor of the divergence.
         official: Follow the published code where it is less robust or another than the paper: the
             divergence trains the probabilities in both phases; proportions of 0 are kept; the term
-            of absent classes has an upper bound. See the functions of ``losses/spatial_bce.py``.
+            of absent classes has an upper bound. See ``losses/spatial_bce_loss.py``.
 
     Attributes:
         phase: ``'probability'`` at first; changed by :meth:`set_phase`.

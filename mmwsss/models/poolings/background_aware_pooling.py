@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mmwsss.models.poolings.region_weights import (
-    background_attention,
+    background_attention_at_points,
     box_bin_weights,
     box_grid,
     grid_cell_weights,
@@ -63,7 +63,7 @@ def background_aware_weights(
         grid = box_grid(boxes.to(dtype), image_size=image_size, feat_size=feat_size, bins=bins)
         point_weights = grid.rows.new_ones(*grid.rows.shape[:3], grid.cols.shape[2])
         if min_background < 1 and boxes.shape[1] > 0:
-            attention = background_attention(feats, cell_weights, counts > 0, grid)
+            attention = background_attention_at_points(feats, cell_weights, counts > 0, grid)
             attended = mask.mean(dim=(1, 2, 3)) > min_background
             point_weights = torch.where(attended[:, None, None, None], 1 - attention, point_weights)
         return box_bin_weights(point_weights, grid), cell_weights, counts

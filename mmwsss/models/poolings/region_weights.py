@@ -136,7 +136,7 @@ def _bins_of_points(index: Tensor, count: Tensor, bins: int) -> Tensor:
     return ((index >= first) & (index < first + length.unsqueeze(-1))).to(index.dtype)
 
 
-def background_attention(
+def background_attention_at_points(
     feats: Tensor, cell_weights: Tensor, cell_valid: Tensor, grid: BoxGrid
 ) -> Tensor:
     """Similarity of the points in boxes to the background of their image.

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from reference import region_contrast as reference
 from torch.testing import assert_close
 
-from mmwsss.models.losses.region_contrast import (
+from mmwsss.models.losses.region_contrast_loss import (
     choose_partners,
     class_contrast,
     draw_shares,

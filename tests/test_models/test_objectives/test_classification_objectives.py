@@ -5,9 +5,8 @@ import torch
 from mmseg.structures import SegDataSample
 from torch.testing import assert_close
 
-from mmwsss.models.objectives.region_cross_entropy import region_cross_entropy
 from mmwsss.registry import MODELS
-from mmwsss.structures import IGNORE_INDEX, CAMOutputs
+from mmwsss.structures import CAMOutputs
 
 
 def score(objective, logits, targets):
@@ -85,46 +84,6 @@ def test_a_part_is_required_of_the_head():
 def test_supervising_no_image_is_refused():
     with pytest.raises(ValueError, match='supervised'):
         MODELS.build({'type': 'MultiLabelSoftMargin', 'supervised': 0})
-
-
-def test_region_cross_entropy_is_the_mean_over_regions_that_count():
-    logits = torch.tensor([[0.0, 0.0], [math.log(3), 0.0], [9.0, -9.0]])
-    targets = torch.tensor([1, 0, IGNORE_INDEX])
-    losses = score({'type': 'RegionCrossEntropy'}, logits, targets)
-    assert_close(losses['loss_region'].item(), (math.log(2) - math.log(0.75)) / 2)
-
-
-def test_region_cross_entropy_without_any_region_is_zero_on_the_graph():
-    logits = torch.randn(3, 4, requires_grad=True)
-    losses = score({'type': 'RegionCrossEntropy'}, logits, torch.full((3,), IGNORE_INDEX))
-    losses['loss_region'].backward()
-    assert losses['loss_region'].item() == 0
-    assert logits.grad.abs().max() == 0
-
-
-def test_region_cross_entropy_of_no_rows_is_zero():
-    logits = torch.zeros(0, 4, requires_grad=True)
-    losses = score({'type': 'RegionCrossEntropy'}, logits, torch.zeros(0, dtype=torch.long))
-    assert losses['loss_region'].item() == 0
-
-
-def test_region_cross_entropy_of_two_processes_equals_one(rng, on_two_ranks):
-    # The second process has one region that counts, the first four.
-    logits, targets = torch.randn(2, 4, 3, generator=rng), torch.randint(3, (2, 4), generator=rng)
-    targets[1, 1:] = IGNORE_INDEX
-    single = logits.clone().requires_grad_()
-    loss = region_cross_entropy(single.flatten(0, 1), targets.flatten())
-    loss.backward()
-
-    def loss_of_one_rank(rank):
-        leaf = logits[rank].clone().requires_grad_()
-        rank_loss = region_cross_entropy(leaf, targets[rank])
-        rank_loss.backward()
-        return rank_loss.detach(), leaf.grad / 2  # DDP averages
-
-    for rank, (rank_loss, rank_grad) in enumerate(on_two_ranks(loss_of_one_rank)):
-        assert_close(rank_loss, loss.detach())
-        assert_close(rank_grad, single.grad[rank])
 
 
 def test_loss_weight_scales_the_loss():

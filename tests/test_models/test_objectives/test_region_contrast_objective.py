@@ -5,7 +5,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.testing import assert_close
 
-from mmwsss.models.losses.region_contrast import mixup_contrast
+from mmwsss.models.losses.region_contrast_loss import mixup_contrast
 from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs, multi_hot
