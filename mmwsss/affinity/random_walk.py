@@ -129,7 +129,24 @@ class _Pattern(NamedTuple):
 # Images of a data set have few sizes.
 @lru_cache(maxsize=8)
 def _pattern(batch: int, height: int, width: int, radius: int, device: torch.device) -> _Pattern:
-    """Say for every cell which cells are around it, itself included, in row-major order."""
+    """Say for every cell which cells are around it, itself included, in row-major order.
+
+    The matrix of a 2 x 3 grid and radius 2, whose offsets are k = 0: (0, 1), 1: (1, -1), 2: (1, 0)
+    and 3: (1, 1). Entry k@p is the weight of the pair of cell p and p + offset k; its source is
+    kN + p. Entry 1 is that of a cell with itself, whose source comes after all weights::
+
+        cells of the grid        column 0    1    2    3    4    5
+            0  1  2       row 0   1   0@0   .   2@0  3@0   .
+            3  4  5       row 1  0@0   1   0@1  1@1  2@1  3@1
+                          row 2   .   0@1   1    .   1@2  2@2
+                          row 3  2@0  1@1   .    1   0@3   .
+                          row 4  3@0  2@1  1@2  0@3   1   0@4
+                          row 5   .   3@1  2@2   .   0@4   1
+
+    Right of the diagonal stand a cell's pairs with cells after it, in the order of the offsets;
+    left of it those with cells before it, in reverse, which are stored at those cells. Further
+    images follow as blocks along the diagonal.
+    """
     offsets = stencil_offsets(radius)
     num_cells = height * width
     after = stencil_mask((height, width), radius=radius, device=device).flatten(1)  # (K, N)

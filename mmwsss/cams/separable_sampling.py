@@ -197,6 +197,16 @@ def _write_maps(image: Tensor, maps: Tensor) -> None:
 def _bands(grad_maps: Tensor) -> Tensor:
     """Factors of the gradient of every row of positions, from the row above to that below.
 
+    The matrix of row y for w = 4. A line is a position (y, x), a column the feature that its factor
+    belongs to; s, r, b and d are the gradients of square, right, below and diagonal at x in row y,
+    and B and D those of below and diagonal in row y-1::
+
+              features of row y-1 |  features of row y  | features of row y+1
+        x=0    B0   D0   .    .   | 2s0   r0   .    .   |  b0   d0   .    .
+        x=1    D0   B1   D1   .   |  r0  2s1   r1   .   |  d0   b1   d1   .
+        x=2    .    D1   B2   D2  |  .    r1  2s2   r2  |  .    d1   b2   d2
+        x=3    .    .    D2   B3  |  .    .    r2  2s3  |  .    .    d2   b3
+
     Args:
         grad_maps: Gradient of the maps (B, 4, h, w), zero where a pair wraps round.
 
