@@ -15,7 +15,7 @@ from mmwsss.registry import DATASETS, METRICS, MODELS
 _runs = itertools.count()
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class OneWeight(BaseModel):
     """Learns one number."""
 
@@ -27,7 +27,7 @@ class OneWeight(BaseModel):
         return dict(loss=(self.weight**2).sum()) if mode == 'loss' else [0]
 
 
-@DATASETS.register_module(force=True)
+@DATASETS.register_module()
 class Numbers:
     """Twelve numbers."""
 
@@ -38,7 +38,7 @@ class Numbers:
         return dict(inputs=torch.zeros(1), data_samples=index)
 
 
-@METRICS.register_module(force=True)
+@METRICS.register_module()
 class NeverBetter:
     """The same figure at every validation."""
 

@@ -11,7 +11,7 @@ from mmwsss.structures import UserInputError
 KEY = 'train_dataloader.dataset.proportion_file'
 
 
-@HOOKS.register_module(force=True)
+@HOOKS.register_module()
 class ThreePhaseHook(AlternatingPhaseHook):
     """A hook of a user's own."""
 

@@ -147,7 +147,7 @@ def test_a_wrong_argument_is_answered_with_all_arguments(without_files):
         check(**{'train_dataloader.dataset.pipeline.3.crop_sze': 9})
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class WithBug(nn.Module):
     """A part whose constructor is wrong whatever it is given."""
 
@@ -171,7 +171,7 @@ def test_a_value_of_another_type_is_named_even_if_the_failure_is_elsewhere():
 
 
 def test_a_backbone_that_computes_when_it_is_built_is_built_on_the_cpu(without_files):
-    @MODELS.register_module(force=True)
+    @MODELS.register_module()
     class Computing(nn.Module):
         """Needs the value of a tensor."""
 

@@ -24,8 +24,8 @@ LABELS = dict(
 PIPELINE = [dict(type='LoadImage'), dict(type='LoadWeakAnnotations'), dict(type='PackWeakInputs')]
 
 
-@MODELS.register_module(force=True)
-class OneConvBackbone(BaseModule):
+@MODELS.register_module()
+class StrideEightBackbone(BaseModule):
     """Stride-8 features of a test image."""
 
     def __init__(self):
@@ -171,7 +171,7 @@ def test_learned_thresholds_make_labels_over_scales_and_flips(run, tmp_path):
     model = dict(
         type='CAMClassifier',
         data_preprocessor=dict(type='WeakSegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3),
-        backbone=dict(type='OneConvBackbone'),
+        backbone=dict(type='StrideEightBackbone'),
         head=head,
         objectives=[],
         rectify='never',

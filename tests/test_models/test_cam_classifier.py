@@ -12,7 +12,7 @@ from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class TwoConvBackbone(BaseModule):
     """Stride-2 features of a test image."""
 
@@ -24,7 +24,7 @@ class TwoConvBackbone(BaseModule):
         return (self.conv(images).relu(),)
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class ObjectiveThatNeedsAThreshold(nn.Module):
     requires = ('threshold_map',)
 
@@ -266,7 +266,7 @@ def test_a_mirror_image_in_the_batch_weighs_as_much_as_one_among_the_views():
     assert_close(first.threshold_logit, second.threshold_logit)
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class CellBackbone(BaseModule):
     """Mean of every cell of 8 x 8 pixels."""
 

@@ -13,7 +13,7 @@ from mmwsss.structures import CAMOutputs, multi_hot
 K, C = 3, 6
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class HalfSizeBackbone(BaseModule):
     """Stride-2 features of a test image."""
 

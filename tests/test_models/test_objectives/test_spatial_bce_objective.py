@@ -21,8 +21,8 @@ BACKBONE, THRESHOLD, REDUCTION, TEMPERATURE, CLASSIFIER = PARAMETERS = (
 PROBABILITIES = {BACKBONE, REDUCTION, TEMPERATURE, CLASSIFIER}
 
 
-@MODELS.register_module(force=True)
-class OneConvBackbone(BaseModule):
+@MODELS.register_module()
+class PlainConvBackbone(BaseModule):
     """Stride-2 features of a test image."""
 
     def __init__(self):
@@ -46,7 +46,7 @@ def classifier(**objective):
     return MODELS.build(
         dict(
             type='CAMClassifier',
-            backbone=dict(type='OneConvBackbone'),
+            backbone=dict(type='PlainConvBackbone'),
             head=head,
             objectives=[dict(type='SpatialBCE', **objective)],
         )
@@ -141,7 +141,7 @@ def test_a_context_without_thresholds_is_an_error_at_construction():
     head = dict(
         type='CAMHead', in_channels=8, num_classes=3, pooling=dict(type='GlobalAveragePooling')
     )
-    backbone, objectives = dict(type='OneConvBackbone'), [dict(type='SpatialBCE')]
+    backbone, objectives = dict(type='PlainConvBackbone'), [dict(type='SpatialBCE')]
     with pytest.raises(ValueError, match='SpatialBCE requires'):
         MODELS.build(
             dict(type='CAMClassifier', backbone=backbone, head=head, objectives=objectives)

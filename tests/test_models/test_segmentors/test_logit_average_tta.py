@@ -11,7 +11,7 @@ from mmwsss.models.segmentors import LogitAverageTTA
 from mmwsss.registry import MODELS, TASK_UTILS
 
 
-@MODELS.register_module(force=True)
+@MODELS.register_module()
 class IdentitySegmentor(BaseModel):
     """Takes the inputs as logits of the original size."""
 
@@ -21,7 +21,7 @@ class IdentitySegmentor(BaseModel):
         return data_samples
 
 
-@TASK_UTILS.register_module(force=True)
+@TASK_UTILS.register_module()
 class LastClassWhereImageIsRed:
     """A refiner that can be checked by eye."""
 
