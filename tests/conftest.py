@@ -1,3 +1,10 @@
+"""Fixtures of all tests, and how long the tests may take.
+
+The default suite (``make test``) ends in less than 8 minutes on two quiet cores. A test that takes
+more than a few seconds is marked ``slow``; ``make test-all`` runs those as well. Who waits for a
+process waits up to :data:`faults.warm.PATIENCE`, so that a loaded machine fails no test.
+"""
+
 import os
 
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
@@ -12,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from faults.warm import WarmProcess
+from faults.warm import PATIENCE, WarmProcess
 from mmengine.registry import DefaultScope
 
 import mmwsss  # noqa: F401  (applies the package compatibility)
@@ -49,7 +56,8 @@ def shapes_data(tmp_path_factory):
     root = tmp_path_factory.mktemp('data')
     tool = Path(__file__).parents[1] / 'tools/dataset_converters/make_shapes.py'
     sizes = ['--train', '12', '--val', '6', '--size', '96']
-    subprocess.run([sys.executable, tool, root / 'shapes', *sizes], check=True)
+    command = [sys.executable, tool, root / 'shapes', *sizes]
+    subprocess.run(command, check=True, timeout=PATIENCE)
     return root
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from faults.warm import PATIENCE
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
@@ -212,7 +213,9 @@ def test_a_run_resumes_from_its_own_checkpoint_as_if_it_had_never_stopped(tmp_pa
 
 
 def run_python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, timeout=PATIENCE
+    )
 
 
 def test_torchvision_can_be_imported_beside_any_build_of_pytorch():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from faults.warm import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 STAGES = ('classifier', 'labels', 'segmentor')
@@ -30,7 +31,7 @@ def run(shapes_data, tmp_path_factory):
             [sys.executable, tool, config, *arguments, *options],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
             env=environment,
         )
 

@@ -16,9 +16,7 @@ def run(warm, shapes_data):
 
     def start(work_dir: Path, script: str, *arguments: str) -> None:
         environment = {'MMWSSS_DATA': shapes_data}
-        done = warm.run(
-            [f'tools/{script}', *arguments], environment=environment, cwd=work_dir, timeout=300
-        )
+        done = warm.run([f'tools/{script}', *arguments], environment=environment, cwd=work_dir)
         assert done.code == 0, done.stderr[-3000:]
 
     return start
@@ -40,12 +38,33 @@ def psa(run, tmp_path_factory) -> Path:
     return work_dir
 
 
-def test_tags_become_a_segmentation_model_by_random_walk(psa) -> None:
+def informedness(labels: list[np.ndarray], masks: list[np.ndarray]) -> float:
+    """Share of an object's pixels with its class, less that of other pixels; 0 by chance.
+
+    Counts the classes that are in the image.
+    """
+    counts = np.zeros((2, 2))
+    for label, mask in zip(labels, masks, strict=True):
+        for index in set(np.unique(mask)) - {0, 255}:
+            for row, pixels in enumerate((mask == index, mask != index)):
+                counts[row] += (label[pixels] == index).sum(), pixels.sum()
+    return counts[0, 0] / counts[0, 1] - counts[1, 0] / counts[1, 1]
+
+
+def test_tags_become_a_segmentation_model_by_random_walk(psa, shapes_data) -> None:
     results = json.loads((psa / 'results.json').read_text())
     assert list(results) == ['classifier', 'seeds', 'affinity', 'walk', 'segmentor']
-    labels = results['walk']['metrics']
-    assert labels['walk/mIoU'] > 20  # all background has 16
     assert np.isfinite(results['segmentor']['metrics']['mIoU'])
+    paths = sorted((psa / 'walk/labels/walk').glob('*.png'))
+    labels = [np.asarray(Image.open(path)) for path in paths]
+    masks = [
+        np.asarray(Image.open(shapes_data / 'shapes/SegmentationClass' / p.name)) for p in paths
+    ]
+    assert all(set(np.unique(a)) <= {0, *np.unique(b)} for a, b in zip(labels, masks, strict=True))
+    # So short a training gives labels of any mIoU, but they are where the objects are: 0.17 to 0.38
+    # with four seeds, -0.09 to 0.02 mirrored.
+    mirrored = [label[:, ::-1] for label in labels]
+    assert informedness(labels, masks) > informedness(mirrored, masks) + 0.05
 
 
 def test_stages_that_keep_scores_and_proportions_are_drawn_too(psa) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from faults.warm import PATIENCE
 
 import mmwsss
 
@@ -86,7 +87,7 @@ def run(*arguments: str, cwd: Path, **variables: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert process.returncode == 0, process.stdout
     return process.stdout
@@ -113,7 +114,9 @@ def shapes(tmp_path) -> Path:
     data = tmp_path / 'data'
     tool = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
     command = [sys.executable, str(tool), str(data / 'shapes'), '--train', '8', '--val', '4']
-    subprocess.run(command, check=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    subprocess.run(
+        command, check=True, timeout=PATIENCE, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+    )
     return data
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from faults.warm import PATIENCE
 
 from mmwsss.apis.command_line import run_tool
 from mmwsss.engine.labels.pool import RefinePool
@@ -114,12 +115,12 @@ def stopped(tmp_path_factory):
     outcomes = {}
     for name, send in senders.items():
         busy = [root / name / 'loader'] + [root / name / 'pool'] * (name != 'SIGTERM')
-        assert until(lambda busy=busy: all(path.exists() for path in busy), 60)
+        assert until(lambda busy=busy: all(path.exists() for path in busy), PATIENCE)
         workers = descendants(runs[name])
         assert len(workers) >= (2 if name == 'SIGTERM' else 3)  # two of the loader, one of the pool
         send(runs[name], signal.Signals[name])
         code = os.waitstatus_to_exitcode(os.waitpid(runs[name], 0)[1])
-        until(lambda workers=workers: not any(map(is_alive, workers)), 3)
+        until(lambda workers=workers: not any(map(is_alive, workers)), 10)
         left = [worker for worker in workers if is_alive(worker)]
         for worker in left:
             os.kill(worker, signal.SIGKILL)

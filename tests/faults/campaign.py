@@ -108,7 +108,7 @@ class Command:
     def run(self, folder: Path, *more: object, **options: object) -> Run:
         """Start it and wait for its end; takes what :meth:`start` takes."""
         run = self.start(folder, *more, **options)
-        run.wait(180)
+        run.wait()
         return run
 
     def trace(self, folder: Path) -> list[str]:

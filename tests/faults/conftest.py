@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from faults.campaign import Campaign, total
-from faults.warm import ROOT
+from faults.warm import PATIENCE, ROOT
 
 CONFIGS = Path(__file__).parent / 'configs'
 _CAMPAIGNS = pytest.StashKey[list[Campaign]]()
@@ -19,8 +19,9 @@ def tiny_data(tmp_path_factory):
     root = tmp_path_factory.mktemp('tiny')
     tool = ROOT / 'tools/dataset_converters/make_shapes.py'
     sizes = ['--train', '4', '--val', '2', '--size', '48']
+    command = [sys.executable, tool, root / 'shapes', *sizes]
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    subprocess.run([sys.executable, tool, root / 'shapes', *sizes], check=True, env=environment)
+    subprocess.run(command, check=True, timeout=PATIENCE, env=environment)
     return root
 
 

@@ -82,7 +82,7 @@ def test_a_pipeline_killed_while_it_computes_goes_on(pipelines, report, line):
     run = pipeline.start(folder)
     assert run.until(lambda: line in run.output) and line in run.output
     run.kill()
-    run.wait(10)
+    run.wait()
     campaign.fail('orphans', f'killed at {line!r}', run.orphans())
     pipeline.resumed(campaign, folder, f'killed at {line!r}', '--resume')
     shutil.rmtree(folder)
@@ -152,7 +152,7 @@ def test_loading_processes_end_with_a_killed_parent(pipelines, report, sign):
     run = pipeline.start(folder, '--cfg-options', *loaders)
     assert run.until(lambda: (folder / 'classifier/iter_1.pth').exists() and run.alive())
     run.kill(sign, group=sign == signal.SIGINT)
-    assert run.wait(30) != 0
+    assert run.wait() != 0
     campaign.fail('orphans', where, run.orphans())
     run.end()
     pipeline.resumed(campaign, folder, where, '--resume')
@@ -172,7 +172,7 @@ def test_a_second_run_in_the_same_folder_harms_nothing(pipelines, report):
         campaign.fail('tracebacks', f'second run at {name}', traceback(second.output))
         if second.code == 0:
             campaign.fail('wrong', f'second run at {name}', 'both went on')
-    first.wait(180)
+    first.wait()
     campaign.fail('wrong', 'first run', differences(contents(folder), pipeline.wanted))
     shutil.rmtree(folder)
     report(campaign)

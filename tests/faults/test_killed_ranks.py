@@ -13,7 +13,7 @@ from faults.conftest import CONFIGS
 from faults.warm import ROOT
 
 pytestmark = pytest.mark.slow
-_PATIENCE = 30  # seconds in which the other rank must have ended
+_PROMISED = 30  # seconds in which the other rank must have ended
 
 
 @pytest.fixture(scope='module')
@@ -57,11 +57,11 @@ def start_ranks(command, folder, *more, dies=None, change=None):
 
 
 def check_both_end(campaign, runs, dies, where):
-    runs[dies].wait(120)
+    runs[dies].wait()
     died = time.monotonic()
     survivor = runs[1 - dies]
-    if not survivor.until(lambda: False, _PATIENCE):
-        campaign.fail('wrong', where, f'the other rank runs on after {_PATIENCE} s')
+    if not survivor.until(lambda: False, _PROMISED):
+        campaign.fail('wrong', where, f'the other rank runs on after {_PROMISED} s')
     elif survivor.code == 0:
         campaign.fail('wrong', where, 'the other rank ended with exit code 0')
     for run in runs:
@@ -90,11 +90,11 @@ def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report
     campaign.trials += 1
     folder, where = pipeline.scratch / 'work', f'rank {dies} killed in a training'
     runs = start_ranks(pipeline, folder)
-    assert runs[dies].until((folder / 'classifier/iter_2.pth').exists, 120)
+    assert runs[dies].until((folder / 'classifier/iter_2.pth').exists)
     runs[dies].kill(signal.SIGKILL)
     check_both_end(campaign, runs, dies, where)
     runs = start_ranks(pipeline, folder, '--resume')
-    codes = [run.wait(180) for run in runs]
+    codes = [run.wait() for run in runs]
     if codes != [0, 0]:
         campaign.fail('wrong', where, f'exit codes {codes}: {runs[0].output[-500:]}')
     # Weights of two ranks, which see other batches, are not those of one; the files are.
@@ -116,11 +116,11 @@ def test_the_launcher_ends_all_ranks_when_one_is_killed(pipeline, tmp_path, repo
         environment=dict(MMWSSS_DATA=pipeline.data, PYTHONPATH=ROOT),
         logs=tmp_path,
     )
-    assert run.until((folder / 'classifier/iter_1.pth').exists, 240), run.output[-3000:]
+    assert run.until((folder / 'classifier/iter_1.pth').exists), run.output[-3000:]
     ranks = run.alive()
     assert len(ranks) == 2, run.output[-3000:]
     os.kill(max(ranks), signal.SIGKILL)
-    if run.wait(_PATIENCE) == 0:
+    if run.wait(_PROMISED) == 0:
         campaign.fail('wrong', where, 'exit code 0')
     campaign.fail('tracebacks', where, traceback(run.output))
     campaign.fail('orphans', where, run.orphans())

@@ -219,7 +219,7 @@ def test_tools_end_in_one_line_and_leave_nothing_wrong(warm, shapes_data, tmp_pa
         if 'bad image' in what:
             cut(data.image)
         run = warm.start(command(data), logs=tmp_path)
-        run.until(lambda: False, 240)
+        run.until(lambda: False)
         hung = run.poll() is None
         run.end()
         errors = [line for line in run.stderr.splitlines() if line.startswith('error: ')]

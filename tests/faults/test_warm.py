@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from faults.warm import ROOT
+from faults.warm import PATIENCE, ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 def test_a_forked_tool_ends_like_one_from_the_command_line(warm):
     argv = ['tools/train.py', 'configs/none.py']
     forked = warm.run(argv)
-    started = subprocess.run([sys.executable, *argv], cwd=ROOT, capture_output=True, text=True)
+    started = subprocess.run(
+        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert forked.code == started.returncode == 2
     assert forked.stderr.splitlines()[-1] == started.stderr.splitlines()[-1]
 
@@ -31,7 +33,7 @@ def test_a_killed_run_gives_its_signal_and_the_processes_that_outlive_it(warm, t
     run = warm.start([tool], logs=tmp_path)
     assert run.until(lambda: len(run.alive()) == 2)
     run.kill(signal.SIGTERM)
-    assert run.wait(10) == -signal.SIGTERM
+    assert run.wait() == -signal.SIGTERM
     assert [orphan.split()[1] for orphan in run.orphans(0.2)] == ['sleep', 'sleep']
     run.end()
     assert run.orphans() == []

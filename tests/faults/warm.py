@@ -6,7 +6,7 @@
         run = warm.start(['tools/train.py', config, '--work-dir', folder], logs=tmp_path)
         run.until(lambda: (folder / 'iter_4.pth').exists())  # optional: a moment to kill at
         run.kill(signal.SIGKILL)                             # optional
-        code = run.wait(60)                                  # like subprocess: -9 after SIGKILL
+        code = run.wait()                                    # like subprocess: -9 after SIGKILL
         assert run.orphans() == [] and 'Traceback' not in run.output
 
 What runs is the tool's file, as ``__main__``, in its own session: options, exit code, output
@@ -32,6 +32,11 @@ from pathlib import Path
 from typing import TextIO
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 600
+"""Seconds after which a process that a test waits for counts as hung, on a loaded machine too.
+
+A test of how soon something happens has its own limit.
+"""
 _MARK = 'MMWSSS_FAULTS_RUN'
 
 
@@ -57,7 +62,7 @@ class WarmProcess:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
 
     def ask(self, **request: object) -> dict:
         """Send one request to the warm process and give its answer."""
@@ -98,7 +103,9 @@ class WarmProcess:
         )
         return Run(self, answer['pid'], mark, Path(f'{log}.out'), Path(f'{log}.err'))
 
-    def run(self, argv: Sequence[object], *, timeout: float = 120, **keywords: object) -> 'Run':
+    def run(
+        self, argv: Sequence[object], *, timeout: float = PATIENCE, **keywords: object
+    ) -> 'Run':
         """Start a tool and wait for its end; takes what :meth:`start` takes."""
         run = self.start(argv, **keywords)
         run.wait(timeout)
@@ -127,14 +134,14 @@ class Run:
             self.code = self.warm.ask(poll=self.pid)['code']
         return self.code
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for the end; kill it with everything it started and fail if it takes too long."""
         if not self.until(lambda: False, timeout):
             self.end()
             raise TimeoutError(f'still running after {timeout} s:\n{self.output[-3000:]}')
         return self.code
 
-    def until(self, happened: Callable[[], object], timeout: float = 60) -> bool:
+    def until(self, happened: Callable[[], object], timeout: float = PATIENCE) -> bool:
         """Wait until something has happened or the run has ended; say whether one is true."""
         limit = time.monotonic() + timeout
         while time.monotonic() < limit:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from faults.warm import PATIENCE
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
@@ -54,7 +55,7 @@ def generate(checkpoint, environment):
             command(checkpoint, out_dir, *options),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
             env=environment,
         )
 
@@ -176,7 +177,7 @@ def test_a_users_mistake_is_one_line(arguments, message, environment, tmp_path):
         [sys.executable, tool, CONFIG, *arguments, '--work-dir', tmp_path],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env=environment,
     )
     assert failed.returncode == 2
@@ -199,7 +200,7 @@ def test_two_ranks_share_the_images_and_write_the_same_labels(
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         env=environment,
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from faults.warm import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 # The ranks connect, then the second one ends while the first waits for it.
@@ -54,7 +55,7 @@ def started(tmp_path, end, *, rest):
 def test_a_rank_that_ends_ends_the_run_within_30_seconds_with_one_line(tmp_path, end, code, line):
     with started(tmp_path, end, rest=60) as run:  # the first rank does not end by itself
         start = time.monotonic()
-        _, errors = run.communicate(timeout=120)
+        _, errors = run.communicate(timeout=PATIENCE)
     assert time.monotonic() - start < 30
     assert run.returncode == code
     assert line in errors.splitlines()[-1]
@@ -64,7 +65,7 @@ def test_a_rank_that_ends_ends_the_run_within_30_seconds_with_one_line(tmp_path,
 def test_ctrl_c_ends_all_ranks_without_a_traceback_of_the_launcher(tmp_path):
     with started(tmp_path, 'time.sleep(60)', rest=0) as run:
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=60)
+        _, errors = run.communicate(timeout=PATIENCE)
     assert run.returncode == 130
     assert 'SignalException' not in errors
     with pytest.raises(ProcessLookupError):
