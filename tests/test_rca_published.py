@@ -36,7 +36,6 @@ NARROW = {
     'model.head.in_channels': 64,
     'model.head.num_classes': 4,
     'model.head.context.in_channels': 64,
-    'model.head.context.reduce': 64,
     'model.head.context.num_classes': 4,
     'model.objectives.2.channels': 64,
     'model.objectives.2.num_classes': 4,

@@ -7,9 +7,7 @@ model = dict(
     head=dict(
         type='ClassBranchesHead',
         in_channels=512,
-        context=dict(
-            affinity='scaled', projections=True, reduce=512, coarse_convs=3, official=True
-        ),
+        context=dict(type='ProjectedAggregation'),
     ),
     objectives=[
         dict(type='MultiLabelSoftMargin'),

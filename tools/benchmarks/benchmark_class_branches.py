@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mmwsss.models.contexts import SemanticAggregation
+from mmwsss.models.contexts import ProjectedAggregation
 from mmwsss.models.heads import ClassBranches
 from mmwsss.models.heads.cam_head import linear_scores
 
@@ -57,7 +57,7 @@ class Separate(nn.Module):
 
 def aggregation_forms(channels: int) -> dict[str, nn.Module]:
     """Aggregation of ten centroids a class in both forms."""
-    context = SemanticAggregation(channels, NUM_CLASSES, affinity='scaled', projections=True)
+    context = ProjectedAggregation(channels, NUM_CLASSES)
     # Of length one, so that sums stay comparable.
     centroids = nn.functional.normalize(torch.randn_like(context.centroids), dim=2)
     context.set_centroids(centroids, torch.ones_like(context.valid))
@@ -67,7 +67,7 @@ def aggregation_forms(channels: int) -> dict[str, nn.Module]:
 class Aggregate(nn.Module):
     """The summary alone, without class map and concatenation."""
 
-    def __init__(self, context: SemanticAggregation) -> None:
+    def __init__(self, context: ProjectedAggregation) -> None:
         super().__init__()
         self.context = context
 

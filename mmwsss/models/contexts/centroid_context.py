@@ -1,0 +1,89 @@
+"""Contexts that add what a data set knows about every position to the features.
+
+Legend: B images, C channels, K foreground classes, N centroids a class.
+
+Source of all: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised
+Semantic Segmentation", CVPR 2022, section 3.2, semantic aggregation.
+"""
+
+from abc import abstractmethod
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class CentroidContext(BaseModule):
+    """Features, and beside them what the centroids of regions of all images say of each position.
+
+    Such a context has a branch ``coarse`` of the features alone, and aggregates the centroids in
+    its own way. They are constant; ``RegionCentroidsHook`` makes them from a memory of regions.
+    They are buffers, ``centroids`` (K, N, C) and ``valid`` bool (K, N), saved with a checkpoint,
+    which prediction needs.
+
+    Args:
+        in_channels: C.
+        num_classes: K.
+        centroids: N.
+        init_cfg: Weight initialisation; N(0, 0.01) for convolutions by default.
+
+    Attributes:
+        out_channels: Channels of the returned features, the head's ``in_channels``.
+        num_classes: K.
+
+    Shape:
+        x (B, C, h, w); returns features (B, 2 C, h, w) and the parts ``coarse_map`` (B, K, h, w),
+        the class map of the features alone, and ``local_feats``, x itself.
+
+    Raises:
+        ValueError: If ``centroids`` is below 1.
+    """
+
+    provides: tuple[str, ...] = ('coarse_map', 'local_feats')
+    out_channels: int
+    centroids: Tensor
+    valid: Tensor
+    coarse: nn.Module
+
+    def __init__(
+        self, in_channels: int, num_classes: int, *, centroids: int, init_cfg: dict | None
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
+        if centroids < 1:
+            raise ValueError(f'Expected `centroids` to be at least 1, got {centroids}.')
+        self.num_classes = num_classes
+        self.register_buffer('centroids', torch.zeros(num_classes, centroids, in_channels))
+        self.register_buffer('valid', torch.zeros(num_classes, centroids, dtype=torch.bool))
+
+    @abstractmethod
+    def aggregate(self, x: Tensor) -> Tensor:
+        """F' of features x (B, C, h, w), of the same shape, float32.
+
+        In single precision also under autocast: products of long vectors overflow in half.
+        """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the features for the classifier, and the parts."""
+        enriched = torch.cat([x, self.aggregate(x).to(x.dtype)], dim=1)  # (B, 2 C, h, w)
+        return enriched, {'coarse_map': self.coarse(x), 'local_feats': x}
+
+    @torch.no_grad()
+    def set_centroids(self, centroids: Tensor, valid: Tensor) -> None:
+        """Replace the centroids; those that are not finite are not valid.
+
+        Args:
+            centroids: (K, N, C).
+            valid: bool (K, N).
+
+        Raises:
+            ValueError: The shape is another one.
+        """
+        if centroids.shape != self.centroids.shape or valid.shape != self.valid.shape:
+            raise ValueError(
+                f'Expected centroids {tuple(self.centroids.shape)} and valid '
+                f'{tuple(self.valid.shape)}, got {tuple(centroids.shape)} and '
+                f'{tuple(valid.shape)}.'
+            )
+        valid = valid & centroids.isfinite().all(dim=2)
+        self.valid.copy_(valid)
+        self.centroids.copy_(centroids.where(valid.unsqueeze(2), 0.0))
