@@ -31,7 +31,7 @@ stages = [
     ),
     dict(
         name='segmentor',
-        config='aeft/aeft_aspp1_mobilenet-v2_voc12-mini-320x320.py',
+        config='segmentors/aspp1_mobilenet-v2_voc12-mini-320x320.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
 ]

@@ -31,12 +31,12 @@ stages = [
     ),
     dict(
         name='segmentor',
-        config='aeft/aeft_deeplabv1-largefov_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_resnet38_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
     dict(
         name='test',
-        config='aeft/aeft_deeplabv1-largefov_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_resnet38_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},

@@ -26,12 +26,12 @@ stages = [
     ),
     dict(
         name='segmentor',
-        config='affinitynet/psa_deeplabv1-largefov_vgg16_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_vgg16_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
     dict(
         name='test',
-        config='affinitynet/psa_deeplabv1-largefov_vgg16_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_vgg16_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},

@@ -25,7 +25,7 @@ stages = [
     ),
     dict(
         name='segmentor',
-        config='spatial_bce/sbce_aspp1_mobilenet-v2_voc12-mini-320x320.py',
+        config='segmentors/aspp1_mobilenet-v2_voc12-mini-320x320.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels1.seed_crf'},
     ),
 ]

@@ -56,12 +56,12 @@ stages = [
     ),
     dict(
         name='segmentor',
-        config='spatial_bce/sbce_deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels3.seed_crf'},
     ),
     dict(
         name='test',
-        config='spatial_bce/sbce_deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},

@@ -21,8 +21,8 @@ WHOLE_VIEWS = [
 def on_shapes(name, data, tmp_path, **changes):
     """A config of RCA on the shapes, which have four classes."""
     config = Config.fromfile(CONFIGS / 'rca' / f'{name}.py')
-    shapes = Config.fromfile(CONFIGS / '_base_/datasets/shapes_tags.py')
-    for loader in {'train_dataloader', 'test_dataloader'} & set(config):
+    shapes = Config.fromfile(CONFIGS / 'demo/psa-cam_resnet18_shapes-96x96.py')
+    for loader in filter(config.get, ('train_dataloader', 'test_dataloader')):
         dataset = {**shapes[loader].dataset, 'data_root': str(data / 'shapes')}
         config[loader] = {**shapes[loader], 'dataset': dataset, 'num_workers': 0}
         config[loader].persistent_workers = False

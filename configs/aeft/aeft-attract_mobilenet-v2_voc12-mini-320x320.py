@@ -1,7 +1,7 @@
 # AEFT on MobileNetV2 without repulsion: the erased image shall keep its embedding.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
-    head=dict(pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=20)),
+    head=dict(pooling=dict(type='GatedPyramidPooling', num_classes=20)),
     objectives=[
         dict(type='MultiLabelSoftMargin'),
         dict(type='ErasingTriplet', repulse_weight=0.0),

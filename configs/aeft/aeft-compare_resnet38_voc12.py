@@ -1,6 +1,12 @@
 # Seeds of train.txt alone, to compare checkpoints of the classifier with true masks as the
 # published recipe does. No pipeline uses it.
-_base_ = ['./aeft_resnet38_voc12-320x320.py']
+_base_ = [
+    '../_base_/models/aeft_resnet38.py',
+    '../_base_/datasets/voc12_tags_320.py',
+    '../_base_/schedules/aeft_triplet_7260.py',
+    '../_base_/pseudo_labels/psa_confident.py',
+    '../_base_/default_runtime.py',
+]
 test_dataloader = dict(dataset=dict(ann_file='ImageSets/Segmentation/train.txt'))
 test_cfg = dict(
     keep_scores=('seed',),

@@ -2,7 +2,7 @@
 # is a sweep of the background threshold over multi-scale CAMs, which uses ground truth.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
-    head=dict(pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=20)),
+    head=dict(pooling=dict(type='GatedPyramidPooling', num_classes=20)),
     objectives=[dict(type='MultiLabelSoftMargin'), dict(type='ErasingTriplet')],
 )
 custom_hooks = [

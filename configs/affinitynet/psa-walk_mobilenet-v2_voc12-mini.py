@@ -2,24 +2,16 @@
 # and a weaker CRF than in the paper: this network knows less of its affinities. They were chosen on
 # 55 images with true masks (docs/results.md).
 _base_ = [
-    '../_base_/models/affinity_mobilenet-v2.py',
+    '../_base_/networks/affinity-network_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_original_mini.py',
     '../_base_/pseudo_labels/psa_walk.py',
     '../_base_/default_runtime.py',
 ]
 walk = dict(
-    type='RandomWalk', network={{_base_.model}}, checkpoint=None, beta=8, log_steps=7, stride=8
+    type='RandomWalk', network={{_base_.affinity_network}}, checkpoint=None, beta=8, log_steps=7
 )
-crf = dict(
-    type='DenseCRF',
-    bilateral_weight=4,
-    bilateral_xy=55,
-    bilateral_rgb=3,
-    gaussian_weight=3,
-    gaussian_xy=3,
-    iterations=10,
-)
-model = dict(_delete_=True, type='StoredCAMs', folder='')
+crf = dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3)
+model = dict(type='StoredCAMs', folder='')
 test_cfg = dict(
     generator=dict(
         labels=dict(

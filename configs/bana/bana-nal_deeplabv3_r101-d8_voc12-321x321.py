@@ -1,25 +1,18 @@
 # BANA, segmentation stage on mmseg's DeepLabV3, ResNet-101 pretrained on ImageNet alone. (The paper
 # uses DeepLab-V2 pretrained on ImageNet and COCO.)
 _base_ = [
-    'mmseg::_base_/models/deeplabv3_r50-d8.py',
+    '../_base_/models/deeplabv3_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
     '../_base_/schedules/bana_segmentor_20k.py',
     '../_base_/test_time/multi_scale_flip_crf.py',
     '../_base_/default_runtime.py',
 ]
-# Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
-data_preprocessor = dict(_scope_='mmwsss', type='WeakSegDataPreProcessor')
 model = dict(
-    data_preprocessor=dict(_scope_='mmwsss', type='WeakSegDataPreProcessor'),
-    pretrained='open-mmlab://resnet101_v1c',
-    backbone=dict(depth=101),
     decode_head=dict(
         _scope_='mmwsss',
         type='NoiseAwareASPPHead',
-        num_classes=21,
         loss_decode=dict(_delete_=True, type='NoiseAwareLoss'),
-    ),
-    auxiliary_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
+    )
 )
 train_dataloader = dict(batch_size=10)
 tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

@@ -1,5 +1,10 @@
-# BANA on synthetic shapes: segmentor with the noise-aware loss on both pseudo labels.
-_base_ = ['../_base_/datasets/shapes_pseudo.py', '../_base_/default_runtime.py']
+# BANA on synthetic shapes: segmentor with the noise-aware loss on both pseudo labels, validation on
+# true masks.
+_base_ = [
+    '../_base_/datasets/shapes.py',
+    '../_base_/schedules/shapes_adamw.py',
+    '../_base_/default_runtime.py',
+]
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
@@ -7,8 +12,6 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
         size=(96, 96),
     ),
     backbone=dict(
@@ -28,16 +31,45 @@ model = dict(
         channels=64,
         num_convs=1,
         concat_input=False,
-        dropout_ratio=0.1,
         num_classes=5,
         norm_cfg=dict(type='BN'),
         align_corners=True,
     ),
     test_cfg=dict(mode='whole'),
 )
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=200, val_interval=200)
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadPseudoLabels'),
+    dict(type='RandomBoxScale', scale_range=(0.75, 1.25)),
+    dict(type='PadRandomCrop', crop_size=96),
+    dict(type='RandomFlip', prob=0.5),
+    {{_base_.jitter}},
+    dict(type='PackWeakInputs'),
+]
+val_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackWeakInputs'),
+]
+train_dataloader = dict(dataset=dict(supervision=None, data_prefix=dict(), pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='ShapesWeakDataset',
+        data_root={{_base_.data_root}},
+        ann_file='ImageSets/Segmentation/val.txt',
+        supervision=None,
+        data_prefix=dict(seg_map_path='SegmentationClass'),
+        test_mode=True,
+        pipeline=val_pipeline,
+    ),
+)
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+train_cfg = dict(val_interval=200)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(logger=dict(interval=20))

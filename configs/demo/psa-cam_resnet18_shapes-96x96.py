@@ -1,30 +1,22 @@
 # AffinityNet on synthetic shapes: classifier from tags, seeds and confident regions.
 _base_ = [
-    '../_base_/models/bap_resnet18.py',
-    '../_base_/datasets/shapes_tags.py',
+    '../_base_/models/cam_resnet18.py',
+    '../_base_/datasets/shapes.py',
+    '../_base_/schedules/shapes_adamw.py',
     '../_base_/default_runtime.py',
 ]
-model = dict(
-    head=dict(pooling=dict(_delete_=True, type='GlobalAveragePooling')),
-    objectives=[dict(type='MultiLabelSoftMargin')],
-    align_corners=False,
-    rectify='before_resize',
-    flip=True,
-)
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=200)
-val_cfg = None
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='RandomBoxScale', scale_range=(0.75, 1.25)),
+    dict(type='PlaceRandomCrop', crop_size=96),
+    dict(type='RandomFlip', prob=0.5),
+    {{_base_.jitter}},
+    dict(type='PackWeakInputs'),
+]
+train_dataloader = dict(dataset=dict(supervision='tag', pipeline=train_pipeline))
 default_hooks = dict(logger=dict(interval=20))
-crf = dict(
-    type='DenseCRF',
-    bilateral_weight=10,
-    bilateral_xy=80,
-    bilateral_rgb=13,
-    gaussian_weight=3,
-    gaussian_xy=3,
-    iterations=10,
-)
+crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',
     keep_scores=('seed', 'low', 'high'),

@@ -2,26 +2,15 @@
 # Foreground is what survives a CRF with a strong background, background what is background with a
 # weak one.
 _base_ = ['../demo/bana-classifier_resnet18_shapes-96x96.py']
-crf = dict(
-    type='DenseCRF',
-    bilateral_weight=4,
-    bilateral_xy=55,
-    bilateral_rgb=3,
-    gaussian_weight=3,
-    gaussian_xy=3,
-    iterations=10,
-)
+crf = dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3)
 boxes = dict(type='BoxConstraint')
 test_cfg = dict(
-    _delete_=True,
-    type='PseudoLabelLoop',
     keep_scores=('low', 'high'),
     generator=dict(
-        type='PseudoLabelGenerator',
-        normalize=dict(type='BoxNormalize'),
         labels=dict(
+            _delete_=True,
             low=dict(background=dict(type='PowerBackground', alpha=1), refiners=[crf, boxes]),
             high=dict(background=dict(type='PowerBackground', alpha=4), refiners=[crf, boxes]),
-        ),
+        )
     ),
 )

@@ -4,7 +4,7 @@ _base_ = ['../bana/bana_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     head=dict(
         pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=20),
-        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+        init_cfg=dict(_delete_=True, type='Xavier', layer='Conv2d', distribution='uniform'),
     ),
     objectives=[dict(type='MultiLabelSoftMargin')],
 )

@@ -4,47 +4,18 @@ _base_ = [
     '../bana/bana_mobilenet-v2_voc12-mini-320x320.py',
     '../_base_/networks/affinity-network_mobilenet-v2.py',
 ]
+walk = dict(
+    type='RandomWalk', network={{_base_.affinity_network}}, checkpoint=None, beta=8, log_steps=8
+)
+crf = dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3)
 boxes = dict(type='BoxConstraint')
 test_cfg = dict(
-    _delete_=True,
-    type='PseudoLabelLoop',
     generator=dict(
-        type='PseudoLabelGenerator',
-        normalize=dict(type='BoxNormalize'),
         labels=dict(
-            seed=dict(
-                background=dict(type='AttentionBackground', threshold=0.99),
-                refiners=[dict(type='SoftmaxInBoxes')],
-            ),
-            walk=dict(
-                start='seed',
-                refiners=[
-                    dict(
-                        type='RandomWalk',
-                        network={{_base_.affinity_network}},
-                        checkpoint=None,
-                        beta=8,
-                        log_steps=8,
-                        stride=8,
-                    ),
-                    boxes,
-                ],
-            ),
-            walk_crf=dict(
-                start='walk',
-                refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=4,
-                        bilateral_xy=55,
-                        bilateral_rgb=3,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                    ),
-                    boxes,
-                ],
-            ),
-        ),
-    ),
+            _delete_=True,
+            seed={{_base_.test_cfg.generator.labels.seed}},
+            walk=dict(start='seed', refiners=[walk, boxes]),
+            walk_crf=dict(start='walk', refiners=[crf, boxes]),
+        )
+    )
 )

@@ -7,5 +7,5 @@ model = dict(
         dict(type='ErasingTriplet', embedding='score_map'),
     ]
 )
-train_dataloader = dict(sampler=dict(_delete_=True, type='DisjointPairSampler'))
+train_dataloader = dict(sampler=dict(type='DisjointPairSampler'))
 custom_hooks = [dict(type='StartObjectiveHook', objective='ErasingTriplet', begin=100)]

@@ -2,27 +2,13 @@
 # every pixel gets the class whose mean feature resembles its own.
 _base_ = ['../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py']
 test_cfg = dict(
-    _delete_=True,
-    type='PseudoLabelLoop',
+    keep_scores=(),
     generator=dict(
-        type='PseudoLabelGenerator',
         normalize=dict(type='MaxNormalize'),
         labels=dict(
+            _delete_=True,
             seed=dict(background=dict(type='PowerBackground', alpha=2)),
-            seed_crf=dict(
-                start='seed',
-                refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=10,
-                        bilateral_xy=80,
-                        bilateral_rgb=13,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                    )
-                ],
-            ),
+            seed_crf=dict(start='seed', refiners=[{{_base_.crf}}]),
             retrieved=dict(start='seed_crf', refiners=[dict(type='RetrievalRefiner')]),
         ),
     ),

@@ -5,7 +5,7 @@ model = dict(
     head=dict(
         in_channels=256,
         context=dict(type='SemanticAggregation', in_channels=128, num_classes=4, centroids=3),
-        pooling=dict(_delete_=True, type='GatedPyramidPooling', num_classes=4),
+        pooling=dict(type='GatedPyramidPooling', num_classes=4),
         init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
     ),
     objectives=[

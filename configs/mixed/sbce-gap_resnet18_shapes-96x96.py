@@ -1,21 +1,19 @@
 # Spatial-BCE beside the usual loss of a classifier with average pooling (synthetic shapes). Labels:
 # the learned thresholds separate the background.
 _base_ = [
-    '../_base_/models/bap_resnet18.py',
-    '../_base_/datasets/shapes_tags.py',
+    '../_base_/models/cam_resnet18.py',
+    '../_base_/datasets/shapes.py',
+    '../_base_/schedules/shapes_adamw.py',
     '../_base_/default_runtime.py',
 ]
 model = dict(
     head=dict(
         in_channels=32,
         context=dict(type='ThresholdBranch', in_channels=128, num_classes=4, channels=32),
-        pooling=dict(_delete_=True, type='GlobalAveragePooling'),
         init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
     ),
     objectives=[dict(type='MultiLabelSoftMargin'), dict(type='SpatialBCE')],
-    align_corners=False,
     rectify='never',
-    flip=True,
 )
 tta_model = dict(type='MultiScaleCAM', merge='mean_sigmoid')
 tta_pipeline = [
@@ -30,23 +28,17 @@ tta_pipeline = [
     ),
 ]
 # Whole images, because a proportion belongs to one; a flip leaves it as it is.
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='LoadWeakAnnotations'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackWeakInputs'),
+]
 train_dataloader = dict(
-    dataset=dict(
-        proportion_file='',
-        pipeline=[
-            dict(type='LoadImage'),
-            dict(type='LoadWeakAnnotations'),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='PackWeakInputs'),
-        ],
-    )
+    dataset=dict(supervision='tag', proportion_file='', pipeline=train_pipeline)
 )
 load_new = ('head.',)  # thresholds and reduced channels on a trained classifier
 find_unused_parameters = True
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=200)
-val_cfg = None
 custom_hooks = [dict(type='AlternatingPhaseHook', period=10, first=8)]
 default_hooks = dict(logger=dict(interval=20))
 test_cfg = dict(

@@ -2,7 +2,13 @@
 # a network of four convolutions for every class, memory and centroids that start as noise, partners
 # of any class, the projections at the rate of the backbone, and the maps of the training as seeds
 # (`training_cams`). Four fifths of the arithmetic are those of the class branches.
-_base_ = ['./rca_vgg16_voc12-368x368.py']
+_base_ = [
+    '../_base_/models/rca_vgg16.py',
+    '../_base_/datasets/voc12_tags_368.py',
+    '../_base_/schedules/rca_39690.py',
+    '../_base_/pseudo_labels/rca_labels.py',
+    '../_base_/default_runtime.py',
+]
 model = dict(
     head=dict(
         type='ClassBranchesHead',

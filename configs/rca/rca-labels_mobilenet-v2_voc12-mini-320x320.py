@@ -1,13 +1,11 @@
 # Labels of RCA on MobileNetV2, of train.txt. Exponent 1 in the place of 4: these maps are broader
 # still than those of the plain CAM, which have 2, as the threshold chosen with true masks says
 # (docs/results.md).
-_base_ = ['../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py']
-model = dict(
-    head=dict(
-        in_channels=1024,
-        context=dict(type='SemanticAggregation', in_channels=512, num_classes=20),
-    )
-)
+_base_ = [
+    '../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py',
+    '../_base_/models/rca.py',
+]
+model = dict(head=dict(in_channels=1024, context={{_base_.context}}))
 test_cfg = dict(
     keep_scores=(),
     generator=dict(

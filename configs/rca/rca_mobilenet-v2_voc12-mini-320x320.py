@@ -1,7 +1,7 @@
 # RCA on MobileNetV2: contrast with a memory of regions and, from the second of ten epochs on,
 # aggregation of its centroids. The test is a sweep of the background threshold over multi-scale
 # CAMs, which uses ground truth.
-_base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
+_base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py', '../_base_/models/rca.py']
 model = dict(
     head=dict(
         in_channels=1024,
@@ -12,18 +12,7 @@ model = dict(
             init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
         ),
     ),
-    objectives=[
-        dict(type='MultiLabelSoftMargin'),
-        dict(type='MultiLabelSoftMargin', part='coarse_map', loss_weight=0.4),
-        dict(
-            type='RegionContrast',
-            num_classes=20,
-            channels=512,
-            regions='coarse_map',
-            feats='local_feats',
-            loss_weight=0.08,
-        ),
-    ],
+    objectives={{_base_.objectives}},
 )
 custom_hooks = [
     dict(type='ChannelsLastHook'),

@@ -1,26 +1,8 @@
 # Before the first round, on MobileNetV2: labels of the plain CAM, for their foreground proportions.
 _base_ = ['../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py']
+seed_crf = dict(background=dict(type='PowerBackground', alpha=2), refiners=[{{_base_.crf}}])
 test_cfg = dict(
-    _delete_=True,
-    type='PseudoLabelLoop',
+    keep_scores=(),
     proportions=('seed_crf',),
-    generator=dict(
-        type='PseudoLabelGenerator',
-        labels=dict(
-            seed_crf=dict(
-                background=dict(type='PowerBackground', alpha=2),
-                refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=10,
-                        bilateral_xy=80,
-                        bilateral_rgb=13,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                    )
-                ],
-            )
-        ),
-    ),
+    generator=dict(labels=dict(_delete_=True, seed_crf=seed_crf)),
 )

@@ -4,7 +4,7 @@
 # larger weight of the proportions keeps small objects from that end. Rates and weight were compared
 # on 75 images with true masks (docs/results.md).
 _base_ = [
-    '../_base_/models/bap_mobilenet-v2.py',
+    '../_base_/models/cam_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_whole_mini_320.py',
     '../_base_/schedules/mini_adamw.py',
     '../_base_/pseudo_labels/sbce_labels.py',
@@ -12,25 +12,20 @@ _base_ = [
 ]
 max_iters = 300
 model = dict(
-    backbone=dict(frozen_stages=6),
     head=dict(
         context=dict(
             type='ThresholdBranch', in_channels=512, num_classes=20, channels=None, init_scale=1.0
-        ),
-        pooling=dict(_delete_=True, type='GlobalAveragePooling'),
-        init_cfg=dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+        )
     ),
     objectives=[dict(type='SpatialBCE', kl_weight=5.0)],
-    align_corners=False,
     rectify='never',
-    flip=True,
 )
-tta_model = dict(type='MultiScaleCAM', merge='mean_sigmoid')
+tta_model = dict(merge='mean_sigmoid')
 load_new = ('head.context.',)  # thresholds on a trained classifier
 find_unused_parameters = True
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
-    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=20),
+    dict(type='PolyLR', power=0.9, by_epoch=False, begin=20, end=max_iters),
 ]
 train_cfg = dict(max_iters=max_iters)
 custom_hooks = [

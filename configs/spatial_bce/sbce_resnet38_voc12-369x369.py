@@ -9,3 +9,4 @@ _base_ = [
 ]
 # The first round starts from a plain classifier; thresholds and reduced channels are new then.
 load_new = ('head.',)
+tta_model = dict(merge='mean_sigmoid')

@@ -131,7 +131,7 @@ def test_checkpoints_are_compared_by_the_seeds_of_the_pipeline():
 
 
 def test_the_segmentor_freezes_normalisations_alone():
-    model = build(load('aeft/aeft_deeplabv1-largefov_resnet38_voc12-321x321').model).train()
+    model = build(load('segmentors/deeplabv1-largefov_resnet38_voc12-321x321').model).train()
     frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
     norms = {n for n, part in model.named_modules() if isinstance(part, nn.BatchNorm2d)}
     assert frozen == {f'{norm}.{kind}' for norm in norms for kind in ('weight', 'bias')}

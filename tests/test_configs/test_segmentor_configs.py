@@ -9,19 +9,20 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
+from torch import nn
 
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
 
-CONFIGS = Path(__file__).parents[2] / 'configs' / 'bana'
-LARGE_FOV = 'bana-nal_deeplabv1-largefov_vgg16_voc12-321x321'
+CONFIGS = Path(__file__).parents[2] / 'configs'
+LARGE_FOV = 'bana/bana-nal_deeplabv1-largefov_vgg16_voc12-321x321'
 NOISE_AWARE = [
     LARGE_FOV,
-    'bana-nal_deeplabv3_r101-d8_voc12-321x321',
-    'bana-nal_mobilenet-v2_voc12-mini-320x320',
+    'bana/bana-nal_deeplabv3_r101-d8_voc12-321x321',
+    'bana/bana-nal_mobilenet-v2_voc12-mini-320x320',
 ]
 CROSS_ENTROPY = [
-    'bana-ce_deeplabv1-largefov_vgg16_voc12-321x321',
-    'bana-ce_mobilenet-v2_voc12-mini-320x320',
+    'segmentors/deeplabv1-largefov_vgg16_voc12-321x321',
+    'segmentors/aspp1_mobilenet-v2_voc12-mini-320x320',
 ]
 
 
@@ -47,6 +48,14 @@ def make_batch(rng, *, second_map, size=65):
         samples.append(sample)
     inputs = [torch.randint(256, (3, size, size), generator=rng, dtype=torch.uint8)] * 2
     return {'inputs': inputs, 'data_samples': samples}
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('segmentors/*.py')), ids=lambda path: path.stem
+)
+def test_every_segmentor_is_built(path):
+    with torch.device('meta'):
+        assert isinstance(MODELS.build(Config.fromfile(path).model), nn.Module)
 
 
 @pytest.mark.parametrize('name', [*NOISE_AWARE, *CROSS_ENTROPY])
@@ -153,7 +162,7 @@ def test_the_augmented_test_with_crf_gives_a_label_map(tmp_path):
     pytest.importorskip('pydensecrf')
     image = np.random.default_rng(0).integers(256, size=(40, 60, 3), dtype=np.uint8)
     Image.fromarray(image).save(tmp_path / 'a.png')
-    config = load('bana-nal_mobilenet-v2_voc12-mini-320x320')
+    config = load('bana/bana-nal_mobilenet-v2_voc12-mini-320x320')
     tta = load(LARGE_FOV)
     pipeline = [dict(step) for step in tta.tta_pipeline]
     pipeline[1]['transforms'] = [

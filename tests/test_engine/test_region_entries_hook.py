@@ -12,7 +12,7 @@ from mmwsss.models import RegionMemory
 from mmwsss.registry import DATASETS, HOOKS
 from mmwsss.structures import UserInputError
 
-DATASET_CONFIGS = Path(__file__).parents[2] / 'configs/_base_/datasets'
+DEMO = Path(__file__).parents[2] / 'configs/demo'
 TAGGED = [
     dict(img_id='a', gt_label=[0, 1]),
     dict(img_id='empty', gt_label=[]),
@@ -123,8 +123,8 @@ def test_too_many_images_of_a_class_say_how_many_slots_are_needed():
 
 def test_the_data_set_of_tags_or_boxes_has_what_the_hook_reads(shapes_data, monkeypatch):
     monkeypatch.setenv('MMWSSS_DATA', str(shapes_data))
-    for name in ('shapes_tags', 'shapes_boxes'):
-        config = Config.fromfile(DATASET_CONFIGS / f'{name}.py')
+    for name in ('psa-cam', 'bana-classifier'):
+        config = Config.fromfile(DEMO / f'{name}_resnet18_shapes-96x96.py')
         dataset = DATASETS.build(config.train_dataloader.dataset)
         num_classes = len(dataset.foreground_classes)
         memory = RegionMemory(num_classes, 1, slots=len(dataset), entry='image')

@@ -195,7 +195,7 @@ def test_the_network_is_built_once_and_only_when_it_is_used(rng, walk):
 
 
 def test_a_real_affinity_network_refines(rng, tmp_path):
-    network = Config.fromfile('configs/_base_/models/affinity_resnet18.py').model
+    network = Config.fromfile('configs/demo/psa-affinity_resnet18_shapes-96x96.py').model
     model = MODELS.build(network)
     model.init_weights()
     checkpoint = tmp_path / 'affinity.pth'

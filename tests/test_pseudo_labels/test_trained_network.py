@@ -10,7 +10,7 @@ from mmwsss.pseudo_labels.refiners.trained_network import load_network, trained_
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 
-CONFIG = 'configs/_base_/models/affinity_resnet18.py'
+CONFIG = 'configs/demo/psa-affinity_resnet18_shapes-96x96.py'
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from mmwsss.structures import UserInputError, write_scores
 
 BASES = Path(__file__).parents[2] / 'configs/_base_'
 CONFIG = """
-_base_ = [{bases!r} + '/datasets/shapes_tags_original.py', {bases!r} + '/default_runtime.py']
+_base_ = [{bases!r} + '/datasets/shapes.py', {bases!r} + '/default_runtime.py']
 model = dict({model})
 pipeline = [
     dict(type='LoadImage'),
@@ -17,6 +17,7 @@ pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]
+train_dataloader = None
 test_dataloader = dict(dataset=dict(pipeline=pipeline))
 test_cfg = dict(type='TestLoop')
 test_evaluator = dict(type='SeedIoUWithGroundTruth')

@@ -1,7 +1,6 @@
 # Confident scores for the affinity network, the published settings (CVPR 2018): colour jitter, crop
 # 448 padded with black, no change of scale.
-dataset_type = 'VOCWeakDataset'
-data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+_base_ = ['./voc12.py']
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadConfidentScores'),
@@ -15,17 +14,8 @@ train_pipeline = [
 # or below data_root. A pipeline fills both in.
 train_dataloader = dict(
     batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train_aug.txt',
-        supervision=None,
-        missing_seg_map='skip',
-        data_prefix=dict(),
-        pipeline=train_pipeline,
+        supervision=None, missing_seg_map='skip', data_prefix=dict(), pipeline=train_pipeline
     ),
 )
+test_dataloader = None

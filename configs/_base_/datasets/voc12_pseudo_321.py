@@ -1,7 +1,6 @@
 # Segmentation on pseudo labels, the published settings of BANA (CVPR 2021); validation on true
 # masks at the original size.
-dataset_type = 'VOCWeakDataset'
-data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+_base_ = ['./voc12.py']
 train_pipeline = [
     dict(type='LoadImage', to_float32=True),
     dict(type='LoadPseudoLabels'),
@@ -20,17 +19,9 @@ val_pipeline = [
 # below data_root. The second folder is for the noise-aware loss alone. A pipeline fills both in.
 train_dataloader = dict(
     batch_size=20,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train_aug.txt',
         supervision=None,
-        # Images without an annotation got no label.
-        missing_seg_map='skip',
+        missing_seg_map='skip',  # images without an annotation got no label
         data_prefix=dict(),
         pipeline=train_pipeline,
     ),
@@ -41,8 +32,8 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
+        type='VOCWeakDataset',
+        data_root={{_base_.data_root}},
         ann_file='ImageSets/Segmentation/val.txt',
         supervision=None,
         data_prefix=dict(seg_map_path='SegmentationClass'),

@@ -1,6 +1,5 @@
 # Segmentation on pseudo labels, 320 px crops, train.txt; validation on val.txt with true masks.
-dataset_type = 'VOCWeakDataset'
-data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
+_base_ = ['./voc12_mini_320.py']
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadPseudoLabels'),
@@ -21,29 +20,20 @@ val_pipeline = [
     dict(type='PackWeakInputs'),
 ]
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/train.txt',
         supervision=None,
-        # Images without an annotation got no label.
-        missing_seg_map='skip',
+        missing_seg_map='skip',  # images without an annotation got no label
         data_prefix=dict(),
         pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
+        type='VOCWeakDataset',
+        data_root={{_base_.data_root}},
         ann_file='ImageSets/Segmentation/val.txt',
         supervision=None,
         data_prefix=dict(seg_map_path='SegmentationClass'),

@@ -1,6 +1,5 @@
 # Tags, the published settings of RCA (CVPR 2022): whole images resized to 368 x 368, colour jitter.
-# Test: as AffinityNet.
-_base_ = ['./voc12_tags_448.py']
+_base_ = ['./voc12.py', '../test_time/multi_scale_cam.py']
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadWeakAnnotations'),
@@ -8,4 +7,5 @@ train_pipeline = [
     dict(type='mmpretrain.ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1),
     dict(type='PackWeakInputs'),
 ]
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+train_dataloader = dict(batch_size=8, dataset=dict(supervision='tag', pipeline=train_pipeline))
+test_dataloader = dict(dataset=dict(supervision='tag', pipeline={{_base_.tta_pipeline}}))

@@ -1,11 +1,11 @@
 # Tags for Spatial-BCE (ECCV 2022): the whole image warped to 369x369, then RandAugment, two of
-# fifteen operations with probability 0.5 each. Test: scales 1, 0.5, 1.5 and 2 of the original.
+# fifteen operations with probability 0.5 each.
 #
 # Shear, Translate, Rotate and Cutout change which share of the picture a class covers. The expected
 # proportion of the image (`proportion_file`) is not adapted, here as in the published code.
 # Magnitudes are uniform between nothing and the published strongest (`magnitude_std='inf'`); the
 # published code draws from nine steps of it.
-_base_ = ['./voc12_tags_448.py']
+_base_ = ['./voc12.py', '../test_time/multi_scale_cam.py']
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadWeakAnnotations'),
@@ -18,11 +18,8 @@ train_pipeline = [
         hparams=dict(pad_val=(128, 128, 128)),  # one number would fill the first channel alone
         policies=[
             dict(type='mmpretrain.Invert'),
-            dict(
-                type='mmpretrain.Cutout',
-                magnitude_range=(0, 20),
-                pad_val=(113, 122, 125),  # BGR
-            ),
+            # Filled with BGR.
+            dict(type='mmpretrain.Cutout', magnitude_range=(0, 20), pad_val=(113, 122, 125)),
             dict(type='mmpretrain.Sharpness', magnitude_range=(0, 0.9)),
             dict(type='mmpretrain.AutoContrast'),
             dict(type='mmpretrain.Posterize', magnitude_range=(8, 4)),
@@ -44,7 +41,9 @@ train_pipeline = [
 train_dataloader = dict(
     batch_size=12,
     dataset=dict(
+        supervision='tag',
         proportion_file='',  # of a label stage, or of tools/analysis_tools/estimate_proportions.py
         pipeline=train_pipeline,
     ),
 )
+test_dataloader = dict(dataset=dict(supervision='tag', pipeline={{_base_.tta_pipeline}}))

@@ -7,8 +7,6 @@ model = dict(
         mean=[127.5, 127.5, 127.5],
         std=[127.5, 127.5, 127.5],
         bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
     ),
     backbone=dict(
         type='DilatedMobileNetV2',

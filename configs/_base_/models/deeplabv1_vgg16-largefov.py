@@ -6,9 +6,6 @@ model = dict(
         type='WeakSegDataPreProcessor',
         mean=[104.008, 116.669, 122.675],  # BGR, as the Caffe weights expect
         std=[1.0, 1.0, 1.0],
-        bgr_to_rgb=False,
-        pad_val=0,
-        seg_pad_val=255,
     ),
     backbone=dict(
         type='VGG16DeepLab',

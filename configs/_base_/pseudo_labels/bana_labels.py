@@ -12,15 +12,7 @@ test_cfg = dict(
             Y_crf=dict(
                 start='seed',
                 refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=4,
-                        bilateral_xy=55,
-                        bilateral_rgb=3,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                    ),
+                    dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3),
                     dict(type='BoxConstraint'),
                 ],
             ),

@@ -1,14 +1,6 @@
 # CAMs (seed), and CRF results with a low and a high exponent of the background: where the former
 # says foreground and where the latter says background are the confident regions of AffinityNet.
-crf = dict(
-    type='DenseCRF',
-    bilateral_weight=10,
-    bilateral_xy=80,
-    bilateral_rgb=13,
-    gaussian_weight=3,
-    gaussian_xy=3,
-    iterations=10,
-)
+crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',
     keep_scores=('seed', 'low', 'high'),

@@ -1,13 +1,5 @@
 # Seeds, a CRF with background (1 - max)^4, then labels where it is clear.
-crf = dict(
-    type='DenseCRF',
-    bilateral_weight=10,
-    bilateral_xy=80,
-    bilateral_rgb=13,
-    gaussian_weight=3,
-    gaussian_xy=3,
-    iterations=10,
-)
+crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',
     keep_scores=('seed',),

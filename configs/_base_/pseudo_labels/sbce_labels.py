@@ -1,5 +1,6 @@
 # Labels from learned thresholds (the paper's rule p - t), then a CRF from hard labels, whose
 # foreground proportions are kept for the next round.
+crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=40, bilateral_rgb=5, gt_prob=0.7)
 test_cfg = dict(
     type='PseudoLabelLoop',
     proportions=('seed_crf',),
@@ -8,21 +9,7 @@ test_cfg = dict(
         normalize=dict(type='LearnedThresholdPlanes', rule='paper'),
         labels=dict(
             seed=dict(background=dict(type='ConstantBackground', threshold=0.0)),
-            seed_crf=dict(
-                start='seed',
-                refiners=[
-                    dict(
-                        type='DenseCRF',
-                        bilateral_weight=10,
-                        bilateral_xy=40,
-                        bilateral_rgb=5,
-                        gaussian_weight=3,
-                        gaussian_xy=3,
-                        iterations=10,
-                        gt_prob=0.7,
-                    )
-                ],
-            ),
+            seed_crf=dict(start='seed', refiners=[crf]),
         ),
     ),
 )

@@ -4,11 +4,8 @@
 # optim_wrapper.optimizer.momentum=0.0005 optim_wrapper.optimizer.lr=0.01 reproduce it. With
 # momentum 0.9 a tenth of that rate makes steps of the same length. Its decay counts to 52880 and
 # stops at 0.45 of the start: param_scheduler.0.end=52881.
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
-)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4))
 # mmengine's decay is complete one iteration before `end`.
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=31057)]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=31057)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=23796)
 val_cfg = None

@@ -2,7 +2,6 @@
 # rates for weights, biases, new weights and new biases, no weight decay on biases.
 max_iters = 23805
 optim_wrapper = dict(
-    type='OptimWrapper',
     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(
         bias_lr_mult=2.0,
@@ -14,7 +13,7 @@ optim_wrapper = dict(
     ),
 )
 # mmengine's decay is complete one iteration before `end`.
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=23806)]
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=23806)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

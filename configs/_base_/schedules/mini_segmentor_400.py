@@ -2,13 +2,12 @@
 # images, about nine epochs of 677.
 max_iters = 400
 optim_wrapper = dict(
-    type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=2e-4, weight_decay=1e-4),
     paramwise_cfg=dict(custom_keys={'decode_head': dict(lr_mult=5.0)}),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=20),
-    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=20, end=max_iters),
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=20),
+    dict(type='PolyLR', power=0.9, by_epoch=False, begin=20, end=max_iters),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')

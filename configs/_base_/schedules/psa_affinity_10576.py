@@ -4,9 +4,7 @@
 # place of the momentum: optim_wrapper.optimizer.momentum=0.0005 reproduces it. The learning rate is
 # 0.01: the published 0.1 goes with that tiny momentum, and with momentum 0.9 steps are ten times as
 # long.
-max_iters = 10576
 optim_wrapper = dict(
-    type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(
         bias_lr_mult=2.0,
@@ -24,8 +22,6 @@ optim_wrapper = dict(
     ),
 )
 # mmengine's decay is complete one iteration before `end`.
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=max_iters + 1)
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=10577)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=10576)
 val_cfg = None

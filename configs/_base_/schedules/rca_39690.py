@@ -1,10 +1,7 @@
-# RCA, classifier: 39 690 iterations (30 epochs of 8 of 10 582 images), steps after 5 and 10 epochs,
-# tenfold learning rate for new layers. Contrast begins with the third epoch; centroids are renewed
-# at the start of every epoch from the second on.
-epoch = 1323
-max_iters = 30 * epoch
+# RCA, classifier: 39 690 iterations (30 epochs; an epoch is 1323 times 8 of 10 582 images), steps
+# after 5 and 10 epochs, tenfold learning rate for new layers. Contrast begins with the third epoch;
+# centroids are renewed at the start of every epoch from the second on.
 optim_wrapper = dict(
-    type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.001, momentum=0.9, nesterov=True, weight_decay=5e-4),
     paramwise_cfg=dict(
         bias_lr_mult=2.0,
@@ -16,12 +13,10 @@ optim_wrapper = dict(
         },
     ),
 )
-param_scheduler = [
-    dict(type='MultiStepLR', by_epoch=False, milestones=[5 * epoch, 10 * epoch], gamma=0.1)
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
+param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[6615, 13230], gamma=0.1)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=39690)
 val_cfg = None
 custom_hooks = [
-    dict(type='StartObjectiveHook', objective='RegionContrast', begin=2 * epoch),
-    dict(type='RegionCentroidsHook', begin=epoch, interval=epoch),
+    dict(type='StartObjectiveHook', objective='RegionContrast', begin=2646),
+    dict(type='RegionCentroidsHook', begin=1323, interval=1323),
 ]

@@ -1,9 +1,7 @@
 # Spatial-BCE, one round: 17620 iterations (20 epochs of 12 of 10 582 images), poly decay, x10 for
 # new layers, no weight decay on the temperature; 80 iterations for the probabilities, 20 for the
 # thresholds, in turns.
-max_iters = 17620
 optim_wrapper = dict(
-    type='OptimWrapper',
     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(
         custom_keys={
@@ -13,9 +11,7 @@ optim_wrapper = dict(
     ),
 )
 # mmengine's decay is complete one iteration before `end`.
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=max_iters + 1)
-]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
+param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=17621)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=17620)
 val_cfg = None
 custom_hooks = [dict(type='AlternatingPhaseHook', period=100, first=80)]

@@ -2,15 +2,7 @@
 # Used with `--tta` or, in a pipeline, tta=True.
 tta_model = dict(
     type='LogitAverageTTA',
-    refiner=dict(
-        type='DenseCRF',
-        bilateral_weight=4,
-        bilateral_xy=121,
-        bilateral_rgb=5,
-        gaussian_weight=3,
-        gaussian_xy=3,
-        iterations=10,
-    ),
+    refiner=dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=121, bilateral_rgb=5),
 )
 tta_pipeline = [
     dict(type='LoadImage'),

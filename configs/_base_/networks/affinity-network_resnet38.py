@@ -1,13 +1,11 @@
 # Affinity network on the wide ResNet-38: 64, 128 and 256 channels of its conv4, conv5 and conv6.
-model = dict(
+affinity_network = dict(
     type='AffinityNetwork',
     data_preprocessor=dict(
         type='WeakSegDataPreProcessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
     ),
     backbone=dict(
         type='ResNet38',

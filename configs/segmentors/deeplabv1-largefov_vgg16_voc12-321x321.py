@@ -1,4 +1,5 @@
-# DeepLab-LargeFOV with plain cross entropy on one pseudo label map: the baseline of BANA's loss.
+# DeepLab-LargeFOV on VGG16, plain cross entropy on one pseudo label map: also the baseline of
+# BANA's loss.
 _base_ = [
     '../_base_/models/deeplabv1_vgg16-largefov.py',
     '../_base_/datasets/voc12_pseudo_321.py',

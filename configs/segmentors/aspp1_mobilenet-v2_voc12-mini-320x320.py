@@ -1,4 +1,5 @@
-# Segmentation stage with plain cross entropy on one label map, pseudo or true, on MobileNetV2.
+# 1x1 and image pooling on MobileNetV2, plain cross entropy on one label map, pseudo or true:
+# minutes on a CPU.
 _base_ = [
     '../_base_/models/aspp1_mobilenet-v2.py',
     '../_base_/datasets/voc12_pseudo_mini_320.py',

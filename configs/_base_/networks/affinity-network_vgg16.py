@@ -1,14 +1,11 @@
 # Affinity network on VGG16: 64, 128 and 256 channels of conv4_3, conv5_3 and fc7, each with group
 # normalisation.
-model = dict(
+affinity_network = dict(
     type='AffinityNetwork',
     data_preprocessor=dict(
         type='WeakSegDataPreProcessor',
         mean=[104.008, 116.669, 122.675],  # BGR, as the Caffe weights expect
         std=[1.0, 1.0, 1.0],
-        bgr_to_rgb=False,
-        pad_val=0,
-        seg_pad_val=255,
     ),
     backbone=dict(
         type='VGG16DeepLab',

@@ -1,4 +1,4 @@
-# Segmentation stage on walked labels: mmseg's DeepLabV3 on the wide ResNet-38.
+# mmseg's DeepLabV3 on the wide ResNet-38, plain cross entropy on one pseudo label map.
 _base_ = [
     'mmseg::_base_/models/deeplabv3_r50-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
@@ -9,7 +9,7 @@ _base_ = [
 # Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
 data_preprocessor = dict(_scope_='mmwsss', type='WeakSegDataPreProcessor')
 model = dict(
-    data_preprocessor=dict(_scope_='mmwsss', type='WeakSegDataPreProcessor'),
+    data_preprocessor=data_preprocessor,
     pretrained=None,
     backbone=dict(
         _delete_=True,

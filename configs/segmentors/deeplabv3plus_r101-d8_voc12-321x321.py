@@ -1,4 +1,4 @@
-# Segmentation stage on walked labels: mmseg's DeepLabV3+ on ResNet-101.
+# mmseg's DeepLabV3+ on ResNet-101, plain cross entropy on one pseudo label map.
 _base_ = [
     'mmseg::_base_/models/deeplabv3plus_r50-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
@@ -9,7 +9,7 @@ _base_ = [
 # Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
 data_preprocessor = dict(_scope_='mmwsss', type='WeakSegDataPreProcessor')
 model = dict(
-    data_preprocessor=dict(_scope_='mmwsss', type='WeakSegDataPreProcessor'),
+    data_preprocessor=data_preprocessor,
     pretrained='open-mmlab://resnet101_v1c',
     backbone=dict(depth=101),
     decode_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),

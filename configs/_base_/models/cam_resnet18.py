@@ -1,4 +1,5 @@
-# A narrow ResNet-18 from scratch, output stride 8: enough for the synthetic shapes.
+# Plain classifier on a narrow ResNet-18 from scratch, output stride 8, average pooling: enough for
+# the synthetic shapes. When maps are made, each image is run together with its mirror image.
 model = dict(
     type='CAMClassifier',
     data_preprocessor=dict(
@@ -6,8 +7,6 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
     ),
     backbone=dict(
         type='ResNetV1c',
@@ -23,9 +22,8 @@ model = dict(
         type='CAMHead',
         in_channels=128,
         num_classes=4,
-        pooling=dict(type='BackgroundAwarePooling', grid_size=4, bins=2, min_background=0.125),
+        pooling=dict(type='GlobalAveragePooling'),
     ),
-    objectives=[dict(type='RegionCrossEntropy')],
-    align_corners=True,
-    rectify='after_resize',
+    objectives=[dict(type='MultiLabelSoftMargin')],
+    flip=True,
 )

@@ -1,0 +1,11 @@
+# mmseg's DeepLabV3 on ResNet-101, pretrained on ImageNet.
+_base_ = ['mmseg::_base_/models/deeplabv3_r50-d8.py']
+# Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
+data_preprocessor = dict(_scope_='mmwsss', type='WeakSegDataPreProcessor')
+model = dict(
+    data_preprocessor=data_preprocessor,
+    pretrained='open-mmlab://resnet101_v1c',
+    backbone=dict(depth=101),
+    decode_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
+    auxiliary_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
+)
