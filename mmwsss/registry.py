@@ -43,6 +43,13 @@ def type_name(config: dict) -> str | None:
     return name.rpartition('.')[2] if isinstance(name, str) else None
 
 
+def find_class(config: dict, registry: Registry) -> type | None:
+    """Find the class that a config names; None if there is none of that name."""
+    kind = config.get('type')
+    found = registry.get(kind) if isinstance(kind, str) else kind
+    return found if isinstance(found, type) else None
+
+
 def _child(node: str) -> Registry:
     parent = getattr(mmseg_registry, node)
     locations = [_LOCATIONS[node]] if node in _LOCATIONS else []

@@ -9,6 +9,7 @@ from torch import nn
 
 from mmwsss.cams.functional import max_normalize, mean_sigmoid
 from mmwsss.registry import MODELS
+from mmwsss.structures import CAMSource, check_contract
 
 Merge = Literal['sum_normalize', 'mean_sigmoid']
 
@@ -49,7 +50,8 @@ class MultiScaleCAM(BaseTTAModel):
         super().__init__(module, data_preprocessor)
         if merge not in ('sum_normalize', 'mean_sigmoid'):
             raise ValueError(f"merge must be 'sum_normalize' or 'mean_sigmoid', got {merge!r}.")
-        rectify = getattr(self.module, 'rectify', None)
+        check_contract(self.module, CAMSource, 'tta_model.module')
+        rectify = self.module.rectify
         if rectify is not None and (rectify == 'never') != (merge == 'mean_sigmoid'):
             raise ValueError(
                 f'merge={merge!r} does not fit rectify={rectify!r} of the classifier: the mean '
@@ -68,7 +70,7 @@ class MultiScaleCAM(BaseTTAModel):
         merged = views[0]
         total = torch.stack([view.cams for view in views]).sum(dim=0)  # (n, H, W)
         if self.merge == 'mean_sigmoid':
-            num_maps = len(views) * getattr(self.module, 'maps_per_view', 1)
+            num_maps = len(views) * self.module.maps_per_view
             merged.cams = mean_sigmoid(total, num_maps)
         else:
             merged.cams = max_normalize(total)

@@ -28,7 +28,7 @@ def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
     if parts:  # it learns from label maps, or is asked for them
         check_class_count(classes)
     for name, part, with_background in parts:
-        found = getattr(part, 'num_classes', None)
+        found = part.num_classes
         expected = len(classes) - int(not with_background)
         if found is not None and found != expected:
             kind = 'classes with background' if with_background else 'foreground classes'
@@ -43,12 +43,10 @@ def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
 def _counting_parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
     """List name and module of what counts classes, and whether background is one of them."""
     if isinstance(model, CAMClassifier):
-        for name in ('head', 'head.context', 'head.pooling'):
-            part: nn.Module | None = model
-            for attribute in name.split('.'):
-                part = getattr(part, attribute, None)
-            if part is not None:
-                yield name, part, False
+        yield 'head', model.head, False
+        if model.head.context is not None:
+            yield 'head.context', model.head.context, False
+        yield 'head.pooling', model.head.pooling, False
         for i, objective in enumerate(model.objectives):
             yield f'objectives.{i}', objective, False
     for name, part in model.named_modules():

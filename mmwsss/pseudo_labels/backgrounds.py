@@ -8,6 +8,7 @@ from mmwsss.pseudo_labels.functional import background_attention_map, keep_near_
 from mmwsss.pseudo_labels.learned_thresholds import check_probabilities, convert_threshold
 from mmwsss.pseudo_labels.sample_fields import known_background, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Background
 
 
 def power_background(cams: Tensor, *, alpha: float) -> Tensor:
@@ -25,14 +26,12 @@ def winner_threshold(cams: Tensor, thresholds: Tensor) -> Tensor:
 
 
 @TASK_UTILS.register_module()
-class ConstantBackground:
+class ConstantBackground(Background):
     """The same score at every pixel: a threshold on the maps.
 
     Args:
         threshold: Score of the background.
     """
-
-    requires = ()
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -43,7 +42,7 @@ class ConstantBackground:
 
 
 @TASK_UTILS.register_module()
-class PowerBackground:
+class PowerBackground(Background):
     """``(1 - max_c cam_c)^alpha`` of normalised maps.
 
     Args:
@@ -56,8 +55,6 @@ class PowerBackground:
     Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.1.
     """
 
-    requires = ()
-
     def __init__(self, alpha: float) -> None:
         if alpha <= 0:
             raise ValueError(f'alpha must be > 0, got {alpha}. A larger one gives less background.')
@@ -69,7 +66,7 @@ class PowerBackground:
 
 
 @TASK_UTILS.register_module()
-class AttentionBackground:
+class AttentionBackground(Background):
     """1 outside the boxes, and inside them the similarity to the background outside.
 
     ``u_0(p) = 1`` outside every box, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
@@ -109,7 +106,7 @@ class AttentionBackground:
 
 
 @TASK_UTILS.register_module()
-class LearnedThreshold:
+class LearnedThreshold(Background):
     """At every pixel the predicted threshold of the class with the largest map.
 
     A pixel is then of that class exactly where its map exceeds its threshold ``t'``

@@ -9,9 +9,17 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.pseudo_labels.generator_checks import check_entry, check_sample
-from mmwsss.pseudo_labels.label_maps import Labeler, LabelMaps, RefineJob, Refiner, Steps
+from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob, Steps
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import BACKGROUND
+from mmwsss.structures import (
+    BACKGROUND,
+    Background,
+    Labeler,
+    LabelPart,
+    Normalizer,
+    Refiner,
+    check_contract,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,7 @@ class _Label:
     """How one label map is made; ``background`` is None where ``start`` is given."""
 
     start: str | None
-    background: object | None
+    background: Background | None
     refiners: tuple[Refiner, ...]
     labeler: Labeler
 
@@ -53,18 +61,12 @@ class PseudoLabelGenerator:
     def __init__(self, *, labels: dict[str, dict], normalize: dict | None = None) -> None:
         if not labels:
             raise ValueError('`labels` must name at least one label map, got none.')
-        self.normalizer = TASK_UTILS.build(normalize) if normalize else None
+        self.normalizer = _build(normalize, Normalizer, 'normalize') if normalize else None
         self._without_class = 0
         self.labels: dict[str, _Label] = {}
         for name, entry in labels.items():
             check_entry(name, entry, made=list(self.labels), names=list(labels))
-            background = entry.get('background')
-            self.labels[name] = _Label(
-                start=entry.get('start'),
-                background=TASK_UTILS.build(background) if background else None,
-                refiners=tuple(TASK_UTILS.build(cfg) for cfg in entry.get('refiners', ())),
-                labeler=TASK_UTILS.build(entry.get('labeler') or dict(type='ArgmaxLabeler')),
-            )
+            self.labels[name] = _build_label(name, entry)
         self._groups = _groups(labels, self.labels)
 
     @property
@@ -80,14 +82,14 @@ class PseudoLabelGenerator:
     @property
     def files(self) -> tuple[str, ...]:
         """Files and folders whose content decides the labels, such as checkpoints of parts."""
-        return tuple(file for part in self._parts() for file in getattr(part, 'files', ()))
+        return tuple(file for part in self._parts() for file in part.files)
 
     @property
     def counts(self) -> dict[str, int]:
         """Images so far that were special: without a class, and what parts count themselves."""
         counts = {'without_class': self._without_class}
         for part in self._parts():
-            for what, count in getattr(part, 'counts', {}).items():
+            for what, count in part.counts.items():
                 # Parts of several labels saw the same images.
                 counts[what] = max(counts.get(what, 0), count)
         return counts
@@ -99,11 +101,10 @@ class PseudoLabelGenerator:
             UserInputError: Naming the part and its files.
         """
         for part in self._parts():
-            if hasattr(part, 'check_images'):
-                part.check_images(img_ids)
+            part.check_images(img_ids)
 
-    def _parts(self) -> list:
-        parts = [self.normalizer]
+    def _parts(self) -> list[LabelPart]:
+        parts: list[LabelPart | None] = [self.normalizer]
         for label in self.labels.values():
             parts += [label.background, *label.refiners, label.labeler]
         return [part for part in parts if part is not None]
@@ -171,6 +172,22 @@ class PseudoLabelGenerator:
             dict.fromkeys(self.labels, certain),
             sample.cam_label,
         )
+
+
+def _build(config: dict, contract: type, key: str) -> LabelPart:
+    return check_contract(TASK_UTILS.build(config), contract, key)
+
+
+def _build_label(name: str, entry: dict) -> _Label:
+    key, background = f'labels.{name}', entry.get('background')
+    labeler = entry.get('labeler') or dict(type='ArgmaxLabeler')
+    refiners = enumerate(entry.get('refiners', ()))
+    return _Label(
+        start=entry.get('start'),
+        background=_build(background, Background, f'{key}.background') if background else None,
+        refiners=tuple(_build(cfg, Refiner, f'{key}.refiners.{i}') for i, cfg in refiners),
+        labeler=_build(labeler, Labeler, f'{key}.labeler'),
+    )
 
 
 def _refine(

@@ -65,8 +65,8 @@ def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozens
     if missing:
         raise ValueError(
             f'The data sample lacks {missing}. Boxes and masks come from the data pipeline, all '
-            'else from the classifier: pack the former, and set `keep` of the latter to what '
-            'the generator `requires`.'
+            'else from the classifier, which gives what the `required_fields` in the metainfo of '
+            'the sample name: set them to what the generator `requires`.'
         )
     sizes = {'cams': tuple(sample.cams.shape[1:])}
     if 'background_mask' in requires:

@@ -2,31 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-from mmseg.structures import SegDataSample
 from torch import Tensor
 
-
-class Refiner(Protocol):
-    """Scores in, scores out; ``in_worker`` says that it needs nothing but scores and image."""
-
-    in_worker: bool
-    requires: tuple[str, ...]
-
-    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
-        """Refine scores (1+n, H, W)."""
-
-
-class Labeler(Protocol):
-    """From scores to a label map."""
-
-    requires: tuple[str, ...]
-
-    def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
-        """Label scores (1+n, H, W): uint8 (H, W)."""
+from mmwsss.structures import Refiner
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import BACKGROUND, IGNORE_INDEX, seg_map_from_scores
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Labeler, seg_map_from_scores
 
 
 def conflict_label(
@@ -65,10 +65,8 @@ def _single(threshold: float) -> float:
 
 
 @TASK_UTILS.register_module()
-class ArgmaxLabeler:
+class ArgmaxLabeler(Labeler):
     """Give every pixel the label of its best score; background wins ties."""
-
-    requires: tuple[str, ...] = ()
 
     def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
         """Label scores (1+n, H, W): uint8 (H, W)."""
@@ -76,7 +74,7 @@ class ArgmaxLabeler:
 
 
 @TASK_UTILS.register_module()
-class ConflictLabeler:
+class ConflictLabeler(Labeler):
     """Label what is clear and ignore the rest, see :func:`conflict_label`.
 
     The background score is meant to come from :class:`SaliencyBackground`. Of an image without a
@@ -97,8 +95,6 @@ class ConflictLabeler:
     Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
     Weakly Supervised Semantic Segmentation", CVPR 2022.
     """
-
-    requires: tuple[str, ...] = ()
 
     def __init__(
         self,

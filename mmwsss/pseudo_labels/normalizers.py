@@ -16,10 +16,11 @@ from mmwsss.pseudo_labels.learned_thresholds import (
 )
 from mmwsss.pseudo_labels.sample_fields import boxes_of, predicted_thresholds
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Normalizer
 
 
 @TASK_UTILS.register_module()
-class MaxNormalize:
+class MaxNormalize(Normalizer):
     """Divide every map by its maximum over the image, see :func:`max_normalize`.
 
     A map without activation stays 0.
@@ -28,15 +29,13 @@ class MaxNormalize:
     Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.1.
     """
 
-    requires = ()
-
     def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
         """Normalise maps (n, H, W)."""
         return max_normalize(cams)
 
 
 @TASK_UTILS.register_module()
-class BoxNormalize:
+class BoxNormalize(Normalizer):
     """Divide every map by its maximum in each box of its class, see :func:`normalize_in_boxes`."""
 
     requires = ('gt_instances',)
@@ -47,7 +46,7 @@ class BoxNormalize:
 
 
 @TASK_UTILS.register_module()
-class LearnedThresholdPlanes:
+class LearnedThresholdPlanes(Normalizer):
     """Subtract the thresholds that the classifier predicts; what stays above 0 is of the class.
 
     Label the planes with ``ConstantBackground(threshold=0)``. The maps are probabilities without

@@ -1,6 +1,23 @@
 """Data structures shared by all stages."""
 
 from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
+from mmwsss.structures.contracts import (
+    Background,
+    CAMSource,
+    Checked,
+    Context,
+    Encode,
+    GivesOutputs,
+    HasPhases,
+    Labeler,
+    LabelPart,
+    Normalizer,
+    Objective,
+    Pooling,
+    Refiner,
+    StagePlan,
+    check_contract,
+)
 from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.json_files import read_json, write_json
 from mmwsss.structures.labels import (
@@ -30,11 +47,26 @@ from mmwsss.structures.score_files import (
 __all__ = [
     'BACKGROUND',
     'IGNORE_INDEX',
+    'Background',
     'CAMOutputs',
+    'CAMSource',
+    'Checked',
+    'Context',
+    'Encode',
+    'GivesOutputs',
+    'HasPhases',
+    'LabelPart',
+    'Labeler',
+    'Normalizer',
+    'Objective',
     'Pooled',
+    'Pooling',
     'Proportions',
+    'Refiner',
+    'StagePlan',
     'UserInputError',
     'check_class_count',
+    'check_contract',
     'check_folder',
     'check_name',
     'image_tags',

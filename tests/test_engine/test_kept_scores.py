@@ -196,7 +196,9 @@ def test_scores_of_a_label_that_is_not_made_are_refused(make_labels, tmp_path):
 
 def test_scores_of_a_label_that_is_not_made_are_refused_before_the_pipeline_starts():
     generator = dict(type='PseudoLabelGenerator', labels=LABELS)
-    config = Config(dict(test_cfg=dict(generator=generator, keep_scores=('Y',))))
+    config = Config(
+        dict(test_cfg=dict(type='PseudoLabelLoop', generator=generator, keep_scores=('Y',)))
+    )
     with pytest.raises(UserInputError, match=r"stage 'labels'.*\['Y'\], but the labels are"):
         check_stage('labels', config, task='test')
 
@@ -209,7 +211,13 @@ def test_a_model_without_weights_needs_no_wrapper_on_several_ranks():
 
 
 def test_later_stages_can_take_the_folders_of_scores():
-    config = Config(dict(test_cfg=dict(generator=dict(labels=LABELS), keep_scores=('low',))))
+    config = Config(
+        dict(
+            test_cfg=dict(
+                type='PseudoLabelLoop', generator=dict(labels=LABELS), keep_scores=('low',)
+            )
+        )
+    )
     assert output_names(config, 'test') == {'seed', 'low', 'high', 'low_scores'}
 
 

@@ -49,7 +49,7 @@ def test_stored_maps_without_a_folder_are_refused_before_the_first_image(folder,
         config = Config(dict(model=dict(type='StoredCAMs', folder=folder)))
         return check_stage('walk', config, task='test', taken=frozenset(taken))
 
-    with pytest.raises(UserInputError, match=rf"stage 'walk': model\.folder = '{folder}' is no"):
+    with pytest.raises(UserInputError, match=rf"stage 'walk': model: folder = '{folder}' is no"):
         check(folder)
     assert check(folder, taken=['model.folder']) is None
     assert check(str(tmp_path)) is None

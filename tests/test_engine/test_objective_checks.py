@@ -48,7 +48,8 @@ def test_phases_with_their_hook_and_proportions_are_accepted(check):
 @pytest.mark.parametrize('hooks', [(), ('ChannelsLastHook', 'EMAHook')])
 def test_phases_that_nobody_switches_are_refused(check, hooks):
     with pytest.raises(
-        UserInputError, match=r"stage 'round1': model\.objectives has SpatialBCE.*no AlternatingPha"
+        UserInputError,
+        match=r"stage 'round1': model\.objectives\.1: SpatialBCE learns.*no AlternatingPha",
     ):
         check(hooks=hooks)
 
@@ -87,7 +88,10 @@ def aggregating(**changes) -> Config:
 
 
 def test_aggregation_that_never_gets_centroids_is_refused():
-    with pytest.raises(UserInputError, match=r"stage 'a': .*SemanticAggregation.*RegionCentroids"):
+    with pytest.raises(
+        UserInputError,
+        match=r"stage 'a': model\.head\.context: .*no RegionCentroids.*SemanticAggregation",
+    ):
         check_stage('a', aggregating(), task='train')
 
 

@@ -18,9 +18,11 @@ from mmwsss.engine.checks import stage_checks, trial_parts
 from mmwsss.engine.checks.preflight import preflight
 from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.config.files import RUNNER_KEYS
+from mmwsss.engine.labels import pseudo_label_loop
 from mmwsss.engine.pipeline.stages import load_stages
+from mmwsss.models.classifiers import StoredCAMs
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Checked, UserInputError
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 PIPELINES = sorted(
@@ -49,7 +51,8 @@ DEMO = CONFIGS / 'demo/bana-nal_resnet18_shapes-96x96.py'
 def without_files(monkeypatch):
     """Data and weights are elsewhere: their paths are not looked up."""
     monkeypatch.setattr(stage_checks, '_check_path', lambda name, key, path: None)
-    monkeypatch.setattr(stage_checks, 'check_files', lambda files: None)
+    monkeypatch.setattr(pseudo_label_loop, 'check_files', lambda files: None)
+    monkeypatch.setattr(StoredCAMs, 'check', Checked.check)
     monkeypatch.setattr(trial_parts, 'check_data_folders', lambda stage, key, dataset: None)
 
 

@@ -130,13 +130,21 @@ def test_proportions_of_a_label_that_is_not_made_are_refused(run):
     with pytest.raises(UserInputError, match=r"proportions=\('crf',\) names \['crf'\]"):
         run(dict(type='FilledBoxes'), proportions=('crf',))
     generator = dict(type='PseudoLabelGenerator', labels=LABELS)
-    config = Config(dict(test_cfg=dict(generator=generator, proportions=('crf',))))
+    config = Config(
+        dict(test_cfg=dict(type='PseudoLabelLoop', generator=generator, proportions=('crf',)))
+    )
     with pytest.raises(UserInputError, match=r"stage 'labels'.*proportions="):
         check_stage('labels', config, task='test')
 
 
 def test_later_stages_can_take_the_file():
-    config = Config(dict(test_cfg=dict(generator=dict(labels=LABELS), proportions=('seed',))))
+    config = Config(
+        dict(
+            test_cfg=dict(
+                type='PseudoLabelLoop', generator=dict(labels=LABELS), proportions=('seed',)
+            )
+        )
+    )
     assert output_names(config, 'test') == {'seed', 'none', 'seed_proportions'}
 
 

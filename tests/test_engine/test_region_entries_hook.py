@@ -128,7 +128,7 @@ def test_the_data_set_of_tags_or_boxes_has_what_the_hook_reads(shapes_data, monk
         dataset = DATASETS.build(config.train_dataloader.dataset)
         num_classes = len(dataset.foreground_classes)
         memory = RegionMemory(num_classes, 1, slots=len(dataset), entry='image')
-        start(dataset, SimpleNamespace(memory=memory))
+        start(dataset, memory)
         info = dataset.get_data_info(0)
         label = info['gt_label'] if 'gt_label' in info else [info['instances'][0]['bbox_label']]
         assert filled_slots(memory, info['img_id'], label[0]) == [[label[0], 0]]

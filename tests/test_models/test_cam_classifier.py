@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.models.classifiers.filled_boxes import filled_boxes
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Objective, UserInputError
 
 
 @MODELS.register_module()
@@ -25,8 +25,14 @@ class TwoConvBackbone(BaseModule):
 
 
 @MODELS.register_module()
-class ObjectiveThatNeedsAThreshold(nn.Module):
+class ObjectiveThatNeedsAThreshold(Objective):
     requires = ('threshold_map',)
+
+    def forward(self, outputs, data_samples, encode):
+        raise NotImplementedError
+
+
+THRESHOLD = dict(required_fields=frozenset({'threshold_logit'}))
 
 
 def classifier_config(**changes):
@@ -138,8 +144,8 @@ def test_features_are_kept_only_when_asked_for():
     model = MODELS.build(classifier_config()).eval()
     (plain,) = model(torch.randn(1, 3, 8, 8), [tagged_sample([0])], mode='predict')
     assert 'feats' not in plain
-    model.keep = frozenset({'feats', 'class_weights'})
-    (kept,) = model(torch.randn(1, 3, 8, 8), [tagged_sample([0])], mode='predict')
+    asking = tagged_sample([0], required_fields=frozenset({'feats', 'class_weights'}))
+    (kept,) = model(torch.randn(1, 3, 8, 8), [asking], mode='predict')
     assert kept.feats.shape == (8, 4, 4)
     assert kept.class_weights.shape == (3, 8)
 
@@ -208,9 +214,9 @@ def test_thresholds_are_means_over_the_pixels_of_the_original_image(flip):
     torch.manual_seed(0)
     model = MODELS.build(threshold_config(flip=flip)).eval()
     assert 'threshold_logit' not in predict(model, torch.randn(1, 3, 8, 8))
-    model.keep = frozenset({'threshold_logit', 'log_temperature'})
     images = torch.randn(2, 3, 8, 8)
-    samples = [tagged_sample([0], size=(11, 7)) for _ in images]
+    fields = frozenset({'threshold_logit', 'log_temperature'})
+    samples = [tagged_sample([0], size=(11, 7), required_fields=fields) for _ in images]
     predicted = model(images, samples, mode='predict')
     for image, sample in zip(images, predicted, strict=True):
         views = torch.stack([image, image.flip(-1)] if flip else [image])
@@ -223,20 +229,18 @@ def test_thresholds_are_means_over_the_pixels_of_the_original_image(flip):
 def test_a_flipped_view_has_the_threshold_of_its_map():
     torch.manual_seed(0)
     model = MODELS.build(threshold_config()).eval()
-    model.keep = frozenset({'threshold_logit'})
     image = torch.randn(1, 3, 8, 8)
     plain, flipped = (
-        predict(model, image, size=(11, 7)),
-        predict(model, image, size=(11, 7), flip=True),
+        predict(model, image, size=(11, 7), **THRESHOLD),
+        predict(model, image, size=(11, 7), flip=True, **THRESHOLD),
     )
     assert_close(flipped.threshold_logit, plain.threshold_logit)
 
 
 def test_thresholds_of_a_head_without_them_are_an_error_that_names_the_context():
     model = MODELS.build(classifier_config()).eval()
-    model.keep = frozenset({'threshold_logit'})
     with pytest.raises(UserInputError, match=r"context=dict\(type='ThresholdBranch'"):
-        predict(model, torch.randn(1, 3, 8, 8))
+        predict(model, torch.randn(1, 3, 8, 8), **THRESHOLD)
 
 
 @pytest.mark.parametrize(
@@ -257,10 +261,12 @@ def test_a_mirror_image_in_the_batch_weighs_as_much_as_one_among_the_views():
         dict(type='MultiScaleCAM', module=threshold_config(), merge='mean_sigmoid')
     ).eval()
     apart.load_state_dict(together.state_dict())
-    together.module.keep = apart.module.keep = frozenset({'threshold_logit'})
     image = torch.randn(1, 3, 8, 8)
-    (first,) = together.merge_preds([(predict(together.module, image),)])
-    views = predict(apart.module, image), predict(apart.module, image.flip(-1), flip=True)
+    (first,) = together.merge_preds([(predict(together.module, image, **THRESHOLD),)])
+    views = (
+        predict(apart.module, image, **THRESHOLD),
+        predict(apart.module, image.flip(-1), flip=True, **THRESHOLD),
+    )
     (second,) = apart.merge_preds([views])
     assert_close(first.cams, second.cams)
     assert_close(first.threshold_logit, second.threshold_logit)
@@ -315,11 +321,9 @@ def test_padding_does_not_shift_the_map_of_an_object(flip, sample_flip):
 def test_padding_changes_nothing_where_it_covers_whole_cells():
     image = torch.rand(3, 40, 72, generator=torch.Generator().manual_seed(0))
     model = cell_classifier(flip=True)
-    model.keep = frozenset({'feats'})
-    (padded,) = model.test_step(
-        dict(inputs=[image], data_samples=[tagged_sample([0, 2], size=(40, 72))])
-    )
-    (plain,) = model.predict(image[None], [tagged_sample([0, 2], size=(40, 72))])
+    meta = dict(size=(40, 72), required_fields=frozenset({'feats'}))
+    (padded,) = model.test_step(dict(inputs=[image], data_samples=[tagged_sample([0, 2], **meta)]))
+    (plain,) = model.predict(image[None], [tagged_sample([0, 2], **meta)])
     for name in ('cams', 'pred_score', 'feats'):
         assert torch.equal(padded.get(name), plain.get(name))
     assert padded.feats.shape == (3, 5, 9)
@@ -344,9 +348,8 @@ def test_thresholds_are_those_of_the_image_without_its_padding():
         dict(type='ThresholdBranch', in_channels=3, num_classes=3, channels=None)
     )
     model.head.context.threshold.weight.data = torch.eye(3)[..., None, None]
-    model.keep = frozenset({'threshold_logit'})
     image = torch.rand(3, 40, 72, generator=torch.Generator().manual_seed(0))
-    sample = tagged_sample([0], size=(40, 72))
+    sample = tagged_sample([0], size=(40, 72), **THRESHOLD)
     (padded,) = model.test_step(dict(inputs=[image], data_samples=[sample]))
-    (plain,) = model.predict(image[None], [tagged_sample([0], size=(40, 72))])
+    (plain,) = model.predict(image[None], [tagged_sample([0], size=(40, 72), **THRESHOLD)])
     assert_close(padded.threshold_logit, plain.threshold_logit)

@@ -7,13 +7,14 @@ from torch.testing import assert_close
 
 from mmwsss.pseudo_labels import PseudoLabelGenerator, RefineJob
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Refiner
 
 SIZE = (20, 24)
 IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 CONSTANT = dict(type='ConstantBackground', threshold=0.5)
 
 
-class Halve:
+class Halve(Refiner):
     """Refiner of the tests: halves the background, in a worker or not."""
 
     requires = ()

@@ -6,12 +6,13 @@ import torch
 
 from mmwsss.pseudo_labels import PseudoLabelGenerator
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Labeler
 
 IMAGE = np.zeros((20, 24, 3), dtype=np.uint8)
 SEED = dict(background=dict(type='ConstantBackground', threshold=0.5))
 
 
-class Everywhere:
+class Everywhere(Labeler):
     """Labeler of the tests: gives every pixel one label."""
 
     requires = ('pred_score',)
@@ -19,7 +20,10 @@ class Everywhere:
 
     def __init__(self, label):
         self.label = label
-        self.counts = {'without_map': label}
+
+    @property
+    def counts(self):
+        return {'without_map': self.label}
 
     def __call__(self, scores, sample):
         return torch.full(scores.shape[1:], self.label, dtype=torch.uint8)

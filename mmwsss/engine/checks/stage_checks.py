@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import Registry
 
-from mmwsss.datasets.voc import VOCWeakDataset
 from mmwsss.engine.checks.isolation import without_traces
 from mmwsss.engine.config.build_errors import building
-from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
-from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
-from mmwsss.engine.labels.checks import check_files, check_label_names
 from mmwsss.engine.state.settings import LOADERS
-from mmwsss.registry import DATASETS, HOOKS, MODELS, TASK_UTILS, type_name
-from mmwsss.structures import UserInputError
+from mmwsss.registry import DATASETS, HOOKS, LOOPS, MODELS, TASK_UTILS, find_class, type_name
+from mmwsss.structures import Checked, StagePlan, UserInputError
 
+# What may state what it needs of a stage, and where a config names it.
+_REGISTRIES = (MODELS, HOOKS, DATASETS, LOOPS, TASK_UTILS)
+_PLACES = {
+    'train': ('model', 'custom_hooks', 'train_dataloader.dataset'),
+    'test': ('model', 'custom_hooks', 'test_dataloader.dataset', 'test_cfg'),
+}
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
 
 
@@ -27,7 +28,7 @@ def check_stage(
     tta: bool = False,
     taken: frozenset[str] = frozenset(),
 ) -> None:
-    """Check that files and folders exist, objectives can learn and generators can be built.
+    """Check that files and folders exist, and that every component has what it needs.
 
     Args:
         name: Name of the stage, for the message.
@@ -44,14 +45,8 @@ def check_stage(
             raise UserInputError(f"stage '{name}': a test with tta needs `{key}` in its config.")
     if task == 'test' and not tta:
         _check_single_view(name, config)
-    if task == 'test':
-        _check_generator(name, config, taken)
+    _check_components(name, config, task, taken)
     _check_workers(name, config, task)
-    if 'model.folder' not in taken:
-        _check_folder(name, config)
-    if task == 'train':
-        _check_objectives(name, config, taken)
-        _check_centroids(name, config, taken)
     for key, path in _paths(config._cfg_dict, task):
         if key not in taken and not path.startswith(_REMOTE):
             _check_path(name, key, Path(path))
@@ -101,77 +96,40 @@ def _check_workers(name: str, config: Config, task: str) -> None:
             )
 
 
-def _check_folder(name: str, config: Config) -> None:
-    """Refuse a model of stored maps without their folder."""
-    folder = (config.get('model') or {}).get('folder')
-    if folder is not None and not (folder and Path(folder).is_dir()):
-        raise UserInputError(
-            f"stage '{name}': model.folder = {folder!r} is not a folder. Name a folder of score "
-            'files, such as <label name>_scores of a label stage, by --cfg-options '
-            'model.folder=..., or let the stage take it from the stage that makes them.'
-        )
+def _check_components(name: str, config: Config, task: str, taken: frozenset[str]) -> None:
+    """Let every component refuse a stage in which it could not do its work."""
+    named = [
+        (key, options, cls)
+        for place in _PLACES[task]
+        for key, options in _walk(_at(config._cfg_dict, place), place)
+        if (cls := _component(options)) is not None
+    ]
+    plan = StagePlan(
+        name,
+        task,
+        config._cfg_dict,
+        taken,
+        hooks=tuple(cls for key, _, cls in named if key.startswith('custom_hooks')),
+        dataset=next((cls for key, _, cls in named if key == f'{task}_dataloader.dataset'), None),
+    )
+    with without_traces('mmwsss'):
+        for key, options, cls in named:
+            if issubclass(cls, Checked):
+                with building(name, {key: options}):
+                    cls.check(options, plan)
 
 
-def _check_objectives(name: str, config: Config, taken: frozenset[str]) -> None:
-    """Refuse objectives without the hook or the file that they cannot learn without."""
-    objectives = _classes(MODELS, (config.get('model') or {}).get('objectives'))
-    hooks = _classes(HOOKS, config.get('custom_hooks'))
-    phased = [cls.__name__ for cls in objectives if hasattr(cls, 'set_phase')]
-    if phased and not any(issubclass(hook, AlternatingPhaseHook) for hook in hooks):
-        raise UserInputError(
-            f"stage '{name}': model.objectives has {phased[0]}, which learns in two phases, but "
-            'custom_hooks has no AlternatingPhaseHook to switch them: the second would never come. '
-            "Add dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
-        )
-    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
-    key = 'train_dataloader.dataset.proportion_file'
-    lacks_file = not dataset.get('proportion_file') and key not in taken
-    can_read = any(issubclass(cls, VOCWeakDataset) for cls in _classes(DATASETS, [dataset]))
-    needing = [c.__name__ for c in objectives if getattr(c, 'needs_proportions', False)]
-    if needing and can_read and lacks_file:
-        raise UserInputError(
-            f"stage '{name}': {key} = {dataset.get('proportion_file')!r}, but {needing[0]} needs "
-            'the foreground proportions of the images. Let the stage take them from a label stage '
-            "with proportions=('<label>',), or name a file that "
-            'tools/analysis_tools/estimate_proportions.py wrote.'
-        )
+def _component(options: dict) -> type | None:
+    if 'type' not in options:
+        return None
+    found = (find_class(options, registry) for registry in _REGISTRIES)
+    return next((cls for cls in found if cls is not None), None)
 
 
-def _check_centroids(name: str, config: Config, taken: frozenset[str]) -> None:
-    """Refuse a context of centroids that neither a hook nor a checkpoint gives it."""
-    head = (config.get('model') or {}).get('head') or {}
-    contexts = _classes(MODELS, [head.get('context') or {}])
-    hooks = _classes(HOOKS, config.get('custom_hooks'))
-    given = config.get('load_from') or 'load_from' in taken
-    lacking = [cls.__name__ for cls in contexts if hasattr(cls, 'set_centroids')]
-    if lacking and not given and not any(issubclass(hook, RegionCentroidsHook) for hook in hooks):
-        raise UserInputError(
-            f"stage '{name}': model.head.context is {lacking[0]}, but custom_hooks has no "
-            'RegionCentroidsHook to give it centroids: it would add nothing. Add '
-            "dict(type='RegionCentroidsHook', begin=..., interval=...), or load_from a checkpoint "
-            'that has some.'
-        )
-
-
-def _classes(registry: Registry, configs: list[dict] | None) -> list[type]:
-    """Find the classes that configs name; unknown ones are refused when they are built."""
-    kinds = [config.get('type') for config in configs or ()]
-    found = [registry.get(kind) if isinstance(kind, str) else kind for kind in kinds]
-    return [cls for cls in found if isinstance(cls, type)]
-
-
-def _check_generator(name: str, config: Config, taken: frozenset[str]) -> None:
-    """Build the label generator, if there is one: a wrong option or a missing file shows now."""
-    generator = config.get('test_cfg', {}).get('generator')
-    if generator is None:
-        return
-    with without_traces('mmwsss'), building(name, {'test_cfg.generator': generator}):
-        built = TASK_UTILS.build(generator)
-    with building(name, {'test_cfg': None}):
-        for option in ('keep_scores', 'proportions'):
-            check_label_names(option, config.test_cfg.get(option, ()), built.names)
-        if not any(key.startswith('test_cfg.generator') for key in taken):
-            check_files(built.files)
+def _at(config: dict, key: str) -> object:
+    for part in key.split('.'):
+        config = (config or {}).get(part)
+    return config
 
 
 def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:

@@ -1,14 +1,12 @@
 """Alternates what the objectives of a classifier train."""
 
-from typing import Any
-
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 
 from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.registry import HOOKS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import HasPhases, UserInputError
 
 
 @HOOKS.register_module()
@@ -63,5 +61,5 @@ class AlternatingPhaseHook(Hook):
             objective.set_phase(phase)
 
 
-def _objectives_with_phases(runner: Runner) -> list[Any]:
-    return [objective for objective in objectives_of(runner) if hasattr(objective, 'set_phase')]
+def _objectives_with_phases(runner: Runner) -> list[HasPhases]:
+    return [objective for objective in objectives_of(runner) if isinstance(objective, HasPhases)]

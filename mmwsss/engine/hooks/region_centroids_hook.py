@@ -1,18 +1,17 @@
 """Renews the centroids of a classifier's context from its memory of regions."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from mmengine.dist import broadcast, is_main_process
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmwsss.engine.hooks.training_parts import objectives_of
-from mmwsss.models.regions.memory import RegionMemory
+from mmwsss.engine.hooks.training_parts import memories_of
+from mmwsss.models.checkpoint_fit import base_model
+from mmwsss.models.contexts.centroid_context import CentroidContext
+from mmwsss.models.regions import RegionMemory
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 
@@ -127,7 +126,7 @@ class RegionCentroidsHook(Hook):
 
 
 def _memory_of(runner: Runner) -> RegionMemory:
-    memories = [part.memory for part in objectives_of(runner) if hasattr(part, 'memory')]
+    memories = memories_of(runner)
     if len(memories) != 1:
         raise UserInputError(
             f'RegionCentroidsHook: expected one objective with a memory of regions, found '
@@ -137,10 +136,10 @@ def _memory_of(runner: Runner) -> RegionMemory:
     return memories[0]
 
 
-def _context_of(runner: Runner) -> Any:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    context = getattr(getattr(model, 'head', None), 'context', None)
-    if not hasattr(context, 'set_centroids'):
+def _context_of(runner: Runner) -> CentroidContext:
+    head = getattr(base_model(runner.model), 'head', None)  # models of other packages have none
+    context = getattr(head, 'context', None)
+    if not isinstance(context, CentroidContext):
         raise UserInputError(
             f'RegionCentroidsHook: the context of the head, {type(context).__name__}, takes no '
             'centroids. Remove the hook from `custom_hooks`, or set '

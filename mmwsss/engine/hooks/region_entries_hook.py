@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmwsss.engine.hooks.training_parts import labeled_images, objectives_of
+from mmwsss.engine.hooks.training_parts import labeled_images, memories_of
 from mmwsss.registry import HOOKS
 from mmwsss.structures import UserInputError
 
@@ -26,11 +25,7 @@ class RegionEntriesHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Build the table and hand it to the memories."""
-        memories: list[Any] = [
-            objective.memory
-            for objective in objectives_of(runner)
-            if getattr(getattr(objective, 'memory', None), 'entry', None) == 'image'
-        ]
+        memories = [memory for memory in memories_of(runner) if memory.entry == 'image']
         if not memories:
             raise UserInputError(
                 "RegionEntriesHook: no objective of the model has a memory with entry='image'. "

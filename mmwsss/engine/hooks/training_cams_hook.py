@@ -1,7 +1,7 @@
 """Saves the class activation maps that a classifier had while it was trained."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,13 @@ from mmwsss.engine.progress import Progress
 from mmwsss.engine.state.fingerprints import fingerprint
 from mmwsss.models.objectives import TrainingCAMs
 from mmwsss.registry import HOOKS
-from mmwsss.structures import UserInputError, write_scores
+from mmwsss.structures import GivesOutputs, UserInputError, write_scores
 
 _KEY = 'training_cams'
 
 
 @HOOKS.register_module()
-class TrainingCAMsHook(Hook):
+class TrainingCAMsHook(Hook, GivesOutputs):
     """Save what :class:`TrainingCAMs` keeps as score files, for :class:`StoredCAMs`.
 
     It tells the objective the images of ``train_dataloader.dataset``, merges the maps of all
@@ -49,13 +49,20 @@ class TrainingCAMsHook(Hook):
 
     def __init__(self, *, num_workers: int = 2) -> None:
         self.num_workers = num_workers
+        self._folder: Path | None = None
         self._images: list[LabeledImage] = []
         self._saved_state: dict[str, Any] | None = None
         self._epoch = 0  # iterations in which all processes see as many images as there are
 
-    def folder(self, runner: Runner) -> Path:
-        """Folder of the files, absolute."""
-        return Path(runner.work_dir, 'training_cams').absolute()
+    @classmethod
+    def output_names(cls, options: Mapping[str, Any]) -> set[str]:
+        """Name the folder of the files."""
+        return {'training_cams'}
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Folder of the files, once the training has begun."""
+        return {'training_cams': str(self._folder)}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the maps of the checkpoint, in case that the run is resumed from it."""
@@ -64,6 +71,7 @@ class TrainingCAMsHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Announce the images to the objective; give it the maps of a run that goes on."""
         objective = _objective(runner)
+        self._folder = Path(runner.work_dir, 'training_cams').absolute()
         loader = runner.train_dataloader
         images_a_step = loader.batch_sampler.batch_size * get_world_size()
         self._images = labeled_images(loader.dataset, 'TrainingCAMsHook')
@@ -114,7 +122,7 @@ class TrainingCAMsHook(Hook):
         if empty:
             runner.logger.warning(f'{empty} images have a class without a map')
         stamp = fingerprint(runner.cfg.to_dict())
-        folder = self.folder(runner)
+        folder = self._folder
         jobs = []
         for image in self._images[get_rank() :: get_world_size()]:
             rows = [objective.entries[image.img_id][label] for label in image.classes]

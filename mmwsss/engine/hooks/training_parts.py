@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmwsss.models.checkpoint_fit import base_model
+from mmwsss.models.regions import RegionMemory
 from mmwsss.structures import UserInputError
 
 
@@ -21,6 +22,12 @@ class LabeledImage(NamedTuple):
 def objectives_of(runner: Runner) -> list[nn.Module]:
     """Objectives of the model in training, through a distributed wrapper."""
     return list(getattr(base_model(runner.model), 'objectives', []))
+
+
+def memories_of(runner: Runner) -> list[RegionMemory]:
+    """Memories of regions in the objectives of the model in training."""
+    modules = (module for objective in objectives_of(runner) for module in objective.modules())
+    return [module for module in modules if isinstance(module, RegionMemory)]
 
 
 def labeled_images(dataset: Sized, hook: str) -> list[LabeledImage]:

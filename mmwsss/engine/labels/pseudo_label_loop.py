@@ -1,9 +1,10 @@
 """Test loop that writes pseudo labels for a whole split."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +31,11 @@ from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, su
 from mmwsss.engine.state.contents import Contents
 from mmwsss.evaluation.foreground_proportions import proportions_of_file
 from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
-from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.structures import (
+    Checked,
+    GivesOutputs,
+    StagePlan,
     UserInputError,
     read_proportions,
     write_proportions,
@@ -42,7 +45,7 @@ _CONTENTS = 'contents.json'
 
 
 @LOOPS.register_module()
-class PseudoLabelLoop(BaseLoop):
+class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
     """Predict CAMs, refine them and write one palette PNG per image and label name.
 
     Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
@@ -131,6 +134,22 @@ class PseudoLabelLoop(BaseLoop):
             dataset.get_subset_(self.todo)
         super().__init__(runner, {**dataloader, 'dataset': dataset})
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Build the generator: a wrong option or a missing file shows now."""
+        generator = TASK_UTILS.build(options['generator'])
+        for option in ('keep_scores', 'proportions'):
+            check_label_names(option, options.get(option, ()), generator.names)
+        if not any(key.startswith('test_cfg.generator') for key in stage.taken):
+            check_files(generator.files)
+
+    @classmethod
+    def output_names(cls, options: Mapping[str, Any]) -> set[str]:
+        """Name the folders of labels, scores and proportions."""
+        scores = {f'{name}_scores' for name in options.get('keep_scores', ())}
+        proportions = {f'{name}_proportions' for name in options.get('proportions', ())}
+        return {*options.get('generator', {}).get('labels', {}), *scores, *proportions}
+
     @property
     def outputs(self) -> dict[str, str]:
         """Absolute path of every label name, ``<label name>_scores`` and ``_proportions``."""
@@ -172,7 +191,6 @@ class PseudoLabelLoop(BaseLoop):
         self.runner.call_hook('before_test')
         self.runner.call_hook('before_test_epoch')
         self.runner.model.eval()
-        base_model(self.runner.model).keep = self.generator.requires
         skipped = len(self.ids) - len(self.todo)
         if skipped:
             self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
@@ -202,6 +220,7 @@ class PseudoLabelLoop(BaseLoop):
         ):
             schedule = Schedule(pool)
             for done, data_batch in enumerate(self.dataloader, start=1):
+                self._ask_for_fields(data_batch['data_samples'])
                 with torch.no_grad():
                     samples = self.runner.model.test_step(data_batch)
                 for sample in samples:
@@ -213,6 +232,12 @@ class PseudoLabelLoop(BaseLoop):
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{count} images of this process: {what}')
+
+    def _ask_for_fields(self, data_samples: list) -> None:
+        """Tell the model what the generator needs beyond the CAMs; views are lists of samples."""
+        for entry in data_samples:
+            for sample in entry if isinstance(entry, list | tuple) else [entry]:
+                sample.set_metainfo({'required_fields': self.generator.requires})
 
     def _steps(self, sample: SegDataSample) -> Generator:
         """Yield the jobs of an image: what refines its scores, then what writes its files."""

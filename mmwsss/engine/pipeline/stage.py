@@ -8,13 +8,11 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmwsss.engine.config.files import use_test_time_augmentation
-from mmwsss.engine.hooks.training_cams_hook import TrainingCAMsHook
 from mmwsss.engine.labels.checks import check_checkpoint
-from mmwsss.engine.labels.pseudo_label_loop import PseudoLabelLoop
 from mmwsss.engine.pipeline.runner import StageRunner
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.state.stage_state import StageResult, StageState, checkpoint_meta
-from mmwsss.structures import UserInputError
+from mmwsss.structures import GivesOutputs, UserInputError
 
 
 def build_runner(
@@ -100,8 +98,8 @@ def _train(runner: StageRunner) -> StageResult:
     }
     outputs = {'checkpoint': os.path.abspath(checkpoint)}
     for hook in runner.hooks:
-        if isinstance(hook, TrainingCAMsHook):
-            outputs['training_cams'] = str(hook.folder(runner))
+        if isinstance(hook, GivesOutputs):
+            outputs.update(hook.outputs)
     return StageResult(outputs, metrics)
 
 
@@ -126,5 +124,5 @@ def _test(runner: StageRunner) -> StageResult:
     check_checkpoint(runner)
     metrics = {key: float(value) for key, value in runner.test().items()}
     loop = runner.test_loop
-    outputs = loop.outputs if isinstance(loop, PseudoLabelLoop) else {}
+    outputs = loop.outputs if isinstance(loop, GivesOutputs) else {}
     return StageResult(outputs, metrics)

@@ -8,8 +8,9 @@ from mmengine.config import Config
 from mmwsss.engine.config.call_checks import nearest
 from mmwsss.engine.config.files import override, read_config
 from mmwsss.engine.config.structure import check_structure
-from mmwsss.registry import type_name
-from mmwsss.structures import UserInputError, check_name
+from mmwsss.engine.labels import PseudoLabelLoop
+from mmwsss.registry import HOOKS, LOOPS, find_class
+from mmwsss.structures import GivesOutputs, UserInputError, check_name
 
 
 @dataclass
@@ -37,8 +38,8 @@ class Stage:
     @property
     def makes_labels(self) -> bool:
         """Whether the stage makes pseudo labels."""
-        is_label_loop = type_name(self.config.get('test_cfg') or {}) == 'PseudoLabelLoop'
-        return self.task == 'test' and is_label_loop
+        loop = find_class(self.config.get('test_cfg') or {}, LOOPS)
+        return self.task == 'test' and loop is not None and issubclass(loop, PseudoLabelLoop)
 
 
 def is_pipeline(config: Config) -> bool:
@@ -79,15 +80,18 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
 
 
 def output_names(config: Config, task: str) -> set[str]:
-    """Name the outputs: a checkpoint, maps kept in training; or labels, scores and proportions."""
+    """Name the outputs: a checkpoint and what hooks make, or what the loop of the test makes."""
     if task == 'train':
-        hooks = {type_name(hook) for hook in config.get('custom_hooks') or ()}
-        maps = {'training_cams'} if 'TrainingCAMsHook' in hooks else set()
-        return {'checkpoint', *maps}
-    test_cfg = config.get('test_cfg', {})
-    scores = {f'{name}_scores' for name in test_cfg.get('keep_scores', ())}
-    proportions = {f'{name}_proportions' for name in test_cfg.get('proportions', ())}
-    return {*test_cfg.get('generator', {}).get('labels', {}), *scores, *proportions}
+        names = {'checkpoint'}
+        makers = [(hook, HOOKS) for hook in config.get('custom_hooks') or ()]
+    else:
+        names = set()
+        makers = [(config.get('test_cfg') or {}, LOOPS)]
+    for options, registry in makers:
+        maker = find_class(options, registry)
+        if maker is not None and issubclass(maker, GivesOutputs):
+            names |= maker.output_names(options)
+    return names
 
 
 _KEYS = {'name': str, 'config': str, 'task': str, 'tta': bool, 'takes': dict}

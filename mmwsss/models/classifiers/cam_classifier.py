@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -13,11 +12,11 @@ from mmwsss.cams.functional import Rectify, activation_maps, check_rectification
 from mmwsss.cams.padding import Padding, crop_padding
 from mmwsss.models.objectives.names import add_losses, build_objectives
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, UserInputError
+from mmwsss.structures import CAMOutputs, CAMSource, UserInputError
 
 
 @MODELS.register_module()
-class CAMClassifier(BaseModel):
+class CAMClassifier(CAMSource):
     """Backbone, optional neck, CAM head and objectives.
 
     Args:
@@ -65,10 +64,9 @@ class CAMClassifier(BaseModel):
         self.align_corners = align_corners
         self.rectify = rectify
         self.flip = flip
+        self.maps_per_view = 1 + int(flip)
         self.use_image_label = use_image_label
         self.square_root = square_root
-        # Fields of a prediction that a generator of pseudo labels asks for beyond the CAMs.
-        self.keep: frozenset[str] = frozenset()
         self._check_requirements()
 
     def _check_requirements(self) -> None:
@@ -80,11 +78,6 @@ class CAMClassifier(BaseModel):
                     f'{sorted(self.head.provides) or "nothing beyond scores and logits"}. Choose a '
                     'pooling or context whose `provides` names it (docs/methods.md lists them).'
                 )
-
-    @property
-    def maps_per_view(self) -> int:
-        """Number of maps summed to the maps of one image: two with ``flip``."""
-        return 1 + int(self.flip)
 
     def encode(self, images: Tensor, data_samples: list | None = None) -> CAMOutputs:
         """Run backbone, neck and head on normalised images (B, 3, H, W)."""
@@ -112,15 +105,17 @@ class CAMClassifier(BaseModel):
         outputs = self.encode(inputs, data_samples)
         losses: dict[str, Tensor] = {}
         for objective in self.objectives:
-            enabled = getattr(objective, 'enabled', True)
-            if not enabled and not getattr(objective, 'stateful', False):
+            if not objective.enabled and not objective.stateful:
                 continue
             own = objective(outputs, data_samples, lambda images: self.encode(images, data_samples))
-            add_losses(losses, own, getattr(objective, 'name', None))
+            add_losses(losses, own, objective.name)
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list[SegDataSample]) -> list[SegDataSample]:
-        """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what is in ``keep``.
+        """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what it asks for.
+
+        That is in its metainfo ``required_fields``: ``feats``, ``class_weights``,
+        ``threshold_logit`` or ``log_temperature``.
 
         Images of a batch share one size. What the preprocessor padded is cut off the maps before
         anything is made of them, ``pred_score`` included. Annotations come back in pixels of the
@@ -142,7 +137,7 @@ class CAMClassifier(BaseModel):
             sample.cam_label = self._cam_label(sample)
             views = [maps[i]] + ([maps[num_images + i].flip(-1)] if self.flip else [])
             sample.cams = sum(self._cams(view, sample) for view in views)
-            self._keep_fields(sample, outputs, i, num_images)
+            self._add_fields(sample, outputs, i, num_images)
             annotations_to_original(sample)
         return data_samples
 
@@ -166,15 +161,16 @@ class CAMClassifier(BaseModel):
             outputs, feats=crop(outputs.feats), score_map=crop(outputs.score_map), parts=parts
         )
 
-    def _keep_fields(
+    def _add_fields(
         self, sample: SegDataSample, outputs: CAMOutputs, index: int, num_images: int
     ) -> None:
-        """Add the fields in ``keep``; the batch has image ``index`` and maybe its mirror image."""
-        if 'feats' in self.keep:
+        """Add what a sample asks for; the batch has image ``index`` and maybe its mirror image."""
+        required = sample.get('required_fields', frozenset())
+        if 'feats' in required:
             sample.feats = _unflip(outputs.feats[index], sample)
-        if 'class_weights' in self.keep:
+        if 'class_weights' in required:
             sample.class_weights = self.head.class_weights
-        if not self.keep & {'threshold_logit', 'log_temperature'}:
+        if not required & {'threshold_logit', 'log_temperature'}:
             return
         if 'threshold_map' not in self.head.provides:
             raise UserInputError(

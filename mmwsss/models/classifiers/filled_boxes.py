@@ -1,12 +1,12 @@
 """Boxes themselves as class activation maps: the baseline that needs no network."""
 
 import torch
-from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.registry import MODELS
+from mmwsss.structures import CAMSource
 
 
 def filled_boxes(boxes: Tensor, labels: Tensor, classes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -35,7 +35,7 @@ def filled_boxes(boxes: Tensor, labels: Tensor, classes: Tensor, size: tuple[int
 
 
 @MODELS.register_module()
-class FilledBoxes(BaseModel):
+class FilledBoxes(CAMSource):
     """Class activation maps that are 1 inside the boxes of a class and 0 elsewhere.
 
     Where boxes overlap the smallest one wins. A model in form only, so that the same loop, refiners

@@ -1,20 +1,28 @@
 """Class activation maps from files: seeds that were made once, used without their network."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError, manifest_stamp, read_scores, settings_stamp
+from mmwsss.structures import (
+    CAMSource,
+    StagePlan,
+    UserInputError,
+    manifest_stamp,
+    read_scores,
+    settings_stamp,
+)
 
 
 @MODELS.register_module()
-class StoredCAMs(BaseModel):
+class StoredCAMs(CAMSource):
     """Class activation maps read from ``<folder>/<img_id>.npz``.
 
     A model in form only, so that stored seeds go through the same loop, refiners and evaluation as
@@ -35,6 +43,17 @@ class StoredCAMs(BaseModel):
     def __init__(self, folder: str) -> None:
         super().__init__()
         self.folder = Path(folder)
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Refuse a stage without the folder of its maps, unless an earlier stage makes it."""
+        folder = options.get('folder')
+        if 'model.folder' not in stage.taken and not (folder and Path(folder).is_dir()):
+            raise UserInputError(
+                f'folder = {folder!r} is not a folder. Name a folder of score files, such as '
+                '<label name>_scores of a label stage, by --cfg-options model.folder=..., or let '
+                'the stage take it from the stage that makes them.'
+            )
 
     @property
     def stamp(self) -> str | None:

@@ -7,13 +7,16 @@ Semantic Segmentation", CVPR 2022, section 3.2, semantic aggregation.
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmwsss.structures import Context, StagePlan, UserInputError
 
-class CentroidContext(BaseModule):
+
+class CentroidContext(Context):
     """Features, and beside them what the centroids of regions of all images say of each position.
 
     Such a context has a branch ``coarse`` of the features alone, and aggregates the centroids in
@@ -40,7 +43,6 @@ class CentroidContext(BaseModule):
     """
 
     provides: tuple[str, ...] = ('coarse_map', 'local_feats')
-    out_channels: int
     centroids: Tensor
     valid: Tensor
     coarse: nn.Module
@@ -54,6 +56,17 @@ class CentroidContext(BaseModule):
         self.num_classes = num_classes
         self.register_buffer('centroids', torch.zeros(num_classes, centroids, in_channels))
         self.register_buffer('valid', torch.zeros(num_classes, centroids, dtype=torch.bool))
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Refuse a training that neither a hook nor a checkpoint gives centroids."""
+        given = stage.config.get('load_from') or 'load_from' in stage.taken
+        if stage.task == 'train' and not given and not stage.has_hook('RegionCentroidsHook'):
+            raise UserInputError(
+                f'custom_hooks has no RegionCentroidsHook to give {cls.__name__} centroids: it '
+                "would add nothing. Add dict(type='RegionCentroidsHook', begin=..., interval=...), "
+                'or load_from a checkpoint that has some.'
+            )
 
     @abstractmethod
     def aggregate(self, x: Tensor) -> Tensor:

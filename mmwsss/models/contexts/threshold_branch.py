@@ -3,15 +3,15 @@
 import math
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmwsss.models.heads.cam_head import linear_scores
 from mmwsss.registry import MODELS
+from mmwsss.structures import Context
 
 
 @MODELS.register_module()
-class ThresholdBranch(BaseModule):
+class ThresholdBranch(Context):
     """Threshold map of every class, a temperature a class, and features of fewer channels.
 
     ``tau = W_t x`` is the threshold map before the sigmoid and ``x' = W_d x`` what the classifier

@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs
+from mmwsss.structures import CAMOutputs, Context, Pooling, check_contract
 
 
 def linear_scores(feats: Tensor, weights: Tensor) -> Tensor:
@@ -66,31 +66,39 @@ class CAMHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         self.num_classes = num_classes
-        self.pooling = MODELS.build(pooling)
-        self.context = MODELS.build(context) if context else None
-        context_channels = getattr(self.context, 'out_channels', in_channels)
-        if context_channels != in_channels:
-            raise ValueError(
-                f'in_channels of {type(self).__name__} is {in_channels}, but '
-                f'{type(self.context).__name__} gives features of {context_channels} channels. The '
-                f'classifier sees those: set in_channels={context_channels}.'
-            )
-        for part in (self.context, self.pooling):
-            part_classes = getattr(part, 'num_classes', num_classes)
-            if part_classes != num_classes:
+        self.pooling: Pooling = check_contract(MODELS.build(pooling), Pooling, 'pooling')
+        self.context: Context | None = None
+        if context:
+            self.context = check_contract(MODELS.build(context), Context, 'context')
+            self._check_channels(self.context, in_channels)
+        for part in self.parts:
+            if part.num_classes not in (None, num_classes):
                 raise ValueError(
                     f'num_classes of {type(self).__name__} is {num_classes}, but its '
-                    f'{type(part).__name__} has num_classes={part_classes}. Give both the number '
-                    'of foreground classes.'
+                    f'{type(part).__name__} has num_classes={part.num_classes}. Give both the '
+                    'number of foreground classes.'
                 )
         self.dropout = nn.Dropout2d(dropout)
         num_scores = num_classes + int(self.pooling.with_background)
         self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)
 
+    def _check_channels(self, context: Context, in_channels: int) -> None:
+        if context.out_channels != in_channels:
+            raise ValueError(
+                f'in_channels of {type(self).__name__} is {in_channels}, but '
+                f'{type(context).__name__} gives features of {context.out_channels} channels. The '
+                f'classifier sees those: set in_channels={context.out_channels}.'
+            )
+
+    @property
+    def parts(self) -> tuple[Pooling | Context, ...]:
+        """Pooling and, if there is one, context."""
+        return (self.pooling,) if self.context is None else (self.pooling, self.context)
+
     @property
     def provides(self) -> tuple[str, ...]:
         """Names of the parts that pooling and context put into the outputs."""
-        return self.pooling.provides + getattr(self.context, 'provides', ())
+        return tuple(name for part in self.parts for name in part.provides)
 
     @property
     def class_weights(self) -> Tensor:

@@ -1,9 +1,7 @@
 """Objective that compares an image with its erased copy and with an image of other classes."""
 
-from collections.abc import Callable
 from typing import Literal
 
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
@@ -17,11 +15,11 @@ from mmwsss.models.losses.erasing_triplet_loss import (
     repulsion_loss,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, image_tags
+from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags
 
 
 @MODELS.register_module()
-class ErasingTriplet(BaseModule):
+class ErasingTriplet(Objective):
     """Find the object in what is left of the image, but not in what is not the object.
 
     Attraction: with the confident part of the object erased, the embedding shall stay, so that the
@@ -101,7 +99,7 @@ class ErasingTriplet(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Erase the images, run them again, and compare."""
         tags = image_tags(data_samples)

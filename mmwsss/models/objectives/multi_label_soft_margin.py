@@ -1,18 +1,15 @@
 """Objective of a multi-label classifier."""
 
-from collections.abc import Callable
-
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, image_tags
+from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags
 
 
 @MODELS.register_module()
-class MultiLabelSoftMargin(BaseModule):
+class MultiLabelSoftMargin(Objective):
     """Binary cross entropy of every class against the tags, averaged over images and classes.
 
     ``L = -1/(BK) sum y log s(x) + (1-y) log(1 - s(x))`` with the sigmoid s.
@@ -51,7 +48,7 @@ class MultiLabelSoftMargin(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Score the logits of the images."""
         if self.part is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Objective, UserInputError, check_contract
 
 
 def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
@@ -15,15 +15,16 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
         configs: Configs of the objectives.
 
     Returns:
-        The objectives in order; a named one has the attribute ``name``.
+        The objectives in order.
 
     Raises:
-        UserInputError: If two have the same name, or a name is not a word.
+        UserInputError: If one is no objective, two have the same name, or a name is not a word.
     """
     objectives = nn.ModuleList()
     for config in configs:
         name = config.get('name')
-        objective = MODELS.build({key: v for key, v in config.items() if key != 'name'})
+        built = MODELS.build({key: v for key, v in config.items() if key != 'name'})
+        objective = check_contract(built, Objective, f'model.objectives.{len(objectives)}')
         if name is not None:
             _check_name(name, objectives)
             objective.name = name
@@ -31,7 +32,7 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
     return objectives
 
 
-def _check_name(name: str, others: Iterable[nn.Module]) -> None:
+def _check_name(name: str, others: Iterable[Objective]) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise UserInputError(
             f'model.objectives: name={name!r} is not a word of letters, digits and underscores. '
@@ -44,9 +45,9 @@ def _check_name(name: str, others: Iterable[nn.Module]) -> None:
         )
 
 
-def objective_name(objective: nn.Module) -> str:
+def objective_name(objective: Objective) -> str:
     """Give the ``name`` in the config of an objective, or else its type."""
-    return getattr(objective, 'name', None) or type(objective).__name__
+    return objective.name or type(objective).__name__
 
 
 def add_losses(losses: dict[str, Tensor], own: dict[str, Tensor], name: str | None) -> None:

@@ -1,10 +1,8 @@
 """Objective that contrasts the regions of a batch with a memory of regions of the data set."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
@@ -19,11 +17,11 @@ from mmwsss.models.regions.embeddings import Regions, mean_threshold_regions, re
 from mmwsss.models.regions.memory import RegionMemory
 from mmwsss.models.regions.slots import intersected_regions
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, image_tags, to_seg_label
+from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags, to_seg_label
 
 
 @MODELS.register_module()
-class RegionContrast(BaseModule):
+class RegionContrast(Objective):
     """Pull regions to the memory of their class, away from those of other classes.
 
     A region of each present class is embedded, mixed with a region of another image, and compared
@@ -70,7 +68,6 @@ class RegionContrast(BaseModule):
     """
 
     stateful = True
-    enabled = True
 
     def __init__(
         self,
@@ -117,7 +114,7 @@ class RegionContrast(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Compare the regions with the memory, then write them to it when training."""
         feats = self._features(outputs)

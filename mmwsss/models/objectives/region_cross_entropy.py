@@ -1,18 +1,15 @@
 """Objective of regions that carry exactly one class."""
 
-from collections.abc import Callable
-
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.losses.region_cross_entropy_loss import region_cross_entropy
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs
+from mmwsss.structures import CAMOutputs, Encode, Objective
 
 
 @MODELS.register_module()
-class RegionCrossEntropy(BaseModule):
+class RegionCrossEntropy(Objective):
     """Cross entropy over the regions of a batch, each with one class or background.
 
     Args:
@@ -24,8 +21,6 @@ class RegionCrossEntropy(BaseModule):
     Source: as :func:`region_cross_entropy`.
     """
 
-    requires: tuple[str, ...] = ()
-
     def __init__(self, *, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight
@@ -34,7 +29,7 @@ class RegionCrossEntropy(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Score the logits of the regions."""
         loss = region_cross_entropy(outputs.logits.float(), outputs.targets)

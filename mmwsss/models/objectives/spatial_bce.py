@@ -1,9 +1,9 @@
 """Objective of probabilities and thresholds that are trained in turn."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
@@ -14,13 +14,13 @@ from mmwsss.models.losses.spatial_bce_loss import (
     threshold_step_loss,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, UserInputError
+from mmwsss.structures import CAMOutputs, Encode, Objective, StagePlan, UserInputError
 
 PHASES = ('probability', 'threshold')
 
 
 @MODELS.register_module()
-class SpatialBCE(BaseModule):
+class SpatialBCE(Objective):
     """Spatial-BCE and the divergence from expected proportions, in two alternating phases.
 
     The logits are ``z = exp(T) * score_map`` with the temperatures of the context. In the phase
@@ -43,7 +43,6 @@ class SpatialBCE(BaseModule):
 
     Attributes:
         phase: ``'probability'`` at first; changed by :meth:`set_phase`.
-        needs_proportions: A stage whose data set has no file of proportions is refused.
 
     Shape:
         ``outputs.score_map`` (B, K, h, w), parts ``threshold_map`` (B, K, h, w) and
@@ -59,7 +58,6 @@ class SpatialBCE(BaseModule):
     """
 
     requires: tuple[str, ...] = ('threshold_map', 'log_temperature')
-    needs_proportions = True
 
     def __init__(
         self, *, loss_weight: float = 1.0, kl_weight: float = 1.0, official: bool = False
@@ -69,6 +67,28 @@ class SpatialBCE(BaseModule):
         self.kl_weight = kl_weight
         self.official = official
         self.phase = PHASES[0]
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Refuse a training without the hook of the phases, or without expected proportions."""
+        if stage.task != 'train':
+            return
+        if not stage.has_hook('AlternatingPhaseHook'):
+            raise UserInputError(
+                f'{cls.__name__} learns in two phases, but custom_hooks has no '
+                'AlternatingPhaseHook to switch them: the second would never come. Add '
+                "dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
+            )
+        key = 'train_dataloader.dataset.proportion_file'
+        dataset = stage.config['train_dataloader']['dataset']
+        given = dataset.get('proportion_file') or key in stage.taken
+        if stage.dataset_accepts('proportion_file') and not given:
+            raise UserInputError(
+                f'{key} = {dataset.get("proportion_file")!r}, but {cls.__name__} needs the '
+                'foreground proportions of the images. Let the stage take them from a label stage '
+                "with proportions=('<label>',), or name a file that "
+                'tools/analysis_tools/estimate_proportions.py wrote.'
+            )
 
     def set_phase(self, phase: str) -> None:
         """Choose what learns, ``'probability'`` or ``'threshold'``."""
@@ -80,7 +100,7 @@ class SpatialBCE(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Score all positions."""
         threshold_map = outputs.parts['threshold_map']

@@ -1,15 +1,14 @@
 """Keeps the class activation maps that a classifier has while it is trained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, UserInputError
+from mmwsss.structures import CAMOutputs, Encode, Objective, StagePlan, UserInputError
 
 Entries = Mapping[str, Mapping[int, int]]
 
@@ -49,7 +48,7 @@ def keep_maximum(
 
 
 @MODELS.register_module()
-class TrainingCAMs(BaseModule):
+class TrainingCAMs(Objective):
     """Keep, for every image and present class, the maximum of its maps over the training.
 
     Each map is divided by its own maximum before; it does not count in a step in which the
@@ -84,8 +83,6 @@ class TrainingCAMs(BaseModule):
         and without shuffling alone; here images are known by their id.
     """
 
-    requires: tuple[str, ...] = ()
-
     def __init__(self, num_classes: int, *, min_score: float = 0.1) -> None:
         super().__init__()
         if num_classes < 1:
@@ -99,6 +96,16 @@ class TrainingCAMs(BaseModule):
         self.maps: Tensor | None = None  # uint8 (E, h, w); h and w are known at the first batch
         self.stored: Tensor | None = None
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Refuse a training without the hook that announces the images and writes the maps."""
+        if stage.task == 'train' and not stage.has_hook('TrainingCAMsHook'):
+            raise UserInputError(
+                f'{cls.__name__} keeps maps, but custom_hooks has no TrainingCAMsHook that '
+                "announces the images and writes them. Add dict(type='TrainingCAMsHook'), or leave "
+                'the objective out.'
+            )
+
     def set_entries(self, entries: Entries) -> None:
         """Announce all images: ``{img_id: {class: entry}}``, entries counted 0..E-1."""
         self.entries = entries
@@ -107,7 +114,7 @@ class TrainingCAMs(BaseModule):
         self,
         outputs: CAMOutputs,
         data_samples: list[SegDataSample],
-        encode: Callable[[Tensor], CAMOutputs],
+        encode: Encode,
     ) -> dict[str, Tensor]:
         """Keep the maps of a batch; there is no loss."""
         for sample in data_samples:

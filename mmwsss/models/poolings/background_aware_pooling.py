@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -14,7 +13,7 @@ from mmwsss.models.poolings.region_weights import (
     grid_cell_weights,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, to_seg_label
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, Pooling, to_seg_label
 
 # Label that pads the boxes of a batch; real ones are 0..K-1.
 _NO_BOX = -1
@@ -92,7 +91,7 @@ def class_region_weights(box_weights: Tensor, labels: Tensor, *, num_classes: in
 
 
 @MODELS.register_module()
-class BackgroundAwarePooling(BaseModule):
+class BackgroundAwarePooling(Pooling):
     """Scores of the foreground of boxes and of cells of the background.
 
     The rows are, first, the bins of all boxes: image by image, box by box in annotation order, bins

@@ -9,12 +9,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import Pooled, image_tags
+from mmwsss.structures import Pooled, Pooling, image_tags
 
 Order = Literal['coarse_to_fine', 'fine_to_coarse', 'average']
 
@@ -104,7 +103,7 @@ def signed_aggregation(score_map: Tensor, gated_map: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class GatedPyramidPooling(BaseModule):
+class GatedPyramidPooling(Pooling):
     """Weigh the score map with its own pyramid, which learnt gates join from coarse to fine.
 
     Args:
@@ -124,7 +123,6 @@ class GatedPyramidPooling(BaseModule):
     Source: as :func:`sign_preserving_gate`, section 3.3; orders and mean as in its ablation.
     """
 
-    with_background = False
     provides: tuple[str, ...] = ('gated_map',)
 
     def __init__(

@@ -1,15 +1,14 @@
 """Pooling of the whole image into one score a class."""
 
-from mmengine.model import BaseModule
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import Pooled, image_tags
+from mmwsss.structures import Pooled, Pooling, image_tags
 
 
 @MODELS.register_module()
-class GlobalAveragePooling(BaseModule):
+class GlobalAveragePooling(Pooling):
     """Mean of the score map over all positions, scored against the tags of the image.
 
     Shape:
@@ -17,9 +16,6 @@ class GlobalAveragePooling(BaseModule):
 
     Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 1.
     """
-
-    with_background = False
-    provides: tuple[str, ...] = ()
 
     def forward(
         self, feats: Tensor, score_map: Tensor, data_samples: list[SegDataSample] | None = None

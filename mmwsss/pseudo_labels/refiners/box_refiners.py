@@ -9,17 +9,17 @@ from mmwsss.pseudo_labels.class_boxes import union_of_boxes
 from mmwsss.pseudo_labels.functional import softmax_inside
 from mmwsss.pseudo_labels.sample_fields import boxes_of, known_background
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Refiner
 
 
 @TASK_UTILS.register_module()
-class SoftmaxInBoxes:
+class SoftmaxInBoxes(Refiner):
     """Make probabilities of the scores inside the boxes; leave them as they are outside.
 
     Source: Oh et al., CVPR 2021, published code only: scores of 0 to 1 become odds of at most e, so
     that a CRF may still change them.
     """
 
-    in_worker = False
     requires = ('background_mask',)
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
@@ -28,13 +28,12 @@ class SoftmaxInBoxes:
 
 
 @TASK_UTILS.register_module()
-class BoxConstraint:
+class BoxConstraint(Refiner):
     """Zero the scores of a class outside all of its boxes; the background is left as it is.
 
     Source: Oh et al., CVPR 2021, Sec. 3.2 and published code.
     """
 
-    in_worker = False
     requires = ('gt_instances',)
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:

@@ -9,6 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Refiner
 
 
 class PairwiseTerms(NamedTuple):
@@ -128,7 +129,7 @@ def _rgb(image: np.ndarray) -> np.ndarray:
 
 
 @TASK_UTILS.register_module()
-class DenseCRF:
+class DenseCRF(Refiner):
     """Fully connected CRF on the original image, see :func:`dense_crf`.
 
     Scores need not sum to 1. A lattice is built once for labels of one image that follow each other
@@ -151,7 +152,6 @@ class DenseCRF:
     """
 
     in_worker = True
-    requires = ()
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from mmwsss.affinity.stencil import stencil_mask
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.pseudo_labels.refiners.trained_network import load_network
 from mmwsss.registry import MODELS, TASK_UTILS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Refiner, UserInputError
 
 
 def to_grid(maps: Tensor, stride: int) -> Tensor:
@@ -42,7 +42,7 @@ def _pad(maps: Tensor, stride: int) -> Tensor:
 
 
 @TASK_UTILS.register_module()
-class RandomWalk:
+class RandomWalk(Refiner):
     """Random walk of the scores over the affinities of a trained network, see :func:`random_walk`.
 
     Scores are averaged over the cells of the feature grid, walk there and are enlarged again. The
@@ -68,9 +68,6 @@ class RandomWalk:
         Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.3; padding and resizing as in
         the published code.
     """
-
-    in_worker = False
-    requires = ()
 
     def __init__(
         self,

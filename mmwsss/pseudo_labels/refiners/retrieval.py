@@ -9,10 +9,11 @@ from torch import Tensor
 from mmwsss.pseudo_labels.functional import retrieval_scores
 from mmwsss.pseudo_labels.sample_fields import known_background, label_weights
 from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import Refiner
 
 
 @TASK_UTILS.register_module()
-class RetrievalRefiner:
+class RetrievalRefiner(Refiner):
     """Score pixels by the cosine to the mean feature of each label, see :func:`retrieval_scores`.
 
     The incoming scores label the pixels (argmax, ties to the earlier row). A class that holds no
@@ -20,7 +21,6 @@ class RetrievalRefiner:
     background; with tags none is.
     """
 
-    in_worker = False
     requires = ('feats', 'class_weights', 'pred_score')
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:

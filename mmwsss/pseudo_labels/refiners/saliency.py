@@ -10,11 +10,11 @@ from torch import Tensor
 
 from mmwsss.datasets.image_files import read_grey_image
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Refiner, UserInputError
 
 
 @TASK_UTILS.register_module()
-class SaliencyBackground:
+class SaliencyBackground(Refiner):
     """Replace the background score by what is not salient, ``1 - saliency / 255``.
 
     Saliency maps are 8 bit greyscale PNGs ``<folder>/<img_id>.png`` of the size of their image, 255
@@ -34,9 +34,6 @@ class SaliencyBackground:
     Segmentation", CVPR 2022, Sec. 4.1; the formula is that of its published code, which stops at a
     missing map.
     """
-
-    in_worker = False  # it needs the name of the image
-    requires = ()
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

@@ -1,0 +1,277 @@
+"""Contracts: what a part of a method must have, and what it may leave at a default.
+
+A part of one's own subclasses the contract of its kind, is registered, and is named in a config;
+nothing else in the package has to know of it.
+
+Legend: B images, C channels, K foreground classes, R scored regions, n present classes, h x w
+feature grid, H x W pixels.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from mmengine.model import BaseModel, BaseModule
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
+from mmwsss.structures.errors import UserInputError
+
+Encode = Callable[[Tensor], CAMOutputs]
+Part = TypeVar('Part')
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage is going to run with, before anything of it is built.
+
+    Attributes:
+        name: Name of the stage.
+        task: ``'train'`` or ``'test'``.
+        config: The whole config of the stage.
+        taken: Config keys that an earlier stage will fill.
+        hooks: Classes of its custom hooks.
+        dataset: Class of the data set of the task, if it is known.
+    """
+
+    name: str
+    task: str
+    config: Mapping[str, Any]
+    taken: frozenset[str] = frozenset()
+    hooks: tuple[type, ...] = ()
+    dataset: type | None = None
+
+    def has_hook(self, name: str) -> bool:
+        """Whether a custom hook is of this class or of one derived from it."""
+        return any(name == base.__name__ for hook in self.hooks for base in hook.__mro__)
+
+    def dataset_accepts(self, option: str) -> bool:
+        """Whether the class of the data set has an option of this name."""
+        return self.dataset is not None and option in signature(self.dataset).parameters
+
+
+class Checked:
+    """A component that states what it needs of the stage around it."""
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+        """Refuse a stage in which the component could not do its work; by default none.
+
+        Called before anything runs, without building the component.
+
+        Args:
+            options: Its config.
+            stage: The stage around it.
+
+        Raises:
+            UserInputError: Naming the config key, what it lacks and what to set.
+        """
+
+
+class Objective(BaseModule, Checked):
+    """Compares what the network gives with weak labels, or learns from it in another way.
+
+    Attributes:
+        stateful: Whether it is called while it is not enabled, so that its state follows the
+            training. It then returns no loss.
+        enabled: Whether it takes part in the loss; ``StartObjectiveHook`` sets it.
+        num_classes: K, where the objective is told it.
+        name: The ``name`` in its config, by which hooks find it.
+    """
+
+    stateful: bool = False
+    enabled: bool = True
+    num_classes: int | None = None
+    name: str | None = None
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Names in ``outputs.parts`` that a pooling or context must provide."""
+        return ()
+
+    @abstractmethod
+    def forward(
+        self, outputs: CAMOutputs, data_samples: list[SegDataSample], encode: Encode
+    ) -> dict[str, Tensor]:
+        """Give losses by keys that contain ``loss``.
+
+        Args:
+            outputs: What the network gave for the batch.
+            data_samples: Its weak labels.
+            encode: Runs the same network on other normalised images (B, 3, H, W).
+        """
+
+
+@runtime_checkable
+class HasPhases(Protocol):
+    """An objective that trains something else in every phase; ``AlternatingPhaseHook`` switches."""
+
+    def set_phase(self, phase: str) -> None:
+        """Choose what learns, ``'probability'`` or ``'threshold'``."""
+
+
+class Pooling(BaseModule, Checked):
+    """Decides what is scored: the image, boxes, parts of boxes.
+
+    Attributes:
+        with_background: Whether background is a class: 1+K exclusive score channels, else K.
+        provides: Names that it puts into ``Pooled.parts``.
+        num_classes: K, where the pooling is told it.
+    """
+
+    with_background: bool = False
+    provides: tuple[str, ...] = ()
+    num_classes: int | None = None
+
+    @abstractmethod
+    def forward(
+        self, feats: Tensor, score_map: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> Pooled:
+        """Pool a score map (B, K or 1+K, h, w), with weights that may derive from the features.
+
+        Without data samples, in prediction, the whole image is pooled to (B, K or 1+K) logits
+        without targets. Nothing in it may wait for the device: rows that only pad the batch carry
+        the target 255.
+        """
+
+    @abstractmethod
+    def image_scores(self, score_map: Tensor) -> Tensor:
+        """Probabilities of the foreground classes in the image, (B, K)."""
+
+
+class Context(BaseModule, Checked):
+    """Enriches features before they are classified.
+
+    Attributes:
+        provides: Names of the parts that it returns.
+        num_classes: K, where the context is told it.
+        out_channels: Channels of the returned features; the head's ``in_channels``.
+    """
+
+    provides: tuple[str, ...] = ()
+    num_classes: int | None = None
+    out_channels: int
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """From features (B, C, h, w) to those for the classifier, and the parts."""
+
+
+class CAMSource(BaseModel, Checked):
+    """A model whose predictions are class activation maps: from a network, files or boxes.
+
+    Its ``forward(inputs, data_samples, mode='predict')`` fills each sample with ``cams`` and
+    ``cam_label``. A sample whose metainfo has ``required_fields`` asks for these as well.
+
+    Attributes:
+        rectify: When the maps lost their negative part; None where nobody says.
+        maps_per_view: Number of maps summed to the maps of one view.
+    """
+
+    rectify: str | None = None
+    maps_per_view: int = 1
+
+
+class LabelPart(ABC, Checked):
+    """A part of the generator of pseudo labels.
+
+    Attributes:
+        requires: Fields of the data sample, beyond the CAMs, that it needs.
+    """
+
+    requires: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files and folders whose content decides its result."""
+        return ()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Images that were special so far, by what was special."""
+        return {}
+
+    def check_images(self, img_ids: Sequence[str]) -> None:
+        """Refuse files that belong to none of the images that are to be labelled.
+
+        Raises:
+            UserInputError: Naming the part and its files.
+        """
+
+
+class Normalizer(LabelPart):
+    """Scales class activation maps."""
+
+    @abstractmethod
+    def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Normalise maps (n, H, W)."""
+
+
+class Background(LabelPart):
+    """Scores "no class", on the scale of the normalised maps."""
+
+    @abstractmethod
+    def background(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Score the background, (n, H, W) -> (1, H, W)."""
+
+
+class Refiner(LabelPart):
+    """Scores in, scores out.
+
+    Attributes:
+        in_worker: Whether it is CPU-bound and needs nothing but scores and image: it may then run
+            in another process, where ``sample`` is None.
+    """
+
+    in_worker: bool = False
+
+    @abstractmethod
+    def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
+        """Refine scores (1+n, H, W), background first; `image` is RGB uint8 (H, W, 3)."""
+
+
+class Labeler(LabelPart):
+    """From scores to a label map."""
+
+    @abstractmethod
+    def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
+        """Label scores (1+n, H, W): uint8 (H, W)."""
+
+
+class GivesOutputs(ABC):
+    """A loop or hook that makes files which later stages may take."""
+
+    @classmethod
+    @abstractmethod
+    def output_names(cls, options: Mapping[str, Any]) -> set[str]:
+        """Names of what it makes with this config."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> dict[str, str]:
+        """Absolute path of each."""
+
+
+def check_contract(part: Part, contract: type, key: str) -> Part:
+    """Give back a part that was built, or refuse one of another kind.
+
+    Args:
+        part: The part.
+        contract: The contract that it must subclass.
+        key: Where the config names it.
+
+    Raises:
+        UserInputError: If it is of another kind.
+    """
+    if not isinstance(part, contract):
+        name = contract.__name__
+        raise UserInputError(
+            f'{key}: expected a component of the kind {name}, got {type(part).__name__}. '
+            f'docs/methods.md lists those there are; one of your own subclasses '
+            f'mmwsss.structures.{name}.'
+        )
+    return part
