@@ -179,10 +179,18 @@ def test_a_memory_of_regions_never_waits_for_the_device_and_is_that_of_the_cpu(r
     assert memory.cursor.tolist() == expected.cursor.tolist()
 
 
-@pytest.mark.parametrize('options', [dict(), dict(partner='any', floor=1e-4, projection=True)])
+@pytest.mark.parametrize(
+    'options', [dict(), dict(contrast=dict(partner='any', floor=1e-4), projection=True)]
+)
 def test_region_contrast_never_waits_for_the_device(rng, options):
     built = MODELS.build(
-        dict(type='RegionContrast', num_classes=3, channels=6, score_threshold=0.0, **options)
+        dict(
+            type='RegionContrast',
+            num_classes=3,
+            channels=6,
+            memory=dict(score_threshold=0.0),
+            **options,
+        )
     ).to(DEVICE)
     feats = torch.randn(3, 6, 8, 10, generator=rng).to(DEVICE).requires_grad_()
     score_map = torch.randn(3, 3, 8, 10, generator=rng).to(DEVICE)

@@ -88,7 +88,7 @@ def regions_stored(checkpoint: str) -> torch.Tensor:
     return next(value for key, value in state.items() if key.endswith('memory.filled'))
 
 
-BOX_REGIONS = {'custom_hooks.0.begin': 3, 'model.objectives.1.score_threshold': 0.0}
+BOX_REGIONS = {'custom_hooks.0.begin': 3, 'model.objectives.1.memory.score_threshold': 0.0}
 
 
 def test_regions_of_boxes_fill_a_memory_and_are_contrasted_with_it(load, tmp_path):
@@ -105,7 +105,7 @@ RCA = {
     'custom_hooks.0.interval': 4,
     'custom_hooks.1.begin': 3,
     'custom_hooks.2.begin': 4,
-    'model.objectives.2.score_threshold': 0.0,
+    'model.objectives.2.memory.score_threshold': 0.0,
 }
 
 
@@ -123,7 +123,7 @@ def test_contrast_aggregation_gated_pyramid_and_triplets_train_together(load, tm
 
 
 def test_every_image_has_its_own_slot_in_a_memory(load, tmp_path):
-    memory = dict(entry='image', slots=12)
+    memory = dict(entry='image', slots=12, score_threshold=0.0)
     changes = {**RCA, 'model.objectives.2.memory': memory}
     for iterations in (5, 8):  # twelve images in batches of eight
         config = load('rca-gpp_resnet18_shapes-96x96', **changes)

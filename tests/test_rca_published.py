@@ -40,7 +40,7 @@ NARROW = {
     'model.objectives.2.channels': 64,
     'model.objectives.2.num_classes': 4,
     'model.objectives.2.memory.slots': 20,
-    'model.objectives.2.score_threshold': 0.0,
+    'model.objectives.2.memory.score_threshold': 0.0,
     'model.objectives.3.num_classes': 4,
 }
 

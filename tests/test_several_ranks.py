@@ -42,7 +42,7 @@ OTHERS = {
 def build(name: str) -> nn.Module:
     config = Config.fromfile(CONFIGS / {**CLASSIFIERS, **OTHERS}[name]).model
     if name == 'rca':
-        config.objectives[2].score_threshold = 0.0  # regions also of random weights
+        config.objectives[2].memory.score_threshold = 0.0  # regions also of random weights
     if name in ('aeft', 'rca'):
         config.objectives[-1].margin = 10.0  # every triplet is hard
     if name == 'bana, segmentor':
@@ -55,7 +55,7 @@ def build(name: str) -> nn.Module:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
         if isinstance(module, RegionContrast):
-            module.draw_partners = neighbours
+            module.contrast.draw_partners = neighbours
     if name == 'rca':
         context = model.head.context
         context.set_centroids(torch.randn_like(context.centroids), torch.ones_like(context.valid))

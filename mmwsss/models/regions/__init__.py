@@ -2,5 +2,12 @@
 
 from mmwsss.models.regions.embeddings import Regions, mean_threshold_regions, region_embeddings
 from mmwsss.models.regions.memory import RegionMemory
+from mmwsss.models.regions.source import RegionSource
 
-__all__ = ['RegionMemory', 'Regions', 'mean_threshold_regions', 'region_embeddings']
+__all__ = [
+    'RegionMemory',
+    'RegionSource',
+    'Regions',
+    'mean_threshold_regions',
+    'region_embeddings',
+]

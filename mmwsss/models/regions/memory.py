@@ -18,9 +18,11 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmwsss.models.regions.slots import blend_into_slots_, ring_slots
+from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
 
 
+@MODELS.register_module()
 class RegionMemory(nn.Module):
     """Embeddings of regions seen in the training, M slots a class, that follow by momentum.
 
@@ -44,6 +46,7 @@ class RegionMemory(nn.Module):
         slots: M.
         momentum: r, 0 to below 1.
         entry: Which slot a region goes to.
+        score_threshold: Class probability above which a region is stored.
         official: Slots start as standard normal noise that counts as filled, as in the published
             code, where most of it is left after 30 epochs; with ``'ring'`` alone.
             ``RegionContrast`` then also pools what it stores as that code does, see
@@ -70,12 +73,14 @@ class RegionMemory(nn.Module):
         slots: int = 500,
         momentum: float = 0.99,
         entry: Literal['ring', 'image'] = 'ring',
+        score_threshold: float = 0.7,
         official: bool = False,
     ) -> None:
         super().__init__()
-        _check_options(slots, momentum, entry, official)
+        _check_options(slots, momentum, entry, score_threshold, official)
         self.momentum = momentum
         self.entry = entry
+        self.score_threshold = score_threshold
         self.official = official
         start = torch.randn if official else torch.zeros
         self.register_buffer('slots', start(num_classes, slots, channels))
@@ -86,6 +91,10 @@ class RegionMemory(nn.Module):
         empty = torch.empty((0, num_classes), dtype=torch.int32)
         self.register_buffer('entry_table', empty, persistent=False)
         self._image_rows: dict[str, int] = {}
+
+    def admits(self, scores: Tensor) -> Tensor:
+        """Tell which regions are sure enough to be stored, bool (R,), by their scores (R,)."""
+        return scores > self.score_threshold
 
     @torch.no_grad()
     def write(
@@ -196,13 +205,20 @@ def _gather(
     return packed[:, 3:], classes, slot, gate.bool()
 
 
-def _check_options(slots: int, momentum: float, entry: str, official: bool) -> None:
+def _check_options(
+    slots: int, momentum: float, entry: str, score_threshold: float, official: bool
+) -> None:
     if slots < 1:
         raise ValueError(f'Expected `slots` to be at least 1, got {slots}.')
     if not 0 <= momentum < 1:
         raise ValueError(f'Expected `momentum` from 0 to below 1, got {momentum}.')
     if entry not in ('ring', 'image'):
         raise ValueError(f"Expected `entry` to be 'ring' or 'image', got {entry!r}.")
+    if not 0 <= score_threshold < 1:
+        raise ValueError(
+            f'Expected `score_threshold` from 0 to below 1, got {score_threshold}. It is the '
+            'probability above which a region is written to the memory.'
+        )
     if official and entry != 'ring':
         raise ValueError(f"`official` needs entry='ring', got {entry!r}. Leave one of them out.")
 

@@ -32,10 +32,11 @@ def tagged(*classes, img_id='a'):
     return sample
 
 
-def objective(**options):
+def objective(*, score_threshold=0.0, **options):
     torch.manual_seed(0)
-    options = {'memory': dict(slots=4), 'score_threshold': 0.0, **options}
-    return MODELS.build(dict(type='RegionContrast', num_classes=K, channels=C, **options))
+    memory = dict(slots=4, score_threshold=score_threshold)
+    config = dict(type='RegionContrast', num_classes=K, channels=C, memory=memory, **options)
+    return MODELS.build(config)
 
 
 def outputs_of(num_images, rng, *, background=False):
@@ -56,7 +57,7 @@ def fill(built, rng, classes=range(K)):
 
 def fixed_partners(built, monkeypatch, partners, shares):
     drawn = torch.tensor(partners), torch.tensor(shares)
-    monkeypatch.setattr(built, 'draw_partners', lambda regions: drawn)
+    monkeypatch.setattr(built.contrast, 'draw_partners', lambda regions: drawn)
 
 
 def test_the_loss_is_the_mean_over_images_of_their_mean_over_regions(rng, monkeypatch):
@@ -96,9 +97,11 @@ def test_the_published_loss_of_the_oracle(oracle, monkeypatch):
                 regions='coarse_map',
                 feats='local_feats',
                 memory=dict(slots=slots, official=True),
-                temperature=float(arrays['temperature']),
-                floor=float(arrays['floor']),
-                partner='any',
+                contrast=dict(
+                    temperature=float(arrays['temperature']),
+                    floor=float(arrays['floor']),
+                    partner='any',
+                ),
                 loss_weight=float(len(case['mid'])),  # a mean here, a sum there
             )
         )
@@ -108,7 +111,7 @@ def test_the_published_loss_of_the_oracle(oracle, monkeypatch):
         )
         wanted = zip(case['partner_image'].tolist(), case['partner_class'].tolist(), strict=True)
         drawn = torch.tensor([regions.index(pair) for pair in wanted]), case['lam']
-        monkeypatch.setattr(built, 'draw_partners', lambda regions, drawn=drawn: drawn)
+        monkeypatch.setattr(built.contrast, 'draw_partners', lambda regions, drawn=drawn: drawn)
         samples = []
         for tags in case['label']:
             samples.append(SegDataSample(gt_score=tags, gt_label=tags.nonzero().squeeze(1)))
@@ -134,8 +137,12 @@ def test_the_published_memory_of_the_oracle(oracle, index):
             channels=channels,
             regions='coarse_map',
             feats='local_feats',
-            memory=dict(slots=slots, momentum=float(arrays['momentum']), official=True),
-            score_threshold=float(arrays['score_threshold']),
+            memory=dict(
+                slots=slots,
+                momentum=float(arrays['momentum']),
+                score_threshold=float(arrays['score_threshold']),
+                official=True,
+            ),
         )
     )
     built.memory.slots.copy_(get('memory_before'))
@@ -303,7 +310,7 @@ def test_one_image_is_compared_without_a_partner(rng):
     built = objective()
     fill(built, rng)
     regions = region_embeddings(torch.ones(1, C, 1, 1), torch.ones(1, K, 1, 1), [torch.arange(K)])
-    partners, shares = built.draw_partners(regions)
+    partners, shares = built.contrast.draw_partners(regions)
     assert partners.tolist() == [0, 1, 2]
     assert shares.tolist() == [1, 1, 1]
     loss, _ = check_gradient(built, outputs_of(1, rng), [tagged(0, 1, 2)])
@@ -323,7 +330,7 @@ def test_half_precision_has_about_the_same_loss(rng, dtype):
     built = objective().eval()
     fill(built, rng)
     outputs, samples = outputs_of(2, rng), [tagged(0, 1), tagged(0)]
-    built.draw_partners = lambda regions: (torch.tensor([2, 2, 1]), torch.full((3,), 0.5))
+    built.contrast.draw_partners = lambda regions: (torch.tensor([2, 2, 1]), torch.full((3,), 0.5))
     expected = loss_of(built, outputs, samples)
     half = CAMOutputs(outputs.feats.to(dtype), outputs.score_map, outputs.logits.to(dtype))
     with torch.autocast('cpu', torch.bfloat16):
@@ -344,10 +351,10 @@ def test_features_of_other_channels_are_refused(rng):
     [
         (dict(regions='cam'), "`regions` to be one of .*'cam'"),
         (dict(feats='x'), "`feats` to be one of .*'x'"),
-        (dict(partner='same'), "`partner` to be one of .*'same'"),
-        (dict(temperature=0), '`temperature` above 0, got 0'),
-        (dict(beta=-1.0), '`beta` above 0, got -1.0'),
-        (dict(floor=0.0), '`floor` above 0, got 0.0'),
+        (dict(contrast=dict(partner='same')), "`partner` to be 'other' or 'any', got 'same'"),
+        (dict(contrast=dict(temperature=0)), '`temperature` above 0, got 0'),
+        (dict(contrast=dict(beta=-1.0)), '`beta` above 0, got -1.0'),
+        (dict(contrast=dict(floor=0.0)), '`floor` above 0, got 0.0'),
         (dict(score_threshold=1.0), '`score_threshold` from 0 to below 1, got 1.0'),
     ],
 )
@@ -379,8 +386,7 @@ def classifier(**options):
                     type='RegionContrast',
                     num_classes=K,
                     channels=C,
-                    memory=dict(slots=3),
-                    score_threshold=0.0,
+                    memory=dict(slots=3, score_threshold=0.0),
                     **options,
                 ),
             ],
@@ -430,7 +436,7 @@ def neighbours(regions):
 
 
 def train(model, wrapped, batches):
-    model.objectives[1].draw_partners = neighbours
+    model.objectives[1].contrast.draw_partners = neighbours
     found = []
     for batch, samples in batches:
         model.zero_grad(set_to_none=True)
