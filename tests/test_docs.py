@@ -161,7 +161,7 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize('path', DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_named_exists(path):
-    text = path.read_text()
+    text = path.read_text().replace('../mmwsss/', '')  # a checkout beside one's own project
     written_here = set(re.findall(r'\*\*`([^`]+)`\*\*', text))
     named = set(re.findall(r'(?:configs|tools|mmwsss|docs)/[\w./-]*\.(?:py|sh|md|yml|svg)', text))
     lost = [name for name in named - written_here if not _exists(name, written_here)]
