@@ -12,7 +12,7 @@ from mmwsss.models import RegionMemory
 from mmwsss.registry import DATASETS, HOOKS
 from mmwsss.structures import UserInputError
 
-DEMO = Path(__file__).parents[2] / 'configs/demo'
+DEMO = Path(__file__).parents[3] / 'configs/demo'
 TAGGED = [
     dict(img_id='a', gt_label=[0, 1]),
     dict(img_id='empty', gt_label=[]),

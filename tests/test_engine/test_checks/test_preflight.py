@@ -24,7 +24,7 @@ from mmwsss.models.classifiers import StoredCAMs
 from mmwsss.registry import MODELS
 from mmwsss.structures import Checked, UserInputError
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+CONFIGS = Path(__file__).parents[3] / 'configs'
 PIPELINES = sorted(
     path
     for pattern in ('*.py', 'demo/*.py', 'mixed/*.py')

@@ -19,7 +19,7 @@ from mmwsss.engine.pipeline.stages import output_names
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_scores
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _runs = itertools.count()
 WHOLE_VIEWS = [
     dict(type='LoadImage'),

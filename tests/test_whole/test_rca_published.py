@@ -9,7 +9,7 @@ from PIL import Image
 
 from mmwsss.engine.pipeline.stage import run_stage
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 WHOLE_VIEWS = [
     dict(type='LoadImage'),
     dict(type='LoadWeakAnnotations'),

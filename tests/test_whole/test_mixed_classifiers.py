@@ -14,7 +14,7 @@ from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.engine.state.stage_state import StageResult, StageState
 from mmwsss.registry import DATASETS
 
-MIXED = Path(__file__).parents[1] / 'configs' / 'mixed'
+MIXED = Path(__file__).parents[2] / 'configs' / 'mixed'
 TRIPLET = 'cam-triplet_resnet18_shapes-96x96'
 GATED_PYRAMID = dict(
     head=dict(

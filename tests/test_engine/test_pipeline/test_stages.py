@@ -1,11 +1,7 @@
-import json
-
 import pytest
 from mmengine.config import Config
 
-from mmwsss.engine.pipeline.report import write_report
 from mmwsss.engine.pipeline.stages import load_stages
-from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import UserInputError
 
 
@@ -56,15 +52,3 @@ def test_an_output_that_no_stage_gives_is_one_clear_error(folder):
 def test_an_override_without_a_stage_says_how_to_write_it(folder):
     with pytest.raises(UserInputError, match=r'classifier\.train_cfg\.max_iters='):
         stages_of(folder, **{'train_cfg.max_iters': 1})
-
-
-def test_the_report_has_every_miou_and_is_written_as_json(tmp_path, capsys):
-    results = {
-        'labels': StageResult(metrics={'seed/mIoU': 40.0, 'Y_crf/mIoU': 61.25}, seconds=61),
-        'segmentor': StageResult({'checkpoint': 'x.pth'}, {'mIoU': 55.5, 'aAcc': 90.0}, 30),
-    }
-    write_report(results, tmp_path / 'results.json', title='two')
-    printed = capsys.readouterr().out
-    assert '61.25' in printed and '55.50' in printed and '1:01' in printed and '1:31' in printed
-    content = json.loads((tmp_path / 'results.json').read_text())
-    assert content['labels']['metrics']['Y_crf/mIoU'] == 61.25

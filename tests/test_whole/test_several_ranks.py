@@ -22,7 +22,7 @@ from mmwsss.registry import MODELS
 
 pytestmark = pytest.mark.slow
 
-CONFIGS = Path(__file__).parents[1] / 'configs'
+CONFIGS = Path(__file__).parents[2] / 'configs'
 SIZE = 96
 # Only the two images of a rank share no class: no negative comes from the other rank.
 TAGS = [[0, 1], [2, 3], [0, 2], [1, 3]]

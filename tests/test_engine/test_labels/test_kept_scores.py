@@ -22,7 +22,7 @@ from mmwsss.structures import UserInputError, read_scores, write_scores
 
 pytest.importorskip('pydensecrf')
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CRF = dict(type='DenseCRF', iterations=2)
 LABELS = dict(
     seed=dict(background=dict(type='ConstantBackground', threshold=0.5)),

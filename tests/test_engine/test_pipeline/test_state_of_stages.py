@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-DEMO = Path(__file__).parents[2] / 'configs/demo'
+DEMO = Path(__file__).parents[3] / 'configs/demo'
 SHORT = "_base_ = ['{base}']\ntrain_cfg = dict(max_iters={iters})\n"
 CLASSIFIER = """
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=1))

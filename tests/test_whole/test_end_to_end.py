@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from faults.warm import PATIENCE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STAGES = ('classifier', 'labels', 'segmentor')
 OPTIONS = (
     'classifier.train_cfg.max_iters=80',

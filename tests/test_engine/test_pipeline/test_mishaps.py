@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIGS = {
     # Six iterations, with checkpoints at 4 and 6 in the end; labels `seed` and `low`.
     'classifier': f"""

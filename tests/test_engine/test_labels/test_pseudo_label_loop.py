@@ -17,7 +17,7 @@ from PIL import Image
 
 from mmwsss.registry import MODELS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
 NAMES = ('seed', 'Y_crf', 'Y_ret')
 
