@@ -1,39 +1,34 @@
 # AffinityNet from tags to a segmentation model on the wide ResNet-38.
-stages = [
-    dict(name='classifier', config='affinitynet/psa-cam_resnet38_voc12-448x448.py'),
-    dict(
-        name='seeds',
+stages = dict(
+    classifier=dict(config='affinitynet/psa-cam_resnet38_voc12-448x448.py'),
+    seeds=dict(
         config='affinitynet/psa-cam_resnet38_voc12-448x448.py',
         task='test',
         tta=True,
         takes={'load_from': 'classifier.checkpoint'},
     ),
-    dict(
-        name='affinity',
+    affinity=dict(
         config='affinitynet/psa-affinity_resnet38_voc12-448x448.py',
         takes={
             'train_dataloader.dataset.data_prefix.foreground_score_path': 'seeds.low_scores',
             'train_dataloader.dataset.data_prefix.background_score_path': 'seeds.high_scores',
         },
     ),
-    dict(
-        name='walk',
+    walk=dict(
         config='affinitynet/psa-walk_resnet38_voc12.py',
         takes={
             'model.folder': 'seeds.seed_scores',
             'test_cfg.generator.labels.walk.refiners.0.checkpoint': 'affinity.checkpoint',
         },
     ),
-    dict(
-        name='segmentor',
+    segmentor=dict(
         config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
-    dict(
-        name='test',
+    test=dict(
         config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},
     ),
-]
+)

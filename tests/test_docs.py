@@ -25,7 +25,7 @@ METHODS = (ROOT / 'docs' / 'methods.md').read_text()
 STAGES = sorted(
     path
     for path in CONFIGS.glob('*/*.py')
-    if path.parent.name != '_base_' and 'stages = [' not in path.read_text()
+    if path.parent.name != '_base_' and 'stages = ' not in path.read_text()
 )
 
 

@@ -1,23 +1,20 @@
 # Boxes to a segmentation model with parts of two methods (synthetic shapes): BANA's classifier and
 # box CAMs, AffinityNet's affinities and random walk.
-stages = [
-    dict(name='classifier', config='../demo/bana-classifier_resnet18_shapes-96x96.py'),
-    dict(
-        name='confident',
+stages = dict(
+    classifier=dict(config='../demo/bana-classifier_resnet18_shapes-96x96.py'),
+    confident=dict(
         config='bana-confident_resnet18_shapes-96x96.py',
         task='test',
         takes={'load_from': 'classifier.checkpoint'},
     ),
-    dict(
-        name='affinity',
+    affinity=dict(
         config='../demo/psa-affinity_resnet18_shapes-96x96.py',
         takes={
             'train_dataloader.dataset.data_prefix.foreground_score_path': 'confident.low_scores',
             'train_dataloader.dataset.data_prefix.background_score_path': 'confident.high_scores',
         },
     ),
-    dict(
-        name='walk',
+    walk=dict(
         config='bana-walk_resnet18_shapes-96x96.py',
         task='test',
         takes={
@@ -25,9 +22,8 @@ stages = [
             'test_cfg.generator.labels.walk.refiners.0.checkpoint': 'affinity.checkpoint',
         },
     ),
-    dict(
-        name='segmentor',
+    segmentor=dict(
         config='../demo/psa-ce_resnet18_shapes-96x96.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
-]
+)

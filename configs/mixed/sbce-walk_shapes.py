@@ -1,32 +1,28 @@
 # Tags to labels with parts of two methods (synthetic shapes): a plain classifier's labels give the
 # foreground proportions and the confident regions; Spatial-BCE learns on the former, the affinity
 # network on the latter; the seeds of the one walk over the affinities of the other.
-stages = [
-    dict(name='classifier', config='../demo/psa-cam_resnet18_shapes-96x96.py'),
-    dict(
-        name='labels0',
+stages = dict(
+    classifier=dict(config='../demo/psa-cam_resnet18_shapes-96x96.py'),
+    labels0=dict(
         config='../demo/psa-cam_resnet18_shapes-96x96.py',
         task='test',
         takes={'load_from': 'classifier.checkpoint'},
     ),
-    dict(
-        name='affinity',
+    affinity=dict(
         config='../demo/psa-affinity_resnet18_shapes-96x96.py',
         takes={
             'train_dataloader.dataset.data_prefix.foreground_score_path': 'labels0.low_scores',
             'train_dataloader.dataset.data_prefix.background_score_path': 'labels0.high_scores',
         },
     ),
-    dict(
-        name='round1',
+    round1=dict(
         config='sbce-gap_resnet18_shapes-96x96.py',
         takes={
             'load_from': 'classifier.checkpoint',
             'train_dataloader.dataset.proportion_file': 'labels0.low_proportions',
         },
     ),
-    dict(
-        name='walk',
+    walk=dict(
         config='sbce-walk_resnet18_shapes-96x96.py',
         task='test',
         tta=True,
@@ -35,4 +31,4 @@ stages = [
             'test_cfg.generator.labels.walk.refiners.0.checkpoint': 'affinity.checkpoint',
         },
     ),
-]
+)

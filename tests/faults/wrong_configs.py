@@ -119,9 +119,15 @@ _STAGES = (
 # Replacements in this pipeline of two stages -> words of the message.
 STAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     'no stages': (_STAGES, 'stages = []', ('stages', 'at least one')),
-    'stages are no list': (_STAGES, 'stages = 5', ('stages', '5')),
+    'stages are a number': (_STAGES, 'stages = 5', ('stages', '5')),
     'a stage is a string': (_STAGES, "stages = ['one']", ('stages[0]', 'one')),
     'unknown key': ("task='test'", "tsk='test'", ('stages[1]', 'tsk', 'task')),
+    'unknown key in a dict': (_STAGES, "stages = dict(one=dict(confg='one.py'))", ('one', 'confg')),
+    'place after no stage': (
+        _STAGES,
+        "stages = dict(one=dict(config='one.py', after='tow'))",
+        ('one', 'tow'),
+    ),
     'unknown task': ("task='test'", "task='tset'", ('two', 'tset')),
     'no name': ("name='one', ", '', ('stages[0]', 'name')),
     'no config': (", config='one.py')", ')', ('stages[0]', 'config')),

@@ -1,7 +1,6 @@
-"""The stages of a pipeline, as its config lists them."""
+"""The stages of a pipeline, with their configs."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mmengine.config import Config
 
@@ -9,8 +8,9 @@ from mmwsss.engine.config.call_checks import nearest
 from mmwsss.engine.config.files import override, read_config
 from mmwsss.engine.config.structure import check_structure
 from mmwsss.engine.labels import PseudoLabelLoop
+from mmwsss.engine.pipeline.entries import stage_entries
 from mmwsss.registry import HOOKS, LOOPS, find_class
-from mmwsss.structures import GivesOutputs, UserInputError, check_name
+from mmwsss.structures import GivesOutputs, UserInputError
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Stage:
 
 
 def is_pipeline(config: Config) -> bool:
-    """Say whether a config lists stages."""
+    """Say whether a config has stages."""
     return 'stages' in config
 
 
@@ -51,25 +51,17 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
     """Read the configs of all stages.
 
     Args:
-        config: Config with ``stages``; the stages' paths are relative to its file.
+        config: Config with ``stages``, see :func:`~mmwsss.engine.pipeline.entries.stage_entries`.
         options: Overrides ``'<stage>.<key>' -> value``.
 
     Raises:
-        UserInputError: If an entry has a wrong or unknown key or no name, a config is missing or
-            cannot be read, a name is used twice, or an override or ``takes`` names a stage, an
-            output or a config key that does not exist or comes later.
+        UserInputError: If an entry of ``stages`` is wrong, a config cannot be read, or an override
+            or ``takes`` names a stage, an output or a config key that does not exist.
     """
-    if not isinstance(config.stages, list | tuple) or not config.stages:
-        raise UserInputError(
-            f'{config.filename}: `stages` must be a list of at least one stage, got '
-            f'{config.stages!r}.'
-        )
-    stages: list[Stage] = []
-    for number, entry in enumerate(config.stages):
-        _check_entry(config.filename, number, entry, known=[stage.name for stage in stages])
-        options_of_entry = {k: entry[k] for k in ('takes', 'task', 'tta') if k in entry}
-        path = Path(config.filename).parent / entry['config']
-        stages.append(Stage(entry['name'], read_config(path), **options_of_entry))
+    stages = [
+        Stage(entry.name, read_config(entry.config), entry.takes, entry.task, entry.tta)
+        for entry in stage_entries(config)
+    ]
     _override(stages, options or {})
     for stage in stages:
         check_structure(stage.name, stage.config)
@@ -92,56 +84,6 @@ def output_names(config: Config, task: str) -> set[str]:
         if maker is not None and issubclass(maker, GivesOutputs):
             names |= maker.output_names(options)
     return names
-
-
-_KEYS = {'name': str, 'config': str, 'task': str, 'tta': bool, 'takes': dict}
-
-
-def _check_entry(filename: str, number: int, entry: object, *, known: list[str]) -> None:
-    """Refuse an entry of ``stages`` that cannot be one, before its config is read."""
-    place = f'{filename}: stages[{number}]'
-    if not isinstance(entry, dict):
-        raise UserInputError(f'{place} must be a dict with `name` and `config`, got {entry!r}.')
-    for key in entry:
-        if key not in _KEYS:
-            hint = ', '.join(nearest(key, _KEYS)) or ', '.join(_KEYS)
-            raise UserInputError(
-                f'{place} has the unknown key {key!r}. The nearest known keys: {hint}.'
-            )
-    for key, kind in _KEYS.items():
-        if not isinstance(entry.get(key, kind()), kind):
-            raise UserInputError(
-                f'{place}: {key} = {entry[key]!r} must be a {kind.__name__}, not a '
-                f'{type(entry[key]).__name__}.'
-            )
-    lacking = [key for key in ('name', 'config') if not entry.get(key)]
-    if lacking:
-        raise UserInputError(f'{place} lacks {" and ".join(lacking)}; it has {sorted(entry)}.')
-    check_name(f'{place}', entry['name'], dots=False)
-    if entry['name'] in known:
-        raise UserInputError(f"{filename}: two stages are named '{entry['name']}'.")
-    path = Path(filename).parent / entry['config']
-    if not path.is_file():
-        raise UserInputError(
-            f"{filename}: stage '{entry['name']}' names config {path}, which does not exist. "
-            'Paths are relative to the pipeline config.'
-        )
-    if entry.get('task', 'train') not in ('train', 'test'):
-        raise UserInputError(
-            f"{filename}: stage '{entry['name']}' has task = {entry['task']!r}, which must be "
-            "'train' or 'test'."
-        )
-    for key, source in entry.get('takes', {}).items():
-        if not isinstance(source, str) or source.count('.') < 1:
-            raise UserInputError(
-                f"{filename}: stage '{entry['name']}' takes {key} from {source!r}, which must be "
-                "'<stage>.<output>'."
-            )
-        if source.split('.')[0] not in known:
-            raise UserInputError(
-                f"{filename}: stage '{entry['name']}' takes {key} from '{source}', but the stages "
-                f'before it are {known}.'
-            )
 
 
 def _check_taken_key(filename: str, stage: Stage, key: str) -> None:

@@ -29,7 +29,7 @@ PIPELINES = sorted(
     path
     for pattern in ('*.py', 'demo/*.py', 'mixed/*.py')
     for path in CONFIGS.glob(pattern)
-    if 'stages = [' in path.read_text()
+    if 'stages = ' in path.read_text()
 )
 # One of each method and each kind of segmentor; the others differ in numbers and backbones.
 QUICK = {
