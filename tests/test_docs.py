@@ -1,5 +1,6 @@
 """The documents name what exists: components, configs, links, commands."""
 
+import functools
 import importlib.util
 import re
 import shlex
@@ -48,6 +49,12 @@ COLUMNS = {
     for row in table_rows(METHODS)
     if 'column' in row
 }
+
+
+@functools.cache
+def read_once(path: Path) -> Config:
+    """A config, for all tests of the documents; they change nothing in it."""
+    return Config.fromfile(path)
 
 
 def own_components() -> dict[str, type]:
@@ -99,7 +106,7 @@ def test_the_table_says_what_components_require_and_provide(key):
 def test_a_component_is_marked_exactly_where_the_configs_use_it(column):
     paths = column_configs(column)
     assert paths, f'docs/methods.md: no config matches {COLUMNS[column]}'
-    used = set().union(*(types_in(Config.fromfile(path)._cfg_dict.to_dict()) for path in paths))
+    used = set().union(*(types_in(read_once(path)._cfg_dict.to_dict()) for path in paths))
     marked = {name for name, row in COMPONENTS.items() if row[column] == 'x'}
     assert marked == used & set(COMPONENTS), f'docs/methods.md, column {column}'
 
@@ -113,7 +120,7 @@ def test_every_config_of_a_stage_belongs_to_a_column():
 
 @pytest.mark.parametrize('path', STAGES, ids=lambda path: path.stem)
 def test_no_stage_trains_on_true_masks(path):
-    config = Config.fromfile(path)
+    config = read_once(path)
     loader = config.get('train_dataloader') or {}
     if 'dataset' not in loader:
         pytest.skip('nothing is trained')
@@ -129,7 +136,7 @@ def test_no_stage_trains_on_true_masks(path):
 
 @pytest.mark.parametrize('path', STAGES, ids=lambda path: path.stem)
 def test_no_stage_makes_labels_from_true_masks(path):
-    config = Config.fromfile(path)
+    config = read_once(path)
     if (config.get('test_cfg') or {}).get('type') != 'PseudoLabelLoop':
         pytest.skip('makes no labels')
     # Any tta_pipeline can be asked for, whether or not a pipeline of stages does.

@@ -1,0 +1,79 @@
+"""The documents say what options are for that no config sets."""
+
+import inspect
+import re
+from collections.abc import Iterator
+
+import pytest
+from test_docs import CONFIGS, DOCS, own_components, read_once, table_rows
+
+from mmwsss.registry import type_name
+
+# Parts whose type follows from their place.
+PARTS = {'RegionContrast': {'contrast': 'MixupContrast', 'memory': 'RegionMemory'}}
+
+
+def options_of(component: type) -> dict[str, str]:
+    """Optional arguments of a component, each with the class of ours that names it."""
+    owners: dict[str, str] = {}
+    for cls in component.__mro__:
+        if '__init__' not in vars(cls):
+            continue
+        if not cls.__module__.startswith('mmwsss.'):
+            break  # the rest are options of a library
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        for parameter in parameters:
+            if parameter.default is not parameter.empty:
+                owners.setdefault(parameter.name, cls.__name__)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return owners
+
+
+def typed_nodes(node: object, kind: str | None = None) -> Iterator[tuple[str, dict]]:
+    """All components in a config, at any depth, with their type."""
+    if isinstance(node, dict):
+        kind = type_name(node) or kind
+        if kind:
+            yield kind, node
+        for key, child in node.items():
+            yield from typed_nodes(child, PARTS.get(kind, {}).get(key))
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from typed_nodes(child)
+
+
+@pytest.fixture(scope='module')
+def unset() -> set[str]:
+    """Options that no config sets, as `Class(option)`."""
+    components = own_components()
+    owners = {name: options_of(component) for name, component in components.items()}
+    found = {f'{cls}({option})' for own in owners.values() for option, cls in own.items()}
+    for path in CONFIGS.glob('**/*.py'):
+        if '_base_' not in path.parts:
+            for kind, node in typed_nodes(read_once(path)._cfg_dict.to_dict()):
+                own = owners.get(kind, {})
+                found -= {f'{own[option]}({option})' for option in own.keys() & node.keys()}
+    return found
+
+
+@pytest.fixture(scope='module')
+def explained() -> list[str]:
+    """Options in the tables of the documents, as `Class(option)`."""
+    rows = (row for path in DOCS for row in table_rows(path.read_text()) if 'kept for' in row)
+    cells = re.findall(r'`(\w+)\(([\w, ]+)\)`', ' '.join(row['option'] for row in rows))
+    return [f'{cls}({option})' for cls, options in cells for option in options.split(', ')]
+
+
+def test_an_option_that_no_config_sets_has_a_reason(unset, explained):
+    missing = sorted(unset - set(explained))
+    assert not missing, (
+        f'no config sets {missing}: remove them, or say what they are kept for in the table '
+        "`option | kept for` of the method's README or of docs/methods.md"
+    )
+
+
+def test_reasons_are_given_once_for_options_that_no_config_sets(unset, explained):
+    stale = sorted(set(explained) - unset)
+    assert not stale, f'{stale} are gone or set by a config: remove them from the table'
+    assert len(explained) == len(set(explained))
