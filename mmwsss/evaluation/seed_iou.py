@@ -84,25 +84,13 @@ class SeedIoUWithGroundTruth(BaseMetric):
     Samples need ``cams`` (n, H, W) >= 0 at the size of ``gt_sem_seg``, and ``cam_label``. Every
     map is divided by its maximum + 1e-5.
 
-    Args:
-        collect_device: Where mmengine collects the ranks' results.
-        prefix: Prefix of the result names.
-
     Returns:
         ``mIoU``, ``precision`` and ``recall`` (means over classes, percent) at the best threshold,
         and ``threshold``. The whole curve is logged.
     """
 
     default_prefix = 'seed'
-
-    def __init__(
-        self,
-        *,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        self.thresholds = torch.tensor(np.arange(100) / 100, dtype=torch.float32)
+    thresholds = torch.tensor(np.arange(100) / 100, dtype=torch.float32)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count the pixels of a batch; only the cells that are not empty are kept."""
