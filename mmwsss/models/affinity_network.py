@@ -1,5 +1,8 @@
 """Network that learns which neighbouring cells of an image belong together."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
@@ -23,6 +26,9 @@ class AffinityNetwork(BaseModel):
         radius: Radius of the neighbourhood in cells of the feature grid.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: Weight initialisation.
+
+    Attributes:
+        trained_with: Radius and normalisation of the input, on which the weights depend.
 
     Shape:
         images (B, 3, H, W); affinities (B, K, h, w), offsets in the order of
@@ -48,6 +54,7 @@ class AffinityNetwork(BaseModel):
         self.head = MODELS.build(head)
         self.affinity_loss = MODELS.build(loss or dict(type='AffinityLoss'))
         self.radius = radius
+        self.trained_with = {'radius': radius, **_normalization(data_preprocessor or {})}
         stencil_offsets(radius)  # refuses a radius without neighbours
 
     def affinities(self, images: Tensor) -> Tensor:
@@ -79,3 +86,14 @@ class AffinityNetwork(BaseModel):
                     "of the `AffinityLabels` transform to the backbone's output stride."
                 )
         return self.affinity_loss(affinities, torch.stack(labels), radius=self.radius)
+
+
+def _normalization(preprocessor: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how the input is normalised, by keys of the config, in one form for equal settings."""
+    mean, std = (preprocessor.get(name) for name in ('mean', 'std'))
+    reverses = preprocessor.get('bgr_to_rgb') or preprocessor.get('rgb_to_bgr')
+    return {
+        'data_preprocessor.mean': None if mean is None else [float(value) for value in mean],
+        'data_preprocessor.std': None if std is None else [float(value) for value in std],
+        'data_preprocessor.bgr_to_rgb': bool(reverses),
+    }

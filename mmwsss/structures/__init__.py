@@ -2,6 +2,7 @@
 
 from mmwsss.structures.cam_outputs import CAMOutputs, Pooled
 from mmwsss.structures.contracts import (
+    TRAINED_WITH,
     Background,
     CAMSource,
     Checked,
@@ -9,6 +10,7 @@ from mmwsss.structures.contracts import (
     Encode,
     GivesOutputs,
     HasPhases,
+    HasTrainingSettings,
     Labeler,
     LabelPart,
     Normalizer,
@@ -47,6 +49,7 @@ from mmwsss.structures.score_files import (
 __all__ = [
     'BACKGROUND',
     'IGNORE_INDEX',
+    'TRAINED_WITH',
     'Background',
     'CAMOutputs',
     'CAMSource',
@@ -55,6 +58,7 @@ __all__ = [
     'Encode',
     'GivesOutputs',
     'HasPhases',
+    'HasTrainingSettings',
     'LabelPart',
     'Labeler',
     'Normalizer',

@@ -23,6 +23,8 @@ from mmwsss.structures.errors import UserInputError
 
 Encode = Callable[[Tensor], CAMOutputs]
 Part = TypeVar('Part')
+# Where the meta of a checkpoint keeps what `HasTrainingSettings` has.
+TRAINED_WITH = 'trained_with'
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,20 @@ class CAMSource(BaseModel, Checked):
 
     rectify: str | None = None
     maps_per_view: int = 1
+
+
+@runtime_checkable
+class HasTrainingSettings(Protocol):
+    """A network whose weights are right only with the settings of their training.
+
+    Weights do not show these, such as the normalisation of the input: others load as well. So they
+    are saved in the meta of its checkpoints, and compared where the network is used again.
+
+    Attributes:
+        trained_with: The settings by their keys in the network's config, as plain data.
+    """
+
+    trained_with: Mapping[str, Any]
 
 
 class LabelPart(ABC, Checked):

@@ -16,6 +16,7 @@ from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
 from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
+from mmwsss.structures import TRAINED_WITH, HasTrainingSettings
 from mmwsss.structures.atomic_files import renamed_when_complete
 
 
@@ -67,8 +68,14 @@ class StageRunner(Runner):
     def save_checkpoint(
         self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
     ) -> None:
-        """Save a checkpoint under its name when it is complete, with the stamp of the stage."""
+        """Save a checkpoint under its name when it is complete.
+
+        Its meta has the stamp of the stage and the settings on which the weights depend.
+        """
         meta = {**(meta or {}), 'stage': self.stamp}
+        model = base_model(self.model)
+        if isinstance(model, HasTrainingSettings):
+            meta[TRAINED_WITH] = dict(model.trained_with)
         if '://' in str(out_dir):  # not a file system: its backend is left to do its best
             super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)
             return
