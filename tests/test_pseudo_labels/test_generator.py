@@ -7,11 +7,12 @@ from torch.testing import assert_close
 
 from mmwsss.pseudo_labels import PseudoLabelGenerator, RefineJob
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import Refiner
+from mmwsss.structures import Labeler, Refiner
 
 SIZE = (20, 24)
 IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 CONSTANT = dict(type='ConstantBackground', threshold=0.5)
+SEED = dict(background=CONSTANT)
 
 
 class Halve(Refiner):
@@ -27,11 +28,31 @@ class Halve(Refiner):
         return torch.cat([scores[:1] / 2, scores[1:]])
 
 
+class Everywhere(Labeler):
+    """Labeler of the tests: gives every pixel one label."""
+
+    requires = ('pred_score',)
+    files = ('everywhere.pth',)
+
+    def __init__(self, label):
+        self.label = label
+
+    @property
+    def counts(self):
+        return {'without_map': self.label}
+
+    def __call__(self, scores, sample):
+        return torch.full(scores.shape[1:], self.label, dtype=torch.uint8)
+
+
 @pytest.fixture(autouse=True)
-def halve():
-    TASK_UTILS.register_module(name='Halve', module=Halve)
+def own_parts():
+    parts = {'Halve': Halve, 'Everywhere': Everywhere}
+    for name, part in parts.items():
+        TASK_UTILS.register_module(name=name, module=part)
     yield
-    TASK_UTILS.module_dict.pop('Halve')
+    for name in parts:
+        TASK_UTILS.module_dict.pop(name)
 
 
 @pytest.mark.parametrize('index', [0, 1, 2])
@@ -162,61 +183,43 @@ def test_requires_is_the_union_of_the_parts(box_generator):
     assert PseudoLabelGenerator(labels=dict(a=dict(background=CONSTANT))).requires == set()
 
 
-HALVE = [dict(type='Halve', in_worker=False)]
+def own(label):
+    return dict(type='Everywhere', label=label)
 
 
-@pytest.mark.parametrize(
-    ('labels', 'message'),
-    [
-        (dict(), 'at least one label'),
-        (dict(a=dict()), 'needs either'),
-        (dict(a=dict(refiners=HALVE)), 'needs either'),
-        (
-            dict(a=dict(background=CONSTANT), b=dict(start='a', background=CONSTANT)),
-            'needs either',
-        ),
-        (dict(a=dict(start='seed', refiners=HALVE)), "starts from 'seed', but the labels are"),
-        (
-            dict(b=dict(start='a', refiners=HALVE), a=dict(background=CONSTANT)),
-            "List 'a' first",
-        ),
-        (dict(a=dict(start='a', refiners=HALVE)), 'not made before it'),
-        (dict(a=dict(background=CONSTANT), b=dict(start='a')), "would repeat 'a'"),
-        (dict(a=dict(background=CONSTANT, refiner=HALVE)), r"unknown keys \['refiner'\]"),
-    ],
-)
-def test_impossible_labels_are_refused_at_construction(labels, message):
-    with pytest.raises(ValueError, match=message):
-        PseudoLabelGenerator(labels=labels)
+def test_a_label_may_have_its_own_labeler(random_sample):
+    labels = dict(
+        seed=SEED, nine=dict(start='seed', labeler=own(9)), ten={**SEED, 'labeler': own(10)}
+    )
+    made = PseudoLabelGenerator(labels=labels).generate(random_sample([[4, 3, 17, 15]], [6]), IMAGE)
+    assert (made['nine'] == 9).all()
+    assert (made['ten'] == 10).all()
+    assert set(np.unique(made['seed'])) <= {0, 7}
 
 
-@pytest.mark.parametrize('value', [torch.nan, torch.inf])
-def test_maps_that_are_no_numbers_are_refused(random_sample, value):
-    sample = random_sample([[4, 3, 17, 15]], [6])
-    sample.set_metainfo(dict(img_path='a.jpg'))
-    sample.cams[0, 2, 3] = value
-    generator = PseudoLabelGenerator(labels=dict(seed=dict(background=CONSTANT)))
-    with pytest.raises(ValueError, match=r'`cams` of a\.jpg must be finite'):
-        generator.generate(sample, IMAGE)
+def test_another_labeler_leaves_the_scores_as_they_are(random_sample):
+    labels = dict(seed=SEED, nine=dict(start='seed', labeler=own(9)))
+    steps = PseudoLabelGenerator(labels=labels).steps(random_sample([[4, 3, 17, 15]], [6]), IMAGE)
+    with pytest.raises(StopIteration) as finished:
+        next(steps)
+    scores = finished.value.value.scores
+    assert scores['nine'].equal(scores['seed'])
 
 
-def test_missing_fields_are_named(box_generator, random_sample):
-    sample = random_sample([[2, 2, 12, 12]], [3])
-    del sample.feats
-    with pytest.raises(ValueError, match=r"lacks \['feats'\]"):
-        box_generator.generate(sample, IMAGE)
+def test_what_a_labeler_requires_reads_and_counts_is_the_generators():
+    labels = dict(
+        seed=SEED,
+        nine=dict(start='seed', labeler=own(9)),
+        ten=dict(start='seed', labeler=own(10)),
+    )
+    generator = PseudoLabelGenerator(labels=labels)
+    assert generator.requires == {'pred_score'}
+    assert set(generator.files) == {'everywhere.pth'}
+    # Both saw the same images.
+    assert generator.counts == {'without_class': 0, 'without_map': 10}
 
 
-def test_maps_of_another_size_are_refused(random_sample):
-    sample = random_sample([[2, 2, 12, 12]], [3])
-    generator = PseudoLabelGenerator(labels=dict(a=dict(background=CONSTANT)))
-    with pytest.raises(ValueError, match=r'`cams` must have the size of the image \(10, 24\)'):
-        generator.generate(sample, IMAGE[:10])
-
-
-def test_number_of_maps_and_classes_must_agree(random_sample):
-    sample = random_sample([[2, 2, 12, 12]], [3])
-    sample.cams = sample.cams.repeat(2, 1, 1)
-    generator = PseudoLabelGenerator(labels=dict(a=dict(background=CONSTANT)))
-    with pytest.raises(ValueError, match='one map for each entry'):
-        generator.generate(sample, IMAGE)
+def test_an_image_without_a_class_is_background_for_every_labeler(random_sample):
+    labels = dict(seed=SEED, clear=dict(start='seed', labeler=dict(type='ConflictLabeler')))
+    made = PseudoLabelGenerator(labels=labels).generate(random_sample([], []), IMAGE)
+    assert (made['clear'] == 0).all()
