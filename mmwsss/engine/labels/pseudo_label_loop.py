@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
 
@@ -23,22 +22,19 @@ from mmwsss.engine.labels.checks import (
 )
 from mmwsss.engine.labels.manifest import LabelManifest
 from mmwsss.engine.labels.pool import RefinePool
+from mmwsss.engine.labels.proportions import LabelProportions
 from mmwsss.engine.labels.schedule import Schedule
 from mmwsss.engine.labels.stamps import label_stamps
 from mmwsss.engine.labels.store import LabelStore
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, sum_over_ranks
 from mmwsss.engine.state.contents import Contents
-from mmwsss.evaluation.foreground_proportions import proportions_of_file
-from mmwsss.evaluation.label_folder import evaluate_label_folder, label_file
+from mmwsss.evaluation.label_folder import evaluate_label_folder
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.structures import (
     Checked,
     GivesOutputs,
     StagePlan,
-    UserInputError,
-    read_proportions,
-    write_proportions,
 )
 
 _CONTENTS = 'contents.json'
@@ -113,7 +109,12 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             dict(zip(self.ids, image_stamps, strict=True)),
             overwrite,
         )
-        self.proportions = tuple(proportions)
+        self.proportions = LabelProportions(
+            self.out_dir,
+            {name: self.store.label_folders[name] for name in proportions},
+            dataset.metainfo['classes'][1:],
+            self.ids,
+        )
         load_from = str(runner.cfg.get('load_from') or '')
         is_file = on_first_rank(lambda: os.path.isfile(load_from))
         self._manifest = LabelManifest(
@@ -153,7 +154,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
     @property
     def outputs(self) -> dict[str, str]:
         """Absolute path of every label name, ``<label name>_scores`` and ``_proportions``."""
-        files = {f'{n}_proportions': str(self._proportion_file(n)) for n in self.proportions}
+        files = {f'{n}_proportions': str(path) for n, path in self.proportions.files.items()}
         return {**self.store.label_folders, **self.store.score_folders, **files}
 
     @property
@@ -161,14 +162,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         """Whether all files are there and nobody changed one, so that a run would do nothing."""
         there = all(Path(path).exists() for path in self.outputs.values())
         made = there and not self.todo and not self._by_hand
-        return made and self._manifest.says_complete() and self._has_proportions()
-
-    def _has_proportions(self) -> bool:
-        try:
-            files = [read_proportions(self._proportion_file(name)) for name in self.proportions]
-        except UserInputError:
-            return False
-        return all(file.ids == tuple(self.ids) for file in files)
+        return made and self._manifest.says_complete() and self.proportions.are_current()
 
     def _look(self) -> tuple[list[int], dict[str, tuple[str, ...]]]:
         """Look at the files of every image, on all ranks together.
@@ -201,11 +195,11 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 'after a correction by hand: they are kept. --overwrite makes them again.'
             )
         if self.todo:
-            self._remove_old_proportions()
+            self.proportions.remove()
             self._manifest.write(complete=False)
             self._run_unfinished()
         barrier()
-        self._write_proportions()
+        self.proportions.write(self.runner.logger)
         self._manifest.write(complete=True)
         metrics = self._evaluate()
         self.runner.call_hook('after_test_epoch', metrics=metrics)
@@ -251,7 +245,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         metrics: dict[str, float] = {}
         folders = self.store.label_folders if self.masks else {}
         for name, folder in folders.items():
-            with self._progress(f'evaluation {name}') as progress:
+            count = len(share_of_rank(self.ids))
+            with Progress(f'evaluation {name}', count, self.runner.logger) as progress:
                 quality = evaluate_label_folder(
                     folder,
                     self.masks,
@@ -262,32 +257,3 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             self.runner.logger.info(f'labels {name!r} against true masks:\n{quality}')
             metrics.update({f'{name}/{key}': v for key, v in quality.metrics.items()})
         return metrics
-
-    def _progress(self, title: str) -> Progress:
-        """Show how far this rank is with its share of all images."""
-        return Progress(title, len(share_of_rank(self.ids)), self.runner.logger)
-
-    def _proportion_file(self, name: str) -> Path:
-        return self.out_dir / f'{name}_proportions.npz'
-
-    def _write_proportions(self) -> None:
-        for name in self.proportions:
-            with self._progress(f'proportions {name}') as progress:
-                rows = map_over_ranks(
-                    partial(self._proportions_of, name), self.ids, watch=progress.iterate
-                )
-            if is_main_process():
-                classes = self.metainfo['classes'][1:]
-                write_proportions(self._proportion_file(name), self.ids, np.stack(rows), classes)
-        barrier()
-
-    def _proportions_of(self, name: str, img_id: str) -> np.ndarray:
-        path = label_file(self.store.label_folders[name], img_id)
-        return proportions_of_file(path, len(self.metainfo['classes']) - 1)
-
-    def _remove_old_proportions(self) -> None:
-        """Remove the proportions of labels that are made again."""
-        if is_main_process():
-            for name in self.proportions:
-                self._proportion_file(name).unlink(missing_ok=True)
-        barrier()
