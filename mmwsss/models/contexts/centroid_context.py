@@ -1,6 +1,6 @@
-"""Contexts that add what a data set knows about every position to the features.
+"""Contexts that enrich features with the centroids of regions of a whole data set.
 
-Legend: B images, C channels, K foreground classes, N centroids a class.
+Legend: B images, C channels, K foreground classes, N centroids per class.
 
 Source of all: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised
 Semantic Segmentation", CVPR 2022, section 3.2, semantic aggregation.
@@ -17,12 +17,12 @@ from mmwsss.structures import Context, StagePlan, UserInputError
 
 
 class CentroidContext(Context):
-    """Features, and beside them what the centroids of regions of all images say of each position.
+    """Enriches each position with the centroids of regions, of all images, that are similar to it.
 
-    Such a context has a branch ``coarse`` of the features alone, and aggregates the centroids in
-    its own way. They are constant; ``RegionCentroidsHook`` makes them from a memory of regions.
-    They are buffers, ``centroids`` (K, N, C) and ``valid`` bool (K, N), saved with a checkpoint,
-    which prediction needs.
+    A subclass says how they are aggregated, and has a branch ``coarse`` of the features alone. The
+    centroids are constant; ``RegionCentroidsHook`` makes them from a memory of regions. They are
+    the buffers ``centroids`` (K, N, C) and ``valid`` bool (K, N): prediction needs them, so they
+    are saved with a checkpoint.
 
     Args:
         in_channels: C.

@@ -1,6 +1,6 @@
-"""Context that adds learned projections of the centroids that look like a position.
+"""Context that adds learned projections of the centroids similar to each position.
 
-Legend: B images, C channels, K foreground classes, N centroids a class, M = K N.
+Legend: B images, C channels, K foreground classes, N centroids per class, M = K N.
 
 Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly
 Supervised Semantic Segmentation", CVPR 2022.
@@ -54,9 +54,9 @@ class ProjectedAggregation(CentroidContext):
 
     With features F, the centroids Q of all classes and linear layers that have a bias,
     ``S = K/N query(F) key(Q)^T`` and ``F' = output(S value(Q))``. The classifier sees C channels, a
-    1x1 convolution of ``[F, F']``. The coarse class map comes of three 3x3 convolutions with ReLU
-    and a 1x1 one. Centroids start as standard normal noise that takes part; without any, F' is the
-    bias of ``output``.
+    1x1 convolution of ``[F, F']``. The coarse class map is that of three 3x3 convolutions with
+    ReLU and a 1x1 one. Centroids start as standard normal noise that takes part; without any valid
+    one, F' is the bias of ``output``.
 
     Args:
         in_channels: C.

@@ -1,6 +1,6 @@
-"""Context that adds the centroids that look like a position, by a softmax without parameters.
+"""Context that adds the centroids most similar to each position, by a softmax of similarities.
 
-Legend: B images, C channels, K foreground classes, N centroids a class, M = K N.
+Legend: B images, C channels, K foreground classes, N centroids per class, M = K N.
 
 Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
 Segmentation", CVPR 2022, section 3.2, semantic aggregation.
@@ -43,7 +43,7 @@ def _softmax_of_channels(scores: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class SemanticAggregation(CentroidContext):
-    """Adds to every position the centroids of regions, of all images, that look like it.
+    """Adds to each position the centroids of regions, of all images, most similar to it.
 
     With features F and the centroids Q of all classes ``S = softmax(F Q^T)``, ``F' = S Q`` and the
     classifier sees ``[F, F']``. Until there are centroids, F' is 0. The coarse class map is linear.

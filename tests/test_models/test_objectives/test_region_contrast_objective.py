@@ -196,47 +196,6 @@ def test_with_background_the_region_itself_must_be_confident(rng):
     assert built.memory.filled.sum(dim=1).tolist() == [1, 0, 0]
 
 
-def test_a_background_channel_does_not_change_the_regions(rng):
-    outputs, samples = outputs_of(2, rng), [tagged(0, 1), tagged(2)]
-    results = []
-    for background in (False, True):
-        if background:
-            zeros = torch.zeros(2, 1, 4, 5)
-            outputs.score_map = torch.cat([zeros, outputs.score_map], dim=1)
-        built = objective()
-        built(outputs, samples, None)
-        results.append(built.memory.slots)
-    assert_close(*results)
-
-
-def test_regions_of_a_pooling_are_used_as_they_are(rng):
-    built = objective(regions='region_weights')
-    outputs = outputs_of(2, rng, background=True)
-    weights = torch.zeros(2, K, 4, 5)
-    weights[0, 1, 2, 3] = weights[1, 0, 0, 0] = 1
-    outputs.parts['region_weights'] = weights
-    built(outputs, [tagged(1), tagged(0, 2)], None)
-    assert built.memory.filled.sum(dim=1).tolist() == [1, 1, 0]
-    assert_close(built.memory.slots[1, 0], outputs.feats.detach()[0, :, 2, 3])
-    assert_close(built.memory.slots[0, 0], outputs.feats.detach()[1, :, 0, 0])
-
-
-def test_the_coarse_map_and_the_features_before_the_context(rng):
-    built = objective(regions='coarse_map', feats='local_feats')
-    assert built.requires == ('coarse_map', 'local_feats')
-    outputs, samples = outputs_of(2, rng), [tagged(0, 1), tagged(2)]
-    expected = objective()
-    expected(outputs, samples, None)
-    parts = dict(coarse_map=outputs.score_map, local_feats=outputs.feats)
-    aggregated = torch.zeros(2, 2 * C, 4, 5)
-    built(CAMOutputs(aggregated, outputs.score_map, outputs.logits, parts=parts), samples, None)
-    assert_close(built.memory.slots, expected.memory.slots)
-
-
-def test_every_head_has_what_the_defaults_need():
-    assert objective().requires == ()
-
-
 def test_before_it_begins_the_memory_is_filled_without_a_loss(rng):
     built = objective()
     built.enabled = False
@@ -339,28 +298,9 @@ def test_half_precision_has_about_the_same_loss(rng, dtype):
     assert_close(loss, expected, rtol=1e-2, atol=1e-2)
 
 
-def test_features_of_other_channels_are_refused(rng):
-    outputs = outputs_of(1, rng)
-    outputs.feats = torch.zeros(1, 2 * C, 4, 5)
-    with pytest.raises(ValueError, match=r"'feats' of 6 channels, got 12. Set `channels`"):
-        objective()(outputs, [tagged(0)], None)
-
-
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(regions='cam'), "`regions` to be one of .*'cam'"),
-        (dict(feats='x'), "`feats` to be one of .*'x'"),
-        (dict(contrast=dict(partner='same')), "`partner` to be 'other' or 'any', got 'same'"),
-        (dict(contrast=dict(temperature=0)), '`temperature` above 0, got 0'),
-        (dict(contrast=dict(beta=-1.0)), '`beta` above 0, got -1.0'),
-        (dict(contrast=dict(floor=0.0)), '`floor` above 0, got 0.0'),
-        (dict(score_threshold=1.0), '`score_threshold` from 0 to below 1, got 1.0'),
-    ],
-)
-def test_options_without_a_meaning_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        objective(**options)
+def test_a_threshold_of_the_memory_out_of_range_is_refused():
+    with pytest.raises(ValueError, match=r'`score_threshold` from 0 to below 1, got 1\.0'):
+        objective(score_threshold=1.0)
 
 
 def test_one_class_alone_is_refused():
