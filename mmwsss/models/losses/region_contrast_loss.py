@@ -229,12 +229,9 @@ class MixupContrast(nn.Module):
         return partners, draw_shares(found, beta=self.beta)
 
     def forward(self, regions: Regions, slots: Tensor, filled: Tensor) -> Tensor:
-        """Mean over the images of all processes of the mean over their regions, ().
+        """Compare with the slots (K, M, C) that are filled, bool (K, M), of the memory.
 
-        Args:
-            regions: Regions of the batch of this process.
-            slots: Memory, (K, M, C), see :func:`mixup_contrast`.
-            filled: Slots that count, bool (K, M).
+        The loss () is the mean over the images of all processes of the mean over their regions.
         """
         partners, lam = self.draw_partners(regions)
         loss, counted = mixup_contrast(
