@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier
 from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
@@ -91,13 +92,11 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.generator = TASK_UTILS.build(generator)
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
         self.num_workers = num_workers
-        check_files(self.generator.files)
-        check_supervision(dataset, self.generator.requires)
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         self.ids = [info['img_id'] for info in infos]
-        self.generator.check_images(self.ids)
+        self._check_generator(dataset)
         contents = Contents(Path(runner.cfg.get('contents_file') or self.out_dir / _CONTENTS))
         stamp, image_stamps = label_stamps(runner.cfg, infos, contents)
         self.store = LabelStore(
@@ -115,8 +114,6 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             dataset.metainfo['classes'][1:],
             self.ids,
         )
-        load_from = str(runner.cfg.get('load_from') or '')
-        is_file = on_first_rank(lambda: os.path.isfile(load_from))
         self._manifest = LabelManifest(
             self.out_dir,
             dict(
@@ -125,8 +122,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 scores=list(keep_scores),
                 split=self.split,
                 count=len(self.ids),
-                checkpoint=load_from or None,
-                checkpoint_hash=contents.of_path(load_from) if is_file else None,
+                **_checkpoint_of(runner, contents),
             ),
         )
         self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
@@ -134,6 +130,11 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         if 0 < len(self.todo) < len(self.ids):
             dataset.get_subset_(self.todo)
         super().__init__(runner, {**dataloader, 'dataset': dataset})
+
+    def _check_generator(self, dataset: BaseDataset) -> None:
+        check_files(self.generator.files)
+        check_supervision(dataset, self.generator.requires)
+        self.generator.check_images(self.ids)
 
     @classmethod
     def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
@@ -257,3 +258,11 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             self.runner.logger.info(f'labels {name!r} against true masks:\n{quality}')
             metrics.update({f'{name}/{key}': v for key, v in quality.metrics.items()})
         return metrics
+
+
+def _checkpoint_of(runner: Runner, contents: Contents) -> dict[str, str | None]:
+    """Path and content of what the model is loaded from, for the manifest."""
+    load_from = str(runner.cfg.get('load_from') or '')
+    is_file = on_first_rank(lambda: os.path.isfile(load_from))
+    found = contents.of_path(load_from) if is_file else None
+    return dict(checkpoint=load_from or None, checkpoint_hash=found)
