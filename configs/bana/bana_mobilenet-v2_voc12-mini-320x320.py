@@ -12,7 +12,7 @@ model = dict(
     backbone=dict(frozen_stages=3),
     head=dict(
         pooling=dict(type='BackgroundAwarePooling', grid_size=4, bins=2, min_background=0.125),
-        init_cfg=None,
+        init_cfg=None,  # PyTorch's own
     ),
     objectives=[dict(type='RegionCrossEntropy')],
     align_corners=True,

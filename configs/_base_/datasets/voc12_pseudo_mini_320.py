@@ -41,6 +41,6 @@ val_dataloader = dict(
         pipeline=val_pipeline,
     ),
 )
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(type='IoUMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

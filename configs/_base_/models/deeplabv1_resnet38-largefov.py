@@ -10,7 +10,6 @@ model = dict(
     ),
     backbone=dict(
         type='ResNet38',
-        out_indices=(2,),
         frozen_stages=0,
         init_cfg=dict(type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/resnet38.pth'),
     ),

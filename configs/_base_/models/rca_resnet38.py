@@ -3,6 +3,6 @@
 _base_ = ['./cam_resnet38.py', './rca.py']
 model = dict(
     neck=dict(type='ConcatConvNeck', in_channels=[4096], out_channels=512),
-    head=dict(in_channels=1024, context={{_base_.context}}, init_cfg=None),
+    head=dict(in_channels=1024, context={{_base_.context}}, init_cfg=None),  # PyTorch's own
     objectives={{_base_.objectives}},
 )
