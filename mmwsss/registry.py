@@ -65,7 +65,7 @@ def _check_before(build: Callable) -> Callable:
     def checked(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
         for option, value in _numbers(cfg):
             if not math.isfinite(value):
-                kind = cfg.get('type')
+                kind = cfg.get('type')  # type: ignore[union-attr]  # None has no numbers
                 raise UserInputError(
                     f'{getattr(kind, "__name__", kind)}: {option} = {value} is not a finite '
                     'number. Correct this option in the config.'

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmwsss.affinity.stencil import Window, stencil_mask, stencil_windows
-from mmwsss.structures import BACKGROUND, IGNORE_INDEX
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, size_of
 
 
 class PairMasks(NamedTuple):
@@ -56,7 +56,8 @@ class _StencilAffinities(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, feats: Tensor, radius: int) -> Tensor:
         cells = _channels_last(feats)
-        num_images, num_channels, *size = cells.shape
+        num_images, num_channels = cells.shape[:2]
+        size = size_of(cells)
         windows = stencil_windows(size, radius=radius)
         # Infinitely distant, that is without affinity, where there is no pair.
         affinities = cells.new_full((num_images, len(windows), *size), torch.inf)
@@ -117,7 +118,7 @@ def pair_masks(labels: Tensor, *, radius: int, official_border: bool = False) ->
         As :func:`stencil_affinities`. Differs from the published code, unless
         ``official_border``: no pair of the grid is left out.
     """
-    size = labels.shape[1:]
+    size = size_of(labels)
     first = labels.unsqueeze(1)  # (B, 1, h, w)
     windows = stencil_windows(size, radius=radius)
     second = labels.new_full((len(labels), len(windows), *size), IGNORE_INDEX)

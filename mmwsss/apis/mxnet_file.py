@@ -44,7 +44,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         magic, _, count = reader.numbers('Q', 3)
         if magic != _LIST_MAGIC:
             raise reader.error('it does not begin like a parameter file of MXNet')
-        arrays = []
+        arrays: list[np.ndarray] = []
         while len(arrays) < count:  # every turn reads or fails, so an absurd count ends, too
             arrays.append(reader.array(len(arrays)))
         names = [reader.name() for _ in range(reader.count_of_names(count))]

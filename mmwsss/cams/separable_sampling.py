@@ -8,11 +8,11 @@ vector, needs only products of neighbouring features, see :func:`sampled_square_
 Legend: B images, C channels, h x w feature map, n x m sampled points.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 
 class NeighbourProducts(NamedTuple):
@@ -122,13 +122,13 @@ def _squares_and_neighbours(weights: Tensor) -> Tensor:
 
 class _NeighbourProductsFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, feats: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, feats: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(feats)
         return neighbour_maps(feats).unbind(1)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, *grad_maps: Tensor) -> Tensor:
+    def backward(ctx: Any, *grad_maps: Tensor) -> Tensor:
         (feats,) = ctx.saved_tensors
         return neighbour_maps_grad(feats, torch.stack(grad_maps, dim=1)).to(feats.dtype)
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from mmwsss.structures import UserInputError, read_json
@@ -133,7 +133,7 @@ def _parse_object(element: ElementTree.Element, xml_file: str | Path) -> Annotat
     if not name:
         raise UserInputError(f'{xml_file}: an <object> has no <name>.')
     corners = _child(element, 'bndbox', xml_file)
-    box = None
+    box: Any = None
     if corners is not None:
         texts = [_text(corners, corner, xml_file) for corner in _CORNERS]
         box = tuple(_parse_float(text) for text in texts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from mmwsss.structures import IGNORE_INDEX, UserInputError
 from mmwsss.structures.input_files import read_bytes
@@ -72,9 +73,9 @@ def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.nd
             f'({image.format}), which changes them. Make the labels again as PNG.'
         )
     image = _decode(image, path)
-    if getattr(image, 'n_frames', 1) > 1:
+    if (pictures := getattr(image, 'n_frames', 1)) > 1:
         raise UserInputError(
-            f'{path}: expected one label map, got {image.n_frames} pictures. Save one PNG.'
+            f'{path}: expected one label map, got {pictures} pictures. Save one PNG.'
         )
     label = np.asarray(image)
     if num_classes is not None:
@@ -114,7 +115,7 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _identify(path: str | Path) -> Image.Image:
+def _identify(path: str | Path) -> ImageFile:
     """Find out what image it is; its pixels are not decoded yet."""
     content = read_bytes(path, 'image file', max_bytes=_MAX_BYTES, remedy='Check `data_root`.')
     try:
@@ -131,11 +132,12 @@ def _identify(path: str | Path) -> Image.Image:
     return image
 
 
-def _decode(image: Image.Image, path: str | Path) -> Image.Image:
+def _decode(image: ImageFile, path: str | Path) -> ImageFile:
     try:
         if image.format == 'PNG':
             # Pillow does not compare the checksums when it decodes.
-            Image.open(io.BytesIO(image.fp.getbuffer()), formats=('PNG',)).verify()
+            content = image.fp.getbuffer()  # type: ignore[union-attr]  # opened from bytes
+            Image.open(io.BytesIO(content), formats=('PNG',)).verify()
         image.load()
     except MemoryError:
         raise
@@ -153,7 +155,7 @@ def _check_values(label: np.ndarray, num_classes: int, path: str | Path) -> None
         )
 
 
-def _is_stretched(image: Image.Image) -> bool:
+def _is_stretched(image: ImageFile) -> bool:
     """Whether Pillow would multiply the greyscale values of a file, such as 1 of 4 bits to 17."""
     raw_mode = image.tile[0][3] if image.tile else image.mode
     return image.mode == '1' or str(raw_mode).startswith(('L;2', 'L;4'))

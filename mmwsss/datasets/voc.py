@@ -128,7 +128,8 @@ class VOCWeakDataset(BaseSegDataset):
         self._check_setup()
         notes = Notes()
         read_label = self._label_reader(notes)
-        ids = read_image_ids(self.ann_file) if self.ann_file else read_label.image_ids
+        # Without a list there is a label file, which names its images.
+        ids = read_image_ids(self.ann_file) if self.ann_file else read_label.image_ids  # type: ignore[union-attr]
         self._without_file(ids, 'img_path', self.img_suffix)
         lacking = {}
         for prefix, suffix in self._made.items():
@@ -237,7 +238,7 @@ class VOCWeakDataset(BaseSegDataset):
 
 def _files_below(folder: str, subfolders: set[str]) -> set[str]:
     """Names below ``folder``: one listing a subfolder instead of one look-up an image."""
-    names = set()
+    names: set[str] = set()
     for subfolder in subfolders:
         path = os.path.join(folder, subfolder)
         if os.path.isdir(path):

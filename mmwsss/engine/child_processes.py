@@ -32,7 +32,9 @@ def end_with_parent() -> None:
         raise OSError(error, f'prctl: {os.strerror(error)}')
     parent = multiprocessing.parent_process()
     # It may have died before this process asked to be told.
-    if parent is not None and os.getppid() != parent.pid and not _exists(parent.pid):
+    if parent is None or parent.pid is None or os.getppid() == parent.pid:
+        return
+    if not _exists(parent.pid):
         os.kill(os.getpid(), signal.SIGTERM)
 
 

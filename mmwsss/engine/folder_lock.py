@@ -19,7 +19,7 @@ from mmwsss.structures.atomic_files import remove_leftovers
 try:
     import fcntl
 except ImportError:  # not on Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # looked at before every use
 
 _NAME = '.lock'
 # Folders that this process holds, by process id: a fork does not hold those of its parent.

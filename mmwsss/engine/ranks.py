@@ -97,7 +97,8 @@ def on_first_rank(function: Callable[[], Value]) -> Value:
     Args:
         function: What to run: something quick, since the others wait.
     """
-    return run_on_ranks(lambda: function() if is_main_process() else None)[0]
+    results = run_on_ranks(lambda: function() if is_main_process() else None)
+    return results[0]  # type: ignore[return-value]  # the first rank ran the function
 
 
 def share_of_rank(items: Sequence[Item]) -> Sequence[Item]:

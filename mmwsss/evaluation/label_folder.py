@@ -4,7 +4,7 @@ Legend: K foreground classes, H x W pixels. Label files are ``<folder>/<image id
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def _sum_here(function: Callable[[str], np.ndarray], items: Sequence[str]) -> np
 
 def evaluate_label_folder(
     label_dir: str | os.PathLike,
-    masks: Mapping[str, str | os.PathLike],
+    masks: Mapping[str, str | Path],
     *,
     classes: Sequence[str],
     split: str = '',
@@ -216,8 +216,8 @@ def label_file(folder: str | os.PathLike, img_id: str) -> Path:
     return Path(folder) / f'{img_id}.png'
 
 
-def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Sequence[str]) -> None:
-    for folder in filter(None, folders):
+def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Collection[str]) -> None:
+    for folder in [folder for folder in folders if folder]:
         paths = [label_file(folder, img_id) for img_id in img_ids]
         # Listed, because to ask a network file system for each of 100 000 files takes minutes.
         parents = {path.parent for path in paths}
@@ -232,16 +232,16 @@ def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Sequence[
 
 
 def _read_pair(
-    first: str | os.PathLike, second: str | os.PathLike, num_classes: int | None = None
+    first: str | Path, second: str | Path, num_classes: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    pair = tuple(read_label_map(path, num_classes=num_classes) for path in (first, second))
-    if pair[0].shape != pair[1].shape:
-        sizes = ' and '.join(f'{shape[0]}x{shape[1]}' for shape in (pair[0].shape, pair[1].shape))
+    one, other = (read_label_map(path, num_classes=num_classes) for path in (first, second))
+    if one.shape != other.shape:
+        sizes = ' and '.join(f'{label.shape[0]}x{label.shape[1]}' for label in (one, other))
         raise UserInputError(
             f'{first} and {second} have sizes {sizes} (height x width). Labels must have the '
             'original size of their image.'
         )
-    return pair
+    return one, other
 
 
 def _inside(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

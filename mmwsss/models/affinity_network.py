@@ -66,7 +66,7 @@ class AffinityNetwork(BaseModel):
     ) -> dict[str, Tensor] | Tensor:
         """Give the losses in mode 'loss', else the affinities."""
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, data_samples)  # type: ignore[arg-type]  # there are some
         return self.affinities(inputs)
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:

@@ -113,7 +113,7 @@ def tensors_of(
     for pattern, replacement in revise_keys:
         tensors = OrderedDict((re.sub(pattern, replacement, k), v) for k, v in tensors.items())
     if hasattr(state, '_metadata'):  # by which layers convert files of their older versions
-        tensors._metadata = state._metadata
+        tensors._metadata = state._metadata  # type: ignore[attr-defined]  # as PyTorch does
     return tensors
 
 
@@ -140,7 +140,7 @@ def converted(module: nn.Module, state: OrderedDict[str, object]) -> OrderedDict
         return own
 
     result = OrderedDict(convert(module, dict(state), ''))
-    result._metadata = metadata
+    result._metadata = metadata  # type: ignore[attr-defined]  # as PyTorch does
     return result
 
 
@@ -206,7 +206,7 @@ def load_fitting(
 def base_model(model: nn.Module) -> nn.Module:
     """Unwrap a data-parallel or test-time-augmentation wrapper."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+        model = model.module  # type: ignore[assignment]  # wrappers hold a module
     return model
 
 

@@ -16,6 +16,7 @@ from mmwsss.cams.separable_sampling import (
     neighbour_products,
     sampled_square_norm,
 )
+from mmwsss.structures import size_of
 
 _EPS = 1e-12
 
@@ -63,7 +64,7 @@ def cosine_maps(feats: Tensor, vectors: Tensor, size: tuple[int, int]) -> Tensor
     """
     directions = F.normalize(vectors, dim=1, eps=_EPS)
     projections = torch.einsum('qc,chw->qhw', directions, feats)
-    rows, cols = resize_matrices(tuple(feats.shape[1:]), size, feats)
+    rows, cols = resize_matrices(size_of(feats), size, feats)
     norm = sampled_square_norm(neighbour_products(feats[None]), rows, cols).sqrt()  # (1, H, W)
     # The norm of nearly opposite neighbours is a difference of large numbers: keep it a cosine.
     return (upsample(projections, size) / norm.clamp_min(_EPS)).clamp(-1, 1)
@@ -82,7 +83,7 @@ def region_means(feats: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
         Means (r, C), 0 for an empty region, and the number of pixels of each region (r,).
     """
     regions = regions.to(feats.dtype)
-    rows, cols = resize_matrices(tuple(feats.shape[1:]), tuple(regions.shape[1:]), feats)
+    rows, cols = resize_matrices(size_of(feats), size_of(regions), feats)
     shares = rows.mT @ regions @ cols  # (r, h, w)
     num_pixels = regions.sum(dim=(1, 2))
     sums = shares.flatten(1) @ feats.flatten(1).mT
@@ -107,7 +108,7 @@ def background_attention_map(feats: Tensor, background: Tensor) -> Tensor:
     an all-background label, when no pixel is known to be background.
     """
     query, _ = region_means(feats, background[None])
-    return cosine_maps(feats, query, tuple(background.shape)).relu()
+    return cosine_maps(feats, query, size_of(background)).relu()
 
 
 def keep_near_maximum(maps: Tensor, *, threshold: float) -> Tensor:
@@ -150,6 +151,6 @@ def retrieval_scores(
     """
     means, num_pixels = region_means(feats, regions)
     prototypes = torch.where(num_pixels[:, None] > 0, means, fallback)
-    scores = cosine_maps(feats, prototypes, tuple(regions.shape[1:])).relu()
+    scores = cosine_maps(feats, prototypes, size_of(regions)).relu()
     certain = scores[:1].masked_fill(background, 1)
     return torch.cat([certain, scores[1:]])

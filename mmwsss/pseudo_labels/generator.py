@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,7 +124,7 @@ class PseudoLabelGenerator:
             ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
         """
         steps = self.steps(sample, image)
-        refined = None
+        refined: Any = None
         while True:
             try:
                 job = steps.send(refined)
@@ -147,8 +148,9 @@ class PseudoLabelGenerator:
         scores: dict[str, Tensor] = {}
         for names in self._groups:
             group = [self.labels[name] for name in names]
+            # A label has a background or a start.
             stacks = [
-                torch.cat([label.background.background(cams, sample), cams])
+                torch.cat([label.background.background(cams, sample), cams])  # type: ignore[union-attr]
                 if label.start is None
                 else scores[label.start]
                 for label in group
@@ -174,7 +176,7 @@ class PseudoLabelGenerator:
         )
 
 
-def _build(config: dict, contract: type, key: str) -> LabelPart:
+def _build(config: dict, contract: type, key: str) -> Any:
     return check_contract(TASK_UTILS.build(config), contract, key)
 
 

@@ -5,7 +5,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.pseudo_labels.class_boxes import ClassBoxes, class_boxes
-from mmwsss.structures import to_seg_label
+from mmwsss.structures import size_of, to_seg_label
 
 
 def boxes_of(sample: SegDataSample, maps: Tensor) -> ClassBoxes:
@@ -15,7 +15,7 @@ def boxes_of(sample: SegDataSample, maps: Tensor) -> ClassBoxes:
         instances.bboxes.to(maps.device),
         instances.labels.to(maps.device),
         sample.cam_label.to(maps.device),
-        tuple(maps.shape[-2:]),
+        size_of(maps),
     )
 
 

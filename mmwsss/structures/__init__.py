@@ -45,6 +45,7 @@ from mmwsss.structures.score_files import (
     settings_stamp,
     write_scores,
 )
+from mmwsss.structures.sizes import size_of
 
 __all__ = [
     'BACKGROUND',
@@ -82,6 +83,7 @@ __all__ = [
     'read_scores',
     'seg_map_from_scores',
     'settings_stamp',
+    'size_of',
     'to_class_index',
     'to_seg_label',
     'write_json',

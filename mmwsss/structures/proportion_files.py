@@ -60,7 +60,7 @@ def write_proportions(
     )
     _check(path, **arrays)
     buffer = BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # takes none for an option
     write_atomically(path, buffer.getvalue())
 
 

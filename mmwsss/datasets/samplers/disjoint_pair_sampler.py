@@ -1,9 +1,10 @@
 """Batches in which an image meets one without a common class."""
 
 import itertools
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
@@ -29,7 +30,7 @@ def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     order = rng.permutation(len(present))
     present = present[order]
     words = _as_words(present)
-    tagged: np.ndarray = present.any(axis=1)  # an image without a class is nobody's partner
+    tagged = np.any(present, axis=1)  # an image without a class is nobody's partner
     free = tagged.copy()
     paired = np.zeros(len(order), dtype=bool)
     common = present @ present.mean(axis=0)  # classes shared with another image, on average
@@ -87,7 +88,7 @@ class DisjointPairSampler(Sampler):
         UserInputError: An image has neither tags nor boxes.
     """
 
-    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
+    def __init__(self, dataset: BaseDataset, seed: int | None = None) -> None:
         self.rank, self.world_size = get_dist_info()
         self.seed = sync_random_seed() if seed is None else seed
         self.present = _present(dataset)
@@ -116,7 +117,7 @@ class DisjointPairSampler(Sampler):
         """Do nothing: there are no epochs."""
 
 
-def _present(dataset: Sized) -> np.ndarray:
+def _present(dataset: BaseDataset) -> np.ndarray:
     """Present classes of every image, bool (N, K)."""
     classes = [_classes_of(dataset.get_data_info(i)) for i in range(len(dataset))]
     num_classes = 1 + max((max(row) for row in classes if row), default=0)

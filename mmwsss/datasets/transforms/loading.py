@@ -112,9 +112,9 @@ class LoadWeakAnnotations(BaseTransform):
                 f'{img_shape[1]}, flip={bool(results.get("flip", False))}: the boxes would not fit '
                 'it. Put LoadWeakAnnotations right after LoadImage.'
             )
-        boxes = [instance['bbox'] for instance in results['instances']]
+        corners = [instance['bbox'] for instance in results['instances']]
         labels = [instance['bbox_label'] for instance in results['instances']]
-        boxes = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+        boxes = np.array(corners, dtype=np.float32).reshape(-1, 4)
         boxes = boxes.clip(0, np.array([width, height, width, height], dtype=np.float32))
         kept = (boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1)
         results['gt_bboxes'] = boxes[kept]

@@ -5,6 +5,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,10 +39,10 @@ def without_traces(scope: str) -> Iterator[None]:
         torch.set_rng_state(states[2])
 
 
-def _managers() -> list[type]:
+def _managers() -> list[type[Any]]:
     """List the classes that keep named instances: loggers, message hubs, visualizers, scopes."""
-    found: list[type] = []
-    pending: list[type] = [ManagerMixin]
+    found: list[type[Any]] = []
+    pending: list[type[Any]] = [ManagerMixin]
     while pending:
         found += pending
         pending = [child for cls in pending for child in cls.__subclasses__()]

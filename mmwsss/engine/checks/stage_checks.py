@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -126,7 +127,7 @@ def _component(options: dict) -> type | None:
     return next((cls for cls in found if cls is not None), None)
 
 
-def _at(config: dict, key: str) -> object:
+def _at(config: Any, key: str) -> object:
     for part in key.split('.'):
         config = (config or {}).get(part)
     return config

@@ -61,10 +61,9 @@ def check_runtime(stage: str, config: Config) -> None:
     processes = (config.get('env_cfg') or {}).get('mp_cfg') or {}
     check_arguments(f"stage '{stage}': env_cfg.mp_cfg", set_multi_processing, processes)
     level = config.get('log_level', 'INFO')
-    if isinstance(level, str) and level not in logging.getLevelNamesMapping():
+    if isinstance(level, str) and level not in logging._nameToLevel:
         raise UserInputError(
-            f"stage '{stage}': log_level = {level!r} is none of "
-            f'{", ".join(logging.getLevelNamesMapping())}.'
+            f"stage '{stage}': log_level = {level!r} is none of {', '.join(logging._nameToLevel)}."
         )
 
 
@@ -174,7 +173,7 @@ def _check_loader(stage: str, key: str, options: dict) -> None:
     options.pop('num_batch_per_epoch', None)
     options.pop('disable_subprocess_warning', None)
     sampler, batch_sampler = options.pop('sampler', None), options.pop('batch_sampler', None)
-    given = {'dataset': None, 'seed': None}
+    given: dict[str, Any] = {'dataset': None, 'seed': None}
     check_component(stage, f'{key}.sampler', sampler, registry.DATA_SAMPLERS, given)
     if batch_sampler is not None:
         given = {'sampler': None, 'batch_size': options.pop('batch_size', 1)}
@@ -186,7 +185,7 @@ def _check_loader(stage: str, key: str, options: dict) -> None:
             check_component(stage, f'{key}.{name}', function, registry.FUNCTIONS, given)
     check_arguments(f"stage '{stage}': {key}", DataLoader, {'dataset': None, **options})
     try:
-        DataLoader(range(_BATCHES), **options)
+        DataLoader(range(_BATCHES), **options)  # type: ignore[arg-type]  # has what it needs
     except Exception as error:  # a constructor that does nothing but check and keep its options
         raise UserInputError(f"stage '{stage}': {key}: {' '.join(str(error).split())}") from error
 
@@ -196,7 +195,8 @@ def build_evaluator(stage: str, config: Config, key: str) -> None:
     evaluator = config[key]
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
-        metrics = evaluator.metrics if isinstance(evaluator.metrics, list) else [evaluator.metrics]
+        inner = evaluator['metrics']
+        metrics = inner if isinstance(inner, list) else [inner]
         given = {'metrics': None}
         check_component(stage, key, {'type': 'Evaluator', **evaluator}, registry.EVALUATOR, given)
     for metric in metrics:

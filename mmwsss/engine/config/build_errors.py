@@ -5,7 +5,7 @@ is read from the traceback: every call of ``build_from_cfg`` in it holds both.
 """
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -123,6 +123,7 @@ def key_of(node: Any, roots: dict[str, Any]) -> str:
 
 def _walk(node: Any, key: str) -> Iterator[tuple[str, Any]]:
     yield key, node
+    children: Iterable[tuple[Any, Any]]
     if isinstance(node, dict):
         children = node.items()
     elif isinstance(node, list | tuple):

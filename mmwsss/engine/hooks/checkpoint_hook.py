@@ -21,6 +21,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     """
 
     _saved: int  # iteration of the last checkpoint
+    file_backend: Any  # the parent's
 
     def before_train(self, runner: Runner) -> None:
         """Note the iteration from whose checkpoint the training goes on."""

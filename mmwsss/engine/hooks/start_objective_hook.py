@@ -3,12 +3,11 @@
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
-from torch import nn
 
 from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.models.objectives.names import objective_name
 from mmwsss.registry import HOOKS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Objective, UserInputError
 
 
 @HOOKS.register_module()
@@ -68,5 +67,5 @@ class StartObjectiveHook(Hook):
         for objective in self._meant(runner):
             objective.enabled = runner.iter >= self.begin
 
-    def _meant(self, runner: Runner) -> list[nn.Module]:
+    def _meant(self, runner: Runner) -> list[Objective]:
         return [one for one in objectives_of(runner) if objective_name(one) == self.objective]

@@ -47,9 +47,10 @@ class TrainingCAMsHook(Hook, GivesOutputs):
             not tell its labels, or the run is resumed from one with other images or labels.
     """
 
+    _folder: Path  # known once the training has begun
+
     def __init__(self, *, num_workers: int = 2) -> None:
         self.num_workers = num_workers
-        self._folder: Path | None = None
         self._images: list[LabeledImage] = []
         self._saved_state: dict[str, Any] | None = None
         self._epoch = 0  # iterations in which all processes see as many images as there are

@@ -4,11 +4,10 @@ from collections.abc import Sized
 from typing import Any, NamedTuple
 
 from mmengine.runner import Runner
-from torch import nn
 
 from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.models.regions import RegionMemory
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Objective, UserInputError
 
 
 class LabeledImage(NamedTuple):
@@ -19,7 +18,7 @@ class LabeledImage(NamedTuple):
     classes: tuple[int, ...]
 
 
-def objectives_of(runner: Runner) -> list[nn.Module]:
+def objectives_of(runner: Runner) -> list[Objective]:
     """Objectives of the model in training, through a distributed wrapper."""
     return list(getattr(base_model(runner.model), 'objectives', []))
 

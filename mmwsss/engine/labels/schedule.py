@@ -1,11 +1,14 @@
 """Keeps the labels of several images in work at once."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
 
 import torch
 
 from mmwsss.engine.labels.pool import RefinePool
+
+Steps = Generator[Callable[[], Any], Any, Any]
 
 
 class Schedule:
@@ -19,9 +22,9 @@ class Schedule:
 
     def __init__(self, pool: RefinePool) -> None:
         self._pool = pool
-        self._waiting: dict[Future, Generator] = {}
+        self._waiting: dict[Future, Steps] = {}
 
-    def start(self, steps: Generator) -> None:
+    def start(self, steps: Steps) -> None:
         """Run the steps of an image up to their first job, which the pool gets."""
         self._advance(steps, None)
 
@@ -36,7 +39,7 @@ class Schedule:
             for future in [future for future in self._waiting if future in done]:
                 self._advance(self._waiting.pop(future), future.result())
 
-    def _advance(self, steps: Generator, result: object) -> None:
+    def _advance(self, steps: Steps, result: object) -> None:
         """Run the steps of an image up to their next job, or to their end."""
         try:
             with torch.no_grad():

@@ -125,8 +125,9 @@ def _run_or_skip(
     resume_from = None
     if resume and done is None and stage.task == 'train':
         resume_from = _checkpoint_to_resume(state, decided)
-    options = dict(resume_from=resume_from, launcher=launcher)
-    return _run(stage, state, decided, contents, known=done, **options)
+    return _run(
+        stage, state, decided, contents, known=done, resume_from=resume_from, launcher=launcher
+    )
 
 
 def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:

@@ -79,8 +79,10 @@ def run_stage(
     launcher: str = 'none',
 ) -> StageResult:
     """Run one stage without keeping its state; arguments as of :func:`build_runner`."""
-    options = dict(tta=tta, resume_from=resume_from, launcher=launcher)
-    return run_built(build_runner(config, work_dir, task=task, **options), task)
+    runner = build_runner(
+        config, work_dir, task=task, tta=tta, resume_from=resume_from, launcher=launcher
+    )
+    return run_built(runner, task)
 
 
 def _train(runner: StageRunner) -> StageResult:
@@ -110,7 +112,7 @@ def _last_checkpoint(runner: StageRunner) -> str:
     found = checkpoint_meta(path)['iter'] if path else 0
     stopped_early = getattr(runner.train_loop, 'stop_training', False)
     last = runner.iter if stopped_early else runner.max_iters
-    if found < last:
+    if path is None or found < last:
         raise UserInputError(
             f'{runner.work_dir}: the training is not finished: it has {last} iterations, but its '
             f'last checkpoint, {path}, is of iteration {found}{trouble and f" ({trouble})"}. Set '

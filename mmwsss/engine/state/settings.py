@@ -3,7 +3,7 @@
 import functools
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def loader_datasets(config: dict, task: str) -> Iterator[tuple[str, dict]]:
             yield f'{loader}.dataset', dataset
 
 
-def without_keys(node: object, keys: set[str]) -> object:
+def without_keys(node: Any, keys: set[str]) -> Any:
     """Leave keys out of dicts at any depth."""
     if isinstance(node, dict):
         return {k: without_keys(child, keys) for k, child in node.items() if k not in keys}
@@ -203,7 +203,7 @@ def _component(name: str) -> object | None:
 @functools.cache
 def _signature_defaults(component: object) -> dict[str, object]:
     """Defaults of all options, those that a class hands to its parents included."""
-    inits = [component]
+    inits: list[Any] = [component]
     if isinstance(component, type):
         inits = [vars(cls)['__init__'] for cls in component.__mro__ if '__init__' in vars(cls)]
     defaults: dict[str, object] = {}
@@ -243,7 +243,7 @@ def _is_path(text: str, key: str) -> bool:
         return False
 
 
-def by_content(node: object, contents: dict[str, object]) -> object:
+def by_content(node: object, contents: Mapping[str, object]) -> object:
     """Put what a path stands for in the place of the path, which may change."""
     if isinstance(node, dict):
         return {key: by_content(value, contents) for key, value in node.items()}

@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TypeGuard
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -163,7 +164,8 @@ class StageState:
         changes = decided.changes_since(parts)
         if changes:
             return None, f'{path} was made with other settings or data: {", ".join(changes)}'
-        gone = [output for output in result.outputs.values() if not os.path.exists(output)]
+        outputs = result.outputs if result else {}
+        gone = [output for output in outputs.values() if not os.path.exists(output)]
         return (None, f'{gone[0]} is gone') if gone else (result, '')
 
     def start(self, decided: Decided) -> None:
@@ -204,8 +206,8 @@ class StageState:
             ``last_checkpoint`` names, '' if nothing.
         """
         named = self._named_checkpoint()
-        others = self.folder.glob('*.pth')
-        others = [path for path in others if not path.name.startswith('best_')]
+        files = self.folder.glob('*.pth')
+        others = [path for path in files if not path.name.startswith('best_')]
         others.sort(key=lambda path: -path.stat().st_mtime_ns)
         later = [path for path in others if named and self._is_later(path, named[0])]
         trouble = ''
@@ -275,5 +277,5 @@ def _parts(content: dict) -> dict[str, str]:
     return parts
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -24,6 +24,8 @@ class DilatedMobileNetV2(MobileNetV2):
         images (B, 3, H, W); one feature map for each of ``out_indices``.
     """
 
+    in_channels: int  # of the next layer; the parent's
+
     def make_layer(
         self, out_channels: int, num_blocks: int, stride: int, dilation: int, expand_ratio: int
     ) -> nn.Sequential:

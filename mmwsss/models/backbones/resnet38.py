@@ -156,8 +156,8 @@ class ResNet38(BaseModule):
                 self._add_block(f'b{stage}_{index}' if index else f'b{stage}', stage, block)
                 channels = out
         for (stage, (out, dilation)), p in zip(_BOTTLENECKS.items(), dropout, strict=True):
-            block = _Bottleneck(channels, out, dilation=dilation, dropout=p)
-            self._add_block(f'b{stage}', stage, block)
+            bottleneck = _Bottleneck(channels, out, dilation=dilation, dropout=p)
+            self._add_block(f'b{stage}', stage, bottleneck)
             channels = out
         self.bn7 = nn.BatchNorm2d(channels)
         self._stages['bn7'] = 7

@@ -1,5 +1,6 @@
 """Classifier from weak labels whose class scores, position by position, are the CAMs."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -12,7 +13,7 @@ from mmwsss.cams.functional import Rectify, activation_maps, check_rectification
 from mmwsss.cams.padding import Padding, crop_padding
 from mmwsss.models.objectives.names import add_losses, build_objectives
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, CAMSource, UserInputError
+from mmwsss.structures import CAMOutputs, CAMSource, Objective, UserInputError, size_of
 
 
 @MODELS.register_module()
@@ -40,6 +41,8 @@ class CAMClassifier(CAMSource):
             if ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
     """
 
+    rectify: Rectify
+
     def __init__(
         self,
         backbone: dict,
@@ -60,7 +63,8 @@ class CAMClassifier(CAMSource):
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else None
         self.head = MODELS.build(head)
-        self.objectives = build_objectives(objectives)
+        # A ModuleList, which does not tell what is in it.
+        self.objectives: Iterable[Objective] = build_objectives(objectives)  # type: ignore[assignment]
         self.align_corners = align_corners
         self.rectify = rectify
         self.flip = flip
@@ -91,9 +95,9 @@ class CAMClassifier(CAMSource):
     ) -> dict[str, Tensor] | list[SegDataSample] | CAMOutputs:
         """Dispatch to :meth:`loss`, :meth:`predict` or :meth:`encode`, as the runner asks."""
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(inputs, data_samples)  # type: ignore[arg-type]  # there are some
         if mode == 'predict':
-            return self.predict(inputs, data_samples)
+            return self.predict(inputs, data_samples)  # type: ignore[arg-type]  # there are some
         return self.encode(inputs, data_samples)
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
@@ -143,7 +147,7 @@ class CAMClassifier(CAMSource):
 
     def _without_padding(self, outputs: CAMOutputs, inputs: Tensor, padding: Padding) -> CAMOutputs:
         """Cut the padding off all maps; those of the mirrored images have it on the other side."""
-        size, grid = inputs.shape[-2:], outputs.score_map.shape[-2:]
+        size, grid = size_of(inputs), outputs.score_map.shape[-2:]
         sides = (padding, padding.mirrored)
 
         def crop(maps: Tensor) -> Tensor:

@@ -45,7 +45,8 @@ class Projections(nn.Module):
         """Query, a linear map A (C, C) and result as one: its matrix (C, C) and bias (C,)."""
         after = self.output.weight.flatten(1) @ matrix
         weight = after @ self.query.weight.flatten(1)
-        return weight, torch.addmv(self.output.bias, after, self.query.bias)
+        bias = torch.addmv(self.output.bias, after, self.query.bias)  # type: ignore[arg-type]  # both have one
+        return weight, bias
 
 
 @MODELS.register_module()

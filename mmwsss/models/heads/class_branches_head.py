@@ -85,7 +85,8 @@ class ClassBranchesHead(CAMHead):
         super().__init__(
             in_channels, num_classes, pooling=pooling, context=context, init_cfg=init_cfg
         )
-        self.classifier = ClassBranches(in_channels, self.classifier.out_channels)
+        num_scores = self.classifier.out_channels
+        self.classifier = ClassBranches(in_channels, num_scores)  # type: ignore[assignment]  # takes its place
 
     @property
     def class_weights(self) -> Tensor:

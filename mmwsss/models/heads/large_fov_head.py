@@ -1,5 +1,7 @@
 """DeepLab-LargeFOV's heads: behind VGG16's fc6 and fc7, and with convolutions of their own."""
 
+from typing import Any
+
 from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
@@ -96,7 +98,7 @@ class DilatedLargeFOVHead(BaseDecodeHead):
             loss_decode=loss_decode or {'type': 'CrossEntropyLoss', 'avg_non_ignore': True},
             align_corners=align_corners,
         )
-        same_size = dict(padding=dilation, dilation=dilation)
+        same_size: dict[str, Any] = dict(padding=dilation, dilation=dilation)
         self.conv = ConvModule(in_channels, channels, 3, **same_size)
         self.conv_seg = nn.Conv2d(channels, self.out_channels, 3, **same_size)
 

@@ -1,6 +1,6 @@
 """mmseg's decode heads with a cosine classifier that learns from two pseudo label maps."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmseg.models.decode_heads import ASPPHead, DepthwiseSeparableASPPHead, FCNHead
@@ -12,9 +12,16 @@ from mmwsss.models.heads.cosine_classifier import CosineClassifier
 from mmwsss.models.heads.large_fov_head import LargeFOVHead
 from mmwsss.models.losses import NoiseAwareLoss
 from mmwsss.registry import MODELS
+from mmwsss.structures import size_of
+
+# What the mixin uses of itself is of the head that it is mixed into.
+if TYPE_CHECKING:
+    from mmseg.models.decode_heads.decode_head import BaseDecodeHead as _MixedInto
+else:
+    _MixedInto = object
 
 
-class NoiseAwareMixin:
+class NoiseAwareMixin(_MixedInto):
     """Replaces the classifier and the loss of an mmseg decode head; place it before the head.
 
     The logits are ``temperature * cosine``, so whole, sliding and augmented inference of mmseg work
@@ -57,7 +64,7 @@ class NoiseAwareMixin:
     ) -> dict[str, Tensor]:
         """Compare the logits (B, 1+K, h, w) with both label maps of the samples."""
         label = self._stack_batch_gt(batch_data_samples).squeeze(1)  # (B, H, W)
-        aux_label = stack_aux_labels(batch_data_samples, size=label.shape[1:])
+        aux_label = stack_aux_labels(batch_data_samples, size=size_of(label))
         temperature = self.conv_seg.temperature
         cosines = resize(
             seg_logits / temperature,

@@ -15,7 +15,7 @@ from mmwsss.models.losses.erasing_triplet_loss import (
     repulsion_loss,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags
+from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags, size_of
 
 
 @MODELS.register_module()
@@ -120,11 +120,11 @@ class ErasingTriplet(Objective):
         return losses
 
     def _erase(self, outputs: CAMOutputs, tags: Tensor, data_samples: list) -> Tensor:
-        images: Tensor = outputs.images
+        images: Tensor = outputs.images  # type: ignore[assignment]  # from a classifier
         foreground = foreground_map(
             _foreground(outputs.score_map, tags),
             tags,
-            images.shape[2:],
+            size_of(images),
             most_classes=max(len(sample.gt_label) for sample in data_samples),
         )
         mask = erasing_mask(foreground, threshold=self.erase_threshold)

@@ -52,7 +52,8 @@ class MultiLabelSoftMargin(Objective):
     ) -> dict[str, Tensor]:
         """Score the logits of the images."""
         if self.part is None:
-            name, logits, targets = 'loss_multi_label', outputs.logits, outputs.targets
+            name, logits = 'loss_multi_label', outputs.logits
+            targets: Tensor = outputs.targets  # type: ignore[assignment]  # set in training
         else:
             name = f'loss_multi_label_{self.part}'
             logits = outputs.parts[self.part].float().mean(dim=(2, 3))

@@ -26,7 +26,7 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
         built = MODELS.build({key: v for key, v in config.items() if key != 'name'})
         objective = check_contract(built, Objective, f'model.objectives.{len(objectives)}')
         if name is not None:
-            _check_name(name, objectives)
+            _check_name(name, objectives)  # type: ignore[arg-type]  # all are objectives
             objective.name = name
         objectives.append(objective)
     return objectives

@@ -32,5 +32,6 @@ class RegionCrossEntropy(Objective):
         encode: Encode,
     ) -> dict[str, Tensor]:
         """Score the logits of the regions."""
-        loss = region_cross_entropy(outputs.logits.float(), outputs.targets)
+        targets: Tensor = outputs.targets  # type: ignore[assignment]  # set in training
+        loss = region_cross_entropy(outputs.logits.float(), targets)
         return {'loss_region': self.loss_weight * loss}

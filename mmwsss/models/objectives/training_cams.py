@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, Encode, Objective, StagePlan, UserInputError
+from mmwsss.structures import CAMOutputs, Encode, Objective, StagePlan, UserInputError, size_of
 
 Entries = Mapping[str, Mapping[int, int]]
 
@@ -83,6 +83,9 @@ class TrainingCAMs(Objective):
         and without shuffling alone; here images are known by their id.
     """
 
+    num_classes: int
+    stored: Tensor  # uint8 (E,), where there are maps
+
     def __init__(self, num_classes: int, *, min_score: float = 0.1) -> None:
         super().__init__()
         if num_classes < 1:
@@ -94,7 +97,6 @@ class TrainingCAMs(Objective):
         self.last_epoch = False
         self.entries: Entries = {}
         self.maps: Tensor | None = None  # uint8 (E, h, w); h and w are known at the first batch
-        self.stored: Tensor | None = None
 
     @classmethod
     def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
@@ -117,8 +119,9 @@ class TrainingCAMs(Objective):
         encode: Encode,
     ) -> dict[str, Tensor]:
         """Keep the maps of a batch; there is no loss."""
+        size = size_of(outputs.images)  # type: ignore[arg-type]  # from a classifier
         for sample in data_samples:
-            _check_view(sample, tuple(outputs.images.shape[-2:]))
+            _check_view(sample, size)
         self._record(outputs.score_map.detach()[:, -self.num_classes :], data_samples)
         return {}
 
@@ -131,7 +134,7 @@ class TrainingCAMs(Objective):
             for i, sample in enumerate(data_samples)
             for label, entry in self._entries_of(sample).items()
         ]
-        self._allocate(score_map)
+        table = self._table_for(score_map)
         if not rows:
             return
         device = score_map.device
@@ -142,7 +145,7 @@ class TrainingCAMs(Objective):
         if self.last_epoch:
             counted = counted | (self.stored.index_select(0, entries) == 0)
         maps = quantize_maps(torch.where(flipped, maps.flip(-1), maps))
-        keep_maximum(self.maps, self.stored, entries, maps, counted)
+        keep_maximum(table, self.stored, entries, maps, counted)
 
     def _entries_of(self, sample: SegDataSample) -> Mapping[int, int]:
         if sample.img_id not in self.entries:
@@ -152,20 +155,20 @@ class TrainingCAMs(Objective):
             )
         return self.entries[sample.img_id]
 
-    def _allocate(self, score_map: Tensor) -> None:
+    def _table_for(self, score_map: Tensor) -> Tensor:
         """Make the table for maps of this size, or check that it is for them."""
-        size = tuple(score_map.shape[-2:])
+        size = size_of(score_map)
         if self.maps is None:
             num_entries = sum(len(classes) for classes in self.entries.values())
             self.maps = torch.zeros((num_entries, *size), dtype=torch.uint8)
             self.stored = torch.zeros(num_entries, dtype=torch.uint8)
-        elif tuple(self.maps.shape[1:]) != size:
-            known = tuple(self.maps.shape[1:])
+        elif (known := size_of(self.maps)) != size:
             raise UserInputError(
                 f'TrainingCAMs: maps are {size[0]}x{size[1]} after {known[0]}x{known[1]} (height x '
                 'width). All views must have one size: Resize(scale=..., keep_ratio=False).'
             )
         self.maps, self.stored = self.maps.to(score_map.device), self.stored.to(score_map.device)
+        return self.maps
 
 
 def _check_view(sample: SegDataSample, batch_size: tuple[int, int]) -> None:

@@ -13,7 +13,7 @@ from mmwsss.models.poolings.region_weights import (
     grid_cell_weights,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, Pooling, to_seg_label
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, Pooling, size_of, to_seg_label
 
 # Label that pads the boxes of a batch; real ones are 0..K-1.
 _NO_BOX = -1
@@ -52,7 +52,7 @@ def background_aware_weights(
         Segmentation", CVPR 2021, eq. 1-4. Differs from the published results in nothing but the
         handling of what they cannot: empty boxes have one point, weights are at least 1e-6.
     """
-    image_size, feat_size = tuple(background_mask.shape[1:]), tuple(feats.shape[2:])
+    image_size, feat_size = size_of(background_mask), size_of(feats)
     dtype = torch.promote_types(feats.dtype, torch.float32)
     with torch.autocast(feats.device.type, enabled=False):
         mask = background_mask.to(dtype).unsqueeze(1)

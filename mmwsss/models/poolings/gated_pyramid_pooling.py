@@ -5,7 +5,7 @@ Legend: B images, K classes, h x w feature grid.
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -124,6 +124,7 @@ class GatedPyramidPooling(Pooling):
     """
 
     provides: tuple[str, ...] = ('gated_map',)
+    num_classes: int
 
     def __init__(
         self,
@@ -159,7 +160,7 @@ class GatedPyramidPooling(Pooling):
             levels = [pyramid_level(score_map, num_bins) for num_bins in self.bins]
             return torch.stack(levels).mean(dim=0)
         bins = self.bins if self.order == 'coarse_to_fine' else self.bins[::-1]
-        gates = zip(self.positive_gates, self.negative_gates, strict=True)
+        gates: Any = zip(self.positive_gates, self.negative_gates, strict=True)
         weights = [(positive.weight, negative.weight) for positive, negative in gates]
         return gated_pyramid(score_map, weights, bins=bins)
 

@@ -9,11 +9,11 @@ Legend: B images, C channels, M boxes an image (padded), J = G*G background cell
 h x w feature map, H x W pixels, n x m sampling points of a box (padded).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from mmwsss.cams.separable_sampling import (
     NeighbourProducts,
@@ -213,7 +213,7 @@ class _QueryProducts(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, feats: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, feats: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
         flat = feats.flatten(2).to(weights.dtype)  # (B, C, hw)
         queries = weights @ flat.mT  # (B, J, C)
         ctx.save_for_backward(feats, weights, queries)
@@ -222,7 +222,7 @@ class _QueryProducts(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: FunctionCtx, grad_maps: Tensor, grad_dots: Tensor, grad_square: Tensor
+        ctx: Any, grad_maps: Tensor, grad_dots: Tensor, grad_square: Tensor
     ) -> tuple[Tensor, None]:
         feats, weights, queries = ctx.saved_tensors
         flat = feats.flatten(2).to(weights.dtype)

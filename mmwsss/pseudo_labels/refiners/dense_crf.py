@@ -1,7 +1,7 @@
 """Fully connected conditional random field, on the CPU."""
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -94,7 +94,7 @@ def dense_crf(
 @lru_cache(maxsize=1)
 def _crf_of_image(
     pixels: bytes, height: int, width: int, num_labels: int, terms: PairwiseTerms
-) -> object:
+) -> Any:
     # A copy, because pydensecrf refuses the read-only memory of bytes.
     image = np.frombuffer(pixels, dtype=np.uint8).reshape(height, width, 3).copy()
     crf = _crf_class()(width, height, num_labels)

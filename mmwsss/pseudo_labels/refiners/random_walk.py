@@ -11,7 +11,7 @@ from mmwsss.affinity.stencil import stencil_mask
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.pseudo_labels.refiners.trained_network import load_network
 from mmwsss.registry import MODELS, TASK_UTILS
-from mmwsss.structures import Refiner, UserInputError
+from mmwsss.structures import Refiner, UserInputError, size_of
 
 
 def to_grid(maps: Tensor, stride: int) -> Tensor:
@@ -103,7 +103,7 @@ class RandomWalk(Refiner):
             return scores
         network = self._network(scores.device)
         pooled = to_grid(scores, self.stride)[None]
-        affinities = self._affinities(network, image, pooled.shape[2:])
+        affinities = self._affinities(network, image, size_of(pooled))
         walked = random_walk(
             pooled,
             affinities,
@@ -111,23 +111,25 @@ class RandomWalk(Refiner):
             beta=self.beta,
             log_steps=self.log_steps,
         )
-        return from_grid(walked[0], self.stride, scores.shape[1:])
+        return from_grid(walked[0], self.stride, size_of(scores))
 
-    def _affinities(self, network: AffinityNetwork, image: np.ndarray, grid: torch.Size) -> Tensor:
+    def _affinities(
+        self, network: AffinityNetwork, image: np.ndarray, grid: tuple[int, int]
+    ) -> Tensor:
         bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as LoadImage gives it
         normalized = network.data_preprocessor(dict(inputs=[bgr]))['inputs']
         # After normalisation, so that the padding has the mean colour.
         padded = _pad(normalized, self.stride)
         affinities = network.affinities(padded)
-        if affinities.shape[2:] != grid:
+        if size_of(affinities) != grid:
             raise UserInputError(
-                f'RandomWalk: stride={self.stride} makes a grid of {tuple(grid)} cells of an image '
-                f'padded to {tuple(padded.shape[2:])}, but the features of the affinity network '
-                f'are {tuple(affinities.shape[2:])}. Set stride to its output stride.'
+                f'RandomWalk: stride={self.stride} makes a grid of {grid} cells of an image '
+                f'padded to {size_of(padded)}, but the features of the affinity network '
+                f'are {size_of(affinities)}. Set stride to its output stride.'
             )
         if self.official_border:
             affinities = affinities * stencil_mask(
-                tuple(grid), radius=network.radius, official_border=True, device=affinities.device
+                grid, radius=network.radius, official_border=True, device=affinities.device
             )
         return affinities
 

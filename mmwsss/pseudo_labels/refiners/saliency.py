@@ -61,7 +61,7 @@ class SaliencyBackground(Refiner):
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
         """Refine scores (1+n, H, W)."""
-        path = self._path(sample.img_id)
+        path = self._path(sample.img_id)  # type: ignore[union-attr]  # None in workers alone
         if not path.exists():
             self._check_folder()
             self._missing += 1
