@@ -9,7 +9,6 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
-from torch import nn
 
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
 
@@ -48,14 +47,6 @@ def make_batch(rng, *, second_map, size=65):
         samples.append(sample)
     inputs = [torch.randint(256, (3, size, size), generator=rng, dtype=torch.uint8)] * 2
     return {'inputs': inputs, 'data_samples': samples}
-
-
-@pytest.mark.parametrize(
-    'path', sorted(CONFIGS.glob('segmentors/*.py')), ids=lambda path: path.stem
-)
-def test_every_segmentor_is_built(path):
-    with torch.device('meta'):
-        assert isinstance(MODELS.build(Config.fromfile(path).model), nn.Module)
 
 
 @pytest.mark.parametrize('name', [*NOISE_AWARE, *CROSS_ENTROPY])
