@@ -18,10 +18,14 @@ NOISE_AWARE = [
     LARGE_FOV,
     'bana/bana-nal_deeplabv3_r101-d8_voc12-321x321',
     'bana/bana-nal_mobilenet-v2_voc12-mini-320x320',
+    'bana/bana-nal_deeplabv2_mobilenet-v2_voc12-mini-320x320',
+    'bana/bana-nal_deeplabv2_r101-d8_voc12-321x321',
 ]
+DEEPLABV2 = 'segmentors/deeplabv2_r101-d8_voc12-321x321'
 CROSS_ENTROPY = [
     'segmentors/deeplabv1-largefov_vgg16_voc12-321x321',
     'segmentors/aspp1_mobilenet-v2_voc12-mini-320x320',
+    'segmentors/deeplabv2_mobilenet-v2_voc12-mini-320x320',
 ]
 
 
@@ -123,6 +127,65 @@ def test_new_layers_of_deeplabv3_have_ten_times_the_rate():
     assert rates['backbone.stem.0.weight'][0] == pytest.approx(2.5e-4)
     assert rates['decode_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
     assert rates['auxiliary_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
+
+
+def test_the_published_learning_rates_of_deeplabv2():
+    rates = learning_rates(DEEPLABV2, (0, 10000))
+    groups = {'backbone.conv1.weight': (1, 5e-4)}
+    for branch in range(4):
+        groups[f'decode_head.conv_seg.{branch}.weight'] = (10, 5e-4)
+        groups[f'decode_head.conv_seg.{branch}.bias'] = (20, 0)
+    for iteration, base in {0: 2.5e-4, 10000: 2.5e-4 * 0.5**0.9}.items():
+        for parameter, (factor, decay) in groups.items():
+            assert rates[iteration][parameter] == pytest.approx((factor * base, decay), rel=1e-6)
+
+
+def test_normalisations_of_deeplabv2_are_frozen():
+    with torch.device('meta'):
+        model = MODELS.build(load(DEEPLABV2).model).train()
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(44.05e6, abs=5e3)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) == 104
+    assert not any(norm.training for norm in norms)
+    assert not any(p.requires_grad for norm in norms for p in norm.parameters())
+
+
+def test_a_crop_of_deeplabv2_is_padded_at_the_right_and_bottom(tmp_path):
+    image = np.full((40, 60, 3), 200, dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / 'a.png')
+    Image.fromarray(np.full((40, 60), 7, dtype=np.uint8)).save(tmp_path / 'mask.png')
+    steps = load(DEEPLABV2).train_dataloader.dataset.pipeline
+    unflipped = [dict(s, prob=0.0) if s['type'] == 'RandomFlip' else s for s in steps]
+    packed = Compose([TRANSFORMS.build(step) for step in unflipped])(
+        {
+            'img_path': str(tmp_path / 'a.png'),
+            'seg_map_path': str(tmp_path / 'mask.png'),
+            'num_classes': 20,
+            'seg_fields': [],
+        }
+    )
+    label = packed['data_samples'].gt_sem_seg.data[0]
+    assert label.shape == (321, 321)
+    height, width = int((label[:, 0] == 7).sum()), int((label[0] == 7).sum())
+    assert (height, width) in [(20, 30), (30, 45), (40, 60), (50, 75), (60, 90)]
+    assert (label[:height, :width] == 7).all()
+    assert (label == 255).sum() == 321 * 321 - height * width
+    mean = torch.tensor([104.008, 116.669, 122.675]).view(3, 1)
+    assert torch.allclose(packed['inputs'][:, -1], mean.expand(3, 321))
+
+
+def test_deeplabv2_is_tested_at_the_original_size_with_the_crf_for_resnet():
+    config = load(DEEPLABV2)
+    views = config.tta_pipeline[1]['transforms']
+    assert [[step['type'] for step in branch] for branch in views] == [
+        ['RandomFlip'],
+        ['LoadAnnotations'],
+        ['PackWeakInputs'],
+    ]
+    assert views[0][0]['prob'] == 0
+    assert config.tta_model.refiner == dict(
+        type='DenseCRF', bilateral_weight=4, bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1
+    )
 
 
 def test_the_augmented_test_has_eight_views_and_unaugmented_truth(tmp_path):

@@ -1,5 +1,6 @@
 """Random sizes that keep images, boxes and all label maps together."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import mmcv
@@ -35,19 +36,33 @@ def rescale(results: dict, factor: float, *, interpolation: str = 'bilinear') ->
 
 @TRANSFORMS.register_module()
 class RandomBoxScale(BaseTransform):
-    """Scale the image, its boxes and maps by a factor drawn from U(low, high).
+    """Scale the image, its boxes and maps by a factor drawn from U(low, high), or from a set.
 
     Args:
         scale_range: Lowest and highest factor.
+        factors: The factors to draw from, all equally likely, instead of a range.
 
-    Source: Oh et al., CVPR 2021, published settings: U(0.5, 1.5).
+    Raises:
+        ValueError: A factor is not positive, or the range is not one.
+
+    Source: Oh et al., CVPR 2021, published settings: U(0.5, 1.5). A set: DeepLab-V2.
     """
 
-    def __init__(self, *, scale_range: tuple[float, float] = (0.5, 1.5)) -> None:
+    def __init__(
+        self,
+        *,
+        scale_range: tuple[float, float] = (0.5, 1.5),
+        factors: Sequence[float] | None = None,
+    ) -> None:
         self.scale_range = _checked_range('scale_range', scale_range)
+        if factors is not None and (not factors or min(factors) <= 0):
+            raise ValueError(f'Expected `factors` to be positive numbers, got {factors}.')
+        self.factors = factors
 
     @cache_randomness
     def _draw(self) -> float:
+        if self.factors is not None:
+            return float(np.random.choice(self.factors))
         return np.random.uniform(*self.scale_range)
 
     def transform(self, results: dict) -> dict:

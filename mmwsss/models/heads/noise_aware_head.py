@@ -1,14 +1,18 @@
 """mmseg's decode heads with a cosine classifier that learns from two pseudo label maps."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from mmseg.models.decode_heads import ASPPHead, DepthwiseSeparableASPPHead, FCNHead
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmwsss.models.heads.cosine_classifier import CosineClassifier
+from mmwsss.models.heads.deeplabv2_head import SummedBranches
 from mmwsss.models.heads.large_fov_head import LargeFOVHead
 from mmwsss.models.losses import NoiseAwareLoss
 from mmwsss.registry import MODELS
@@ -116,6 +120,65 @@ def _pixel_accuracy(scores: Tensor, label: Tensor, *, ignore_index: int) -> Tens
 @MODELS.register_module()
 class NoiseAwareLargeFOVHead(NoiseAwareMixin, LargeFOVHead):
     """:class:`LargeFOVHead` that learns from two label maps, see :class:`NoiseAwareMixin`."""
+
+
+@MODELS.register_module()
+class NoiseAwareDeepLabV2Head(NoiseAwareMixin, BaseDecodeHead):
+    r"""Sum of parallel dilated convolutions, ReLU, cosine classifier; learns from two label maps.
+
+    .. math:: z_k = t \cos(\phi, W_k), \quad \phi = ReLU(\sum_d conv_d(x))
+
+    Unlike in :class:`DeepLabV2Head` the branches give features, and have no bias. They and the
+    classifier start from N(0, 0.01).
+
+    Args:
+        in_channels: Channels C of the features.
+        num_classes: Classes 1+K, background included.
+        channels: Channels of every branch.
+        dilations: Dilation of each branch.
+        in_index: Which of the backbone's outputs is classified.
+        temperature: Factor t from cosine to logit.
+        loss_decode: Config of a ``NoiseAwareLoss``.
+        align_corners: How cosines are resized to the image.
+
+    Shape:
+        inputs: tuple of features (B, C, h, w); returns logits (B, 1+K, h, w).
+
+    Raises:
+        ValueError: As :class:`NoiseAwareMixin`, or if there is no dilation.
+
+    Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
+    Segmentation", CVPR 2021: the network of the published code behind its ResNet-101.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        num_classes: int,
+        channels: int = 256,
+        dilations: Sequence[int] = (6, 12, 18, 24),
+        in_index: int = -1,
+        temperature: float = 20.0,
+        loss_decode: dict | None = None,
+        align_corners: bool = True,
+    ) -> None:
+        super().__init__(
+            temperature=temperature,
+            loss_decode=loss_decode,
+            in_channels=in_channels,
+            channels=channels,
+            num_classes=num_classes,
+            in_index=in_index,
+            dropout_ratio=0,
+            align_corners=align_corners,
+            init_cfg={'type': 'Normal', 'layer': 'Conv2d', 'std': 0.01},
+        )
+        self.branches = SummedBranches(in_channels, channels, dilations, bias=False)
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Score every position."""
+        return self.cls_seg(F.relu(self.branches(self._transform_inputs(inputs))))
 
 
 @MODELS.register_module()

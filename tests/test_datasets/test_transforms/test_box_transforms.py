@@ -88,6 +88,20 @@ def test_random_scale_draws_from_its_range(draw):
     assert 1.4 < max(drawn) <= 1.5
 
 
+def test_random_scale_draws_from_a_set_of_factors():
+    np.random.seed(0)
+    scale = RandomBoxScale(factors=(0.5, 1.0, 1.5))
+    drawn = [scale.transform(make_results())['scale_factor'][0] for _ in range(60)]
+    assert set(drawn) == {0.5, 1.0, 1.5}
+    assert all(10 <= drawn.count(factor) <= 30 for factor in set(drawn))
+
+
+@pytest.mark.parametrize('factors', [(), (0.5, 0)])
+def test_factors_are_positive(factors):
+    with pytest.raises(ValueError, match='factors'):
+        RandomBoxScale(factors=factors)
+
+
 def test_the_same_seed_gives_the_same_scale():
     drawn = []
     for _ in range(2):

@@ -13,6 +13,7 @@ HEADS = {
     'NoiseAwareLargeFOVHead': {},
     'NoiseAwareFCNHead': {'channels': 4, 'num_convs': 1},
     'NoiseAwareASPPHead': {'channels': 4, 'dilations': (1, 2)},
+    'NoiseAwareDeepLabV2Head': {'channels': 4, 'dilations': (1, 2)},
     'NoiseAwareDepthwiseSeparableASPPHead': {
         'channels': 4,
         'dilations': (1, 2),
@@ -134,6 +135,29 @@ def test_another_loss_is_refused_at_construction():
 def test_a_pixel_sampler_is_refused():
     with pytest.raises(ValueError, match='remove `sampler`'):
         build_head('NoiseAwareFCNHead', sampler={'type': 'OHEMPixelSampler'})
+
+
+def test_the_branches_of_deeplabv2_are_features_summed_and_rectified(rng):
+    head = build_head('NoiseAwareDeepLabV2Head').train()
+    x = torch.randn(2, 6, 5, 5, generator=rng)
+    first, second = (conv.weight for conv in head.branches)
+    summed = F.conv2d(x, first, padding=1) + F.conv2d(x, second, padding=2, dilation=2)
+    feats = F.normalize(summed.clamp_min(0))
+    expected = torch.einsum('bchw,kc->bkhw', feats, F.normalize(head.conv_seg.weight[..., 0, 0]))
+    assert_close(head((x,)), 20 * expected)
+    assert [name for name, _ in head.named_parameters() if 'bias' in name] == []
+
+
+def test_the_published_head_of_deeplabv2_has_four_branches_of_256_channels():
+    head = MODELS.build(
+        {'type': 'NoiseAwareDeepLabV2Head', 'in_channels': 2048, 'num_classes': 21}
+    )
+    head.init_weights()
+    assert [tuple(conv.weight.shape) for conv in head.branches] == [(256, 2048, 3, 3)] * 4
+    assert [conv.dilation[0] for conv in head.branches] == [6, 12, 18, 24]
+    assert abs(head.branches[0].weight.std().item() - 0.01) < 1e-4
+    assert abs(head.conv_seg.weight.std().item() - 0.01) < 1e-3
+    assert head.align_corners
 
 
 def test_the_plain_large_fov_head_is_one_linear_layer(rng):

@@ -1,0 +1,24 @@
+# DeepLab-V2 on the ResNet-101 of Caffe, three scales, stride 8: the normalisations are frozen. First
+# weights from ImageNet: MSRA's Caffe model, as Detectron2 published it.
+model = dict(
+    type='MultiScaleSegmentor',
+    data_preprocessor=dict(
+        type='WeakSegDataPreProcessor',
+        mean=[103.53, 116.28, 123.675],  # BGR, as these weights expect
+        std=[1.0, 1.0, 1.0],
+    ),
+    backbone=dict(
+        type='CeilPoolResNet',
+        depth=101,
+        style='caffe',
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        out_indices=(3,),
+        norm_cfg=dict(type='BN', requires_grad=False),
+        norm_eval=True,
+        init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://detectron2/resnet101_caffe'),
+    ),
+    decode_head=dict(type='DeepLabV2Head', in_channels=2048, num_classes=21),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'),
+)

@@ -1,0 +1,20 @@
+# BANA, segmentation stage on the paper's second network with the paper's first weights, from
+# ImageNet and the *masks* of COCO: its figures compare with those of the same weights only.
+# tools/model_converters/resnet_to_mmseg.py makes the file.
+_base_ = [
+    '../_base_/models/deeplabv2_r101-d8.py',
+    '../_base_/datasets/voc12_pseudo_321.py',
+    '../_base_/schedules/bana_segmentor_20k.py',
+    '../_base_/test_time/multi_scale_flip_crf.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(mean=[104.008, 116.669, 122.675]),
+    backbone=dict(
+        init_cfg=dict(checkpoint='{{$MMWSSS_WEIGHTS:weights}}/deeplabv2_resnet101_coco.pth')
+    ),
+    decode_head=dict(type='NoiseAwareDeepLabV2Head'),
+)
+train_dataloader = dict(batch_size=10)
+tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet
