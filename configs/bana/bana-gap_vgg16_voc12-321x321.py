@@ -8,9 +8,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(
-    head=dict(
-        pooling=dict(type='BackgroundAwarePooling', grid_size=4, bins=2, min_background=1.0)
-    ),
+    head=dict(pooling=dict(type='BackgroundAwarePooling', grid_size=4, bins=2, min_background=1.0)),
     objectives=[dict(type='RegionCrossEntropy')],
     align_corners=True,
     rectify='after_resize',

@@ -9,6 +9,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from PIL import Image
+from torch import nn
 
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
 

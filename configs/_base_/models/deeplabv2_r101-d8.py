@@ -1,5 +1,5 @@
-# DeepLab-V2 on the ResNet-101 of Caffe, three scales, stride 8: the normalisations are frozen. First
-# weights from ImageNet: MSRA's Caffe model, as Detectron2 published it.
+# DeepLab-V2 on the ResNet-101 of Caffe, three scales, stride 8; the normalisations are frozen.
+# First weights from ImageNet: MSRA's Caffe model, as Detectron2 published it.
 model = dict(
     type='MultiScaleSegmentor',
     data_preprocessor=dict(

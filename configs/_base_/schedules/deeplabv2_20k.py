@@ -1,5 +1,5 @@
-# DeepLab-V2 on ResNet-101: 20 000 iterations of 10 images, poly decay; x1 / x10 / x20 learning rates
-# for weights, new weights and new biases, no weight decay on new biases.
+# DeepLab-V2 on ResNet-101: 20 000 iterations of 10 images, poly decay; x1 / x10 / x20 learning
+# rates for weights, new weights and new biases, no weight decay on new biases.
 max_iters = 20000
 new_bias = dict(lr_mult=20.0, decay_mult=0.0)
 optim_wrapper = dict(

@@ -15,6 +15,7 @@ from mmseg.utils import add_prefix
 from torch import Tensor
 
 from mmwsss.registry import MODELS
+from mmwsss.structures import size_of
 
 _LABELS = ('gt_sem_seg', 'gt_sem_seg_aux')
 
@@ -107,7 +108,7 @@ class MultiScaleSegmentor(EncoderDecoder):
         """Losses of the head at every scale and on the maximum."""
         losses = {}
         for scale, logits in self.logits_of_scales(inputs).items():
-            samples = [_on_grid(sample, logits.shape[2:]) for sample in data_samples]
+            samples = [_on_grid(sample, size_of(logits)) for sample in data_samples]
             own = self.decode_head.loss_by_feat(logits, samples)
             losses.update(add_prefix(own, f'decode_{scale}'))
         return losses

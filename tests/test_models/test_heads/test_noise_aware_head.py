@@ -149,9 +149,7 @@ def test_the_branches_of_deeplabv2_are_features_summed_and_rectified(rng):
 
 
 def test_the_published_head_of_deeplabv2_has_four_branches_of_256_channels():
-    head = MODELS.build(
-        {'type': 'NoiseAwareDeepLabV2Head', 'in_channels': 2048, 'num_classes': 21}
-    )
+    head = MODELS.build({'type': 'NoiseAwareDeepLabV2Head', 'in_channels': 2048, 'num_classes': 21})
     head.init_weights()
     assert [tuple(conv.weight.shape) for conv in head.branches] == [(256, 2048, 3, 3)] * 4
     assert [conv.dilation[0] for conv in head.branches] == [6, 12, 18, 24]
