@@ -1,5 +1,7 @@
 """Renews the centroids of a classifier's context from its memory of regions."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmengine.dist import broadcast, is_main_process
@@ -62,7 +64,8 @@ class RegionCentroidsHook(Hook):
     Before the iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
     ``objective.memory`` are clustered on the first process and sent to the others. Which iterations
     these are follows from ``runner.iter`` alone, and the centroids of the others are saved with
-    the model, so a resumed run goes on exactly. While the memory is empty nothing changes.
+    the model, so a resumed run goes on exactly. While the memory is empty nothing changes. What the
+    context says of the use of its centroids goes into the log.
 
     Args:
         begin: First iteration, counted from 0, before which there are centroids.
@@ -123,6 +126,15 @@ class RegionCentroidsHook(Hook):
         flags = valid.to(torch.uint8)
         broadcast(flags)
         context.set_centroids(centroids, flags.bool())
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Any = None
+    ) -> None:
+        """Log how the centroids are used, from the first iteration that has some."""
+        if runner.iter < self.begin:
+            return
+        for name, value in _context_of(runner).diagnostics.items():
+            runner.message_hub.update_scalar(f'train/{name}', value)
 
 
 def _memory_of(runner: Runner) -> RegionMemory:

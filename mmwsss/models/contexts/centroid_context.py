@@ -33,6 +33,7 @@ class CentroidContext(Context):
     Attributes:
         out_channels: Channels of the returned features, the head's ``in_channels``.
         num_classes: K.
+        diagnostics: Numbers of the last training step for the log, by name.
 
     Shape:
         x (B, C, h, w); returns features (B, 2 C, h, w) and the parts ``coarse_map`` (B, K, h, w),
@@ -54,6 +55,7 @@ class CentroidContext(Context):
         if centroids < 1:
             raise ValueError(f'Expected `centroids` to be at least 1, got {centroids}.')
         self.num_classes = num_classes
+        self.diagnostics: dict[str, Tensor] = {}
         self.register_buffer('centroids', torch.zeros(num_classes, centroids, in_channels))
         self.register_buffer('valid', torch.zeros(num_classes, centroids, dtype=torch.bool))
 

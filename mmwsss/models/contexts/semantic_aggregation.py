@@ -14,10 +14,8 @@ from mmwsss.models.heads.cam_head import linear_scores
 from mmwsss.registry import MODELS
 
 
-def softmax_aggregation(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
-    """Mean of the centroids, by how much they look like each position.
-
-    ``F' = S Q`` with ``S = softmax(F Q^T)``.
+def centroid_shares(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
+    """Share of every centroid in each position, ``S = softmax(F Q^T)``.
 
     Args:
         feats: F, (B, C, h, w).
@@ -25,13 +23,48 @@ def softmax_aggregation(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tens
         valid: Which centroids take part, bool (M,).
 
     Returns:
-        F', (B, C, h, w); 0 if no centroid is valid.
+        S, (B, M, h, w); uniform if no centroid is valid.
     """
     affinity = linear_scores(feats, centroids)  # (B, M, h, w)
     # The lowest number and not -inf, with which no valid centroid would give NaN.
     lowest = torch.finfo(affinity.dtype).min
-    affinity = _softmax_of_channels(affinity.where(valid[:, None, None], lowest))
-    return linear_scores(affinity, (centroids * valid.unsqueeze(1)).T)
+    return _softmax_of_channels(affinity.where(valid[:, None, None], lowest))
+
+
+def softmax_aggregation(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
+    """Mean of the centroids, by how much they look like each position.
+
+    ``F' = S Q`` with S of :func:`centroid_shares`, whose arguments these are.
+
+    Returns:
+        F', (B, C, h, w); 0 if no centroid is valid.
+    """
+    return _weighted_mean(centroid_shares(feats, centroids, valid), centroids, valid)
+
+
+def _weighted_mean(shares: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
+    return linear_scores(shares, (centroids * valid.unsqueeze(1)).T)
+
+
+@torch.no_grad()
+def share_entropies(shares: Tensor) -> dict[str, Tensor]:
+    """How many centroids a position draws on, and how many all positions together, as entropies.
+
+    Both are in nats, from 0 for one centroid to log M for all alike. Near 0, the first says that a
+    position copies its nearest centroid, the second that all positions copy the same one.
+
+    Args:
+        shares: S, (B, M, h, w), which sum to 1 over M.
+
+    Returns:
+        ``aggregation_entropy``, the mean over positions of the entropy of S, and
+        ``centroid_usage_entropy``, the entropy of the mean of S over positions.
+    """
+    usage = shares.mean(dim=(0, 2, 3))  # (M,)
+    return {
+        'aggregation_entropy': -torch.xlogy(shares, shares).sum(dim=1).mean(),
+        'centroid_usage_entropy': -torch.xlogy(usage, usage).sum(),
+    }
 
 
 def _softmax_of_channels(scores: Tensor) -> Tensor:
@@ -47,6 +80,8 @@ class SemanticAggregation(CentroidContext):
 
     With features F and the centroids Q of all classes ``S = softmax(F Q^T)``, ``F' = S Q`` and the
     classifier sees ``[F, F']``. Until there are centroids, F' is 0. The coarse class map is linear.
+    Features are not normalised, as in the paper, so that S may be close to one-hot: the log of a
+    training has the entropies of S (:func:`share_entropies`).
 
     Args:
         in_channels: C.
@@ -73,6 +108,8 @@ class SemanticAggregation(CentroidContext):
     def aggregate(self, x: Tensor) -> Tensor:
         """F' of features x (B, C, h, w), of the same shape, float32."""
         with torch.autocast(x.device.type, enabled=False):
-            return softmax_aggregation(
-                x.float(), self.centroids.flatten(0, 1), self.valid.flatten()
-            )
+            centroids, valid = self.centroids.flatten(0, 1), self.valid.flatten()
+            shares = centroid_shares(x.float(), centroids, valid)
+            if self.training:
+                self.diagnostics = share_entropies(shares)
+            return _weighted_mean(shares, centroids, valid)

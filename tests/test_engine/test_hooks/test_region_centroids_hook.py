@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
@@ -163,6 +164,16 @@ def test_an_empty_memory_leaves_the_centroids_as_they_are(rng):
     hook().before_train_iter(runner_of(model, 2), 0)
     assert_close(model.head.context.centroids, before)
     assert model.head.context.valid.all()
+
+
+@pytest.mark.parametrize(('iteration', 'logged'), [(1, []), (2, ['train/entropy'])])
+def test_what_the_context_tells_is_logged_once_there_are_centroids(iteration, logged):
+    model = TinyModel()
+    model.head.context.diagnostics = {'entropy': torch.tensor(0.5)}
+    runner, hub = runner_of(model, iteration), MessageHub('hub')
+    runner.message_hub = hub
+    hook().after_train_iter(runner, 0)
+    assert list(hub.log_scalars) == logged
 
 
 def test_a_resumed_run_sees_the_centroids_of_an_uninterrupted_one(tmp_path):

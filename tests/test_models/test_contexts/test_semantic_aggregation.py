@@ -6,6 +6,7 @@ from reference import semantic_aggregation as reference
 from torch.testing import assert_close
 
 from mmwsss.models.contexts import SemanticAggregation, softmax_aggregation
+from mmwsss.models.contexts.semantic_aggregation import share_entropies
 from mmwsss.registry import MODELS
 
 
@@ -30,6 +31,28 @@ def test_aggregated_features_and_gradients_are_those_of_all_affinities(rng, buil
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_positions_that_copy_different_centroids_differ_from_those_that_copy_the_same():
+    own, same = torch.eye(2).view(1, 2, 1, 2), torch.tensor([[1.0, 1], [0, 0]]).view(1, 2, 1, 2)
+    even = torch.full((1, 2, 1, 2), 0.5)
+    found = [[value.item() for value in share_entropies(s).values()] for s in (own, same, even)]
+    half = math.log(2)
+    assert_close(torch.tensor(found), torch.tensor([[0, half], [0, 0], [half, half]]))
+
+
+def test_long_features_copy_one_centroid_and_a_training_says_so(rng, build_context):
+    context = build_context(SemanticAggregation)
+    x = torch.randn(2, 6, 3, 4, generator=rng)
+    entropies = []
+    for scale in (0.01, 100.0):
+        context.train().aggregate(scale * x)
+        entropies.append(context.diagnostics['aggregation_entropy'].item())
+    assert entropies[0] > 0.9 * math.log(context.valid.sum().item())
+    assert entropies[1] < 0.05
+    context.diagnostics = {}
+    context.eval().aggregate(x)
+    assert context.diagnostics == {}
 
 
 def test_the_classifier_sees_features_and_their_summary(rng, build_context):
