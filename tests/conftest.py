@@ -51,6 +51,51 @@ def oracle():
 
 
 @pytest.fixture(scope='session')
+def cases_of(oracle):
+    """Give the numbered cases of a numeric reference file, each a dict of tensors."""
+
+    def load(name: str) -> list[dict[str, torch.Tensor]]:
+        arrays = oracle(name)
+        return [
+            {
+                key.removeprefix(f'c{k}_'): torch.from_numpy(value)
+                for key, value in arrays.items()
+                if key.startswith(f'c{k}_')
+            }
+            for k in range(int(arrays['num_cases']))
+        ]
+
+    return load
+
+
+@pytest.fixture(scope='session')
+def tiny_classifier():
+    """Config of a small classifier with these objectives; other options are those of its head."""
+
+    def of(
+        *objectives: dict,
+        num_classes: int,
+        pooling: dict | None = None,
+        norm_eval: bool = False,
+        **head,
+    ) -> dict:
+        return dict(
+            type='CAMClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=4, norm_eval=norm_eval),
+            head={
+                'type': 'CAMHead',
+                'in_channels': 32,
+                'num_classes': num_classes,
+                'pooling': pooling or dict(type='GlobalAveragePooling'),
+                **head,
+            },
+            objectives=list(objectives),
+        )
+
+    return of
+
+
+@pytest.fixture(scope='session')
 def shapes_data(tmp_path_factory):
     """Folder to set MMWSSS_DATA to: twelve training and six validation images of shapes."""
     root = tmp_path_factory.mktemp('data')

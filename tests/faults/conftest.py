@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.campaign import Campaign, total
+from faults.campaign import Campaign, Command, total
 from faults.warm import PATIENCE, ROOT
 
 CONFIGS = Path(__file__).parent / 'configs'
@@ -23,6 +23,24 @@ def tiny_data(tmp_path_factory):
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     subprocess.run(command, check=True, timeout=PATIENCE, env=environment)
     return root
+
+
+@pytest.fixture(scope='module')
+def labels(warm, tiny_data, tmp_path_factory):
+    """The command that makes the labels of a classifier, which is trained before."""
+    scratch = tmp_path_factory.mktemp('labels')
+    config = CONFIGS / 'tiny-warmup.py'
+    training = ['tools/train.py', config, '--work-dir', scratch / 'trained']
+    trained = warm.run(training, environment=dict(MMWSSS_DATA=tiny_data))
+    assert trained.code == 0, trained.output[-3000:]
+    tool = ['tools/generate_pseudo_labels.py', config, scratch / 'trained/iter_6.pth', '--work-dir']
+    return Command(
+        warm,
+        lambda folder: [*tool, folder, '--out-dir', folder / 'labels'],
+        tiny_data,
+        scratch / 'trials',
+        stamps=True,
+    )
 
 
 @pytest.fixture

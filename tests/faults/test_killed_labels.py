@@ -6,27 +6,9 @@ import signal
 
 import pytest
 
-from faults.campaign import Campaign, Command, kill_and_go_on
-from faults.conftest import CONFIGS
+from faults.campaign import Campaign, kill_and_go_on
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope='module')
-def labels(warm, tiny_data, tmp_path_factory):
-    scratch = tmp_path_factory.mktemp('labels')
-    config = CONFIGS / 'tiny-warmup.py'
-    training = ['tools/train.py', config, '--work-dir', scratch / 'trained']
-    trained = warm.run(training, environment=dict(MMWSSS_DATA=tiny_data))
-    assert trained.code == 0, trained.output[-3000:]
-    tool = ['tools/generate_pseudo_labels.py', config, scratch / 'trained/iter_6.pth', '--work-dir']
-    return Command(
-        warm,
-        lambda folder: [*tool, folder, '--out-dir', folder / 'labels'],
-        tiny_data,
-        scratch / 'trials',
-        stamps=True,
-    )
 
 
 @pytest.mark.parametrize(

@@ -17,22 +17,6 @@ _PROMISED = 30  # seconds in which the other rank must have ended
 
 
 @pytest.fixture(scope='module')
-def labels(warm, tiny_data, tmp_path_factory):
-    scratch = tmp_path_factory.mktemp('ranks')
-    config = CONFIGS / 'tiny-warmup.py'
-    training = ['tools/train.py', config, '--work-dir', scratch / 'trained']
-    assert warm.run(training, environment=dict(MMWSSS_DATA=tiny_data)).code == 0
-    tool = ['tools/generate_pseudo_labels.py', config, scratch / 'trained/iter_6.pth', '--work-dir']
-    return Command(
-        warm,
-        lambda folder: [*tool, folder, '--out-dir', folder / 'labels'],
-        tiny_data,
-        scratch / 'trials',
-        stamps=True,
-    )
-
-
-@pytest.fixture(scope='module')
 def pipeline(warm, tiny_data, tmp_path_factory):
     tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--work-dir']
     scratch = tmp_path_factory.mktemp('ranks-pipeline') / 'trials'

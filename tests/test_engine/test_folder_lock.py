@@ -160,26 +160,10 @@ def test_neither_a_training_nor_a_pipeline_starts_in_a_folder_in_use(
 
 
 @pytest.fixture
-def label_stage(tmp_path, shapes_data, images_to_label):
+def label_stage(tmp_path, shapes_data, label_config):
     """Config of a stage that writes to the folder ``labels``."""
-    background = dict(type='ConstantBackground', threshold=0.5)
-    return Config(
-        dict(
-            default_scope='mmwsss',
-            model=dict(type='FilledBoxes'),
-            test_dataloader=images_to_label(shapes_data, 'val'),
-            test_cfg=dict(
-                type='PseudoLabelLoop',
-                out_dir=str(tmp_path / 'labels'),
-                num_workers=0,
-                generator=dict(
-                    type='PseudoLabelGenerator',
-                    labels=dict(seed=dict(background=background)),
-                ),
-            ),
-            test_evaluator=[],
-        )
-    )
+    labels = dict(seed=dict(background=dict(type='ConstantBackground', threshold=0.5)))
+    return label_config(shapes_data, 'val', tmp_path / 'labels', labels)
 
 
 def test_two_label_tools_do_not_write_to_one_folder(tmp_path, label_stage):

@@ -2,10 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.dataset import DefaultSampler
 from mmengine.model import BaseModel
 from mmengine.model.wrappers import MMDistributedDataParallel
-from mmengine.runner import Runner
 from torch import nn
 
 from mmwsss.registry import HOOKS
@@ -42,28 +40,17 @@ def runner_of(*objectives, iteration=0):
     return SimpleNamespace(model=model, iter=iteration)
 
 
-def train(work_dir, name, max_iters, *, load_from=None):
-    """Train, saving every second iteration; gives the initial letters of the phases."""
-    model = TinyModel()
-    Runner(
-        model,
-        work_dir=str(work_dir / name),
-        train_dataloader=dict(
-            dataset=[dict(inputs=torch.ones(1))] * 8,
-            sampler=dict(type=DefaultSampler, shuffle=False),
-            batch_size=1,
-        ),
-        train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False)),
-        custom_hooks=[dict(type='AlternatingPhaseHook', period=5, first=3)],
-        default_scope='mmwsss',
-        experiment_name=f'{work_dir.name}_{name}',
-        load_from=load_from,
-        resume=load_from is not None,
-        log_level='ERROR',
-    ).train()
-    return ''.join(phase[0] for phase in model.objectives[1].phases)
+@pytest.fixture
+def train(train_with):
+    """Train; gives the initial letters of the phases."""
+
+    def start(*arguments, **options):
+        model, items = TinyModel(), [dict(inputs=torch.ones(1))] * 8
+        schedule = dict(type='AlternatingPhaseHook', period=5, first=3)
+        train_with(model, schedule, items, *arguments, **options)
+        return ''.join(phase[0] for phase in model.objectives[1].phases)
+
+    return start
 
 
 def test_the_first_iterations_of_a_period_train_probabilities():
@@ -73,11 +60,11 @@ def test_the_first_iterations_of_a_period_train_probabilities():
     assert ''.join(phase[0] for phase in recorder.phases) == 'ppttppt'
 
 
-def test_a_resumed_run_goes_through_the_phases_of_an_uninterrupted_one(tmp_path):
-    whole = train(tmp_path, 'whole', 8)
+def test_a_resumed_run_goes_through_the_phases_of_an_uninterrupted_one(train, tmp_path):
+    whole = train('whole', 8)
     assert whole == 'pppttppp'
-    train(tmp_path, 'begun', 4)
-    rest = train(tmp_path, 'resumed', 8, load_from=str(tmp_path / 'begun' / 'iter_4.pth'))
+    train('begun', 4)
+    rest = train('resumed', 8, load_from=tmp_path / 'begun/iter_4.pth')
     assert rest == whole[4:]
 
 

@@ -2,10 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.dataset import DefaultSampler
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch import nn
 from torch.testing import assert_close
 
@@ -60,28 +58,17 @@ def clusters(per_class):
     return slots, torch.ones(slots.shape[:2], dtype=torch.bool)
 
 
-def train(work_dir, name, max_iters, *, load_from=None):
-    """Train, saving every second iteration; gives the centroids of every iteration."""
-    model = TinyModel()
-    Runner(
-        model,
-        work_dir=str(work_dir / name),
-        train_dataloader=dict(
-            dataset=[dict(inputs=torch.tensor(i)) for i in range(10)],
-            sampler=dict(type=DefaultSampler, shuffle=False),
-            batch_size=1,
-        ),
-        train_cfg=dict(type='IterBasedTrainLoop', max_iters=max_iters),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False)),
-        custom_hooks=[dict(type='RegionCentroidsHook', begin=2, interval=3)],
-        default_scope='mmwsss',
-        experiment_name=f'{work_dir.name}_{name}',
-        load_from=load_from,
-        resume=load_from is not None,
-        log_level='ERROR',
-    ).train()
-    return torch.stack(model.seen)
+@pytest.fixture
+def train(train_with):
+    """Train; gives the centroids of every iteration."""
+
+    def start(*arguments, **options):
+        model, items = TinyModel(), [dict(inputs=torch.tensor(i)) for i in range(10)]
+        renewal = dict(type='RegionCentroidsHook', begin=2, interval=3)
+        train_with(model, renewal, items, *arguments, **options)
+        return torch.stack(model.seen)
+
+    return start
 
 
 def test_two_groups_of_slots_have_their_means_as_centroids():
@@ -176,12 +163,12 @@ def test_what_the_context_tells_is_logged_once_there_are_centroids(iteration, lo
     assert list(hub.log_scalars) == logged
 
 
-def test_a_resumed_run_sees_the_centroids_of_an_uninterrupted_one(tmp_path):
-    whole = train(tmp_path, 'whole', 8)
+def test_a_resumed_run_sees_the_centroids_of_an_uninterrupted_one(train, tmp_path):
+    whole = train('whole', 8)
     changes = (whole[1:] != whole[:-1]).flatten(1).any(1)
     assert changes.nonzero().flatten().tolist() == [1, 4]  # before the iterations 2 and 5
-    train(tmp_path, 'begun', 4)
-    rest = train(tmp_path, 'resumed', 8, load_from=str(tmp_path / 'begun' / 'iter_4.pth'))
+    train('begun', 4)
+    rest = train('resumed', 8, load_from=tmp_path / 'begun/iter_4.pth')
     assert_close(rest, whole[4:])
 
 

@@ -31,28 +31,14 @@ WHOLE_VIEWS = [
 
 
 @pytest.fixture(scope='module')
-def config(shapes_data):
+def config(shapes_data, tiny_classifier):
     """Twelve images in shuffled batches of four, two epochs."""
+    objectives = dict(type='MultiLabelSoftMargin'), dict(type='TrainingCAMs', num_classes=4)
+    preprocessor = dict(type='WeakSegDataPreProcessor', mean=[127] * 3, std=[60] * 3)
     return Config(
         dict(
             default_scope='mmwsss',
-            model=dict(
-                type='CAMClassifier',
-                data_preprocessor=dict(
-                    type='WeakSegDataPreProcessor', mean=[127] * 3, std=[60] * 3
-                ),
-                backbone=dict(type='ResNet', depth=18, base_channels=4),
-                head=dict(
-                    type='CAMHead',
-                    in_channels=32,
-                    num_classes=4,
-                    pooling=dict(type='GlobalAveragePooling'),
-                ),
-                objectives=[
-                    dict(type='MultiLabelSoftMargin'),
-                    dict(type='TrainingCAMs', num_classes=4),
-                ],
-            ),
+            model=dict(tiny_classifier(*objectives, num_classes=4), data_preprocessor=preprocessor),
             train_dataloader=dict(
                 batch_size=4,
                 num_workers=0,

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
@@ -48,23 +47,13 @@ def checkpoint(tmp_path):
 
 
 @pytest.fixture
-def make_labels(shapes_data, images_to_label, tmp_path):
+def make_labels(shapes_data, label_config, tmp_path):
     """Label the shapes' images with their filled boxes, refined by a random walk."""
 
     def run(checkpoint):
-        config = dict(
-            default_scope='mmwsss',
-            model=dict(type='FilledBoxes'),
-            test_cfg=dict(
-                type='PseudoLabelLoop',
-                out_dir=str(tmp_path / 'labels'),
-                num_workers=0,
-                generator=dict(type='PseudoLabelGenerator', labels=walk_labels(checkpoint)),
-            ),
-            test_evaluator=[],
-            test_dataloader=images_to_label(shapes_data, 'val'),
-        )
-        return run_stage(Config(config), tmp_path / f'run{next(_runs)}', task='test')
+        labels = walk_labels(checkpoint)
+        config = label_config(shapes_data, 'val', tmp_path / 'labels', labels)
+        return run_stage(config, tmp_path / f'run{next(_runs)}', task='test')
 
     return run
 

@@ -33,49 +33,12 @@ _runs = itertools.count()
 
 
 @pytest.fixture(scope='module')
-def make_labels(shapes_data, tmp_path_factory):
+def make_labels(shapes_data, label_config, tmp_path_factory):
     """Label the shapes' training images with filled boxes, or another model, in this process."""
     work = tmp_path_factory.mktemp('work')
 
-    def run(
-        out_dir,
-        *,
-        model=None,
-        labels=LABELS,
-        keep_scores=('seed', 'high'),
-        num_workers=0,
-        data=shapes_data,
-    ):
-        config = Config(
-            dict(
-                default_scope='mmwsss',
-                model=model or dict(type='FilledBoxes'),
-                test_cfg=dict(
-                    type='PseudoLabelLoop',
-                    out_dir=str(out_dir),
-                    keep_scores=keep_scores,
-                    num_workers=num_workers,
-                    generator=dict(type='PseudoLabelGenerator', labels=labels),
-                ),
-                test_evaluator=[],
-                test_dataloader=dict(
-                    batch_size=1,
-                    num_workers=0,
-                    sampler=dict(type='DefaultSampler', shuffle=False),
-                    dataset=dict(
-                        type='ShapesWeakDataset',
-                        data_root=str(data / 'shapes'),
-                        ann_file='ImageSets/Segmentation/train.txt',
-                        test_mode=True,
-                        pipeline=[
-                            dict(type='LoadImage'),
-                            dict(type='LoadWeakAnnotations'),
-                            dict(type='PackWeakInputs'),
-                        ],
-                    ),
-                ),
-            )
-        )
+    def run(out_dir, *, labels=LABELS, keep_scores=('seed', 'high'), data=shapes_data, **options):
+        config = label_config(data, 'train', out_dir, labels, keep_scores=keep_scores, **options)
         return run_stage(config, work / f'run{next(_runs)}' / 'a' / 'b', task='test')
 
     return run

@@ -48,30 +48,16 @@ def dataset(shapes_data):
 
 
 @pytest.fixture
-def run(dataset, tmp_path):
+def run(shapes_data, label_config, tmp_path):
     """Label the shapes' training images in this process."""
 
     def start(model, *, labels=LABELS, proportions=('seed', 'none'), name='a', **more):
-        supervision = 'box' if model['type'] == 'FilledBoxes' else 'tag'
-        config = dict(
-            default_scope='mmwsss',
-            model=model,
-            test_cfg=dict(
-                type='PseudoLabelLoop',
-                out_dir=str(tmp_path / 'labels'),
-                proportions=proportions,
-                num_workers=0,
-                generator=dict(type='PseudoLabelGenerator', labels=labels),
-            ),
-            test_evaluator=[],
-            test_dataloader=dict(
-                batch_size=1,
-                num_workers=0,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                dataset=dict(dataset, supervision=supervision, test_mode=True),
-            ),
+        folder = tmp_path / 'labels'
+        config = label_config(
+            shapes_data, 'train', folder, labels, model=model, proportions=proportions
         )
-        config = Config(config)
+        if model['type'] != 'FilledBoxes':
+            config.test_dataloader.dataset.supervision = 'tag'
         config.merge_from_dict(more)
         work_dir = tmp_path / 'work' / name / 'b'
         return run_stage(config, work_dir, task='test', tta='tta_model' in more)

@@ -45,22 +45,12 @@ def labels_of(folder, **labeler):
 
 
 @pytest.fixture
-def make_labels(shapes_data, images_to_label, tmp_path):
+def make_labels(shapes_data, label_config, tmp_path):
     def run(labels, num_workers=0):
-        config = dict(
-            default_scope='mmwsss',
-            model=dict(type='FilledBoxes'),
-            test_cfg=dict(
-                type='PseudoLabelLoop',
-                out_dir=str(tmp_path / 'labels'),
-                num_workers=num_workers,
-                generator=dict(type='PseudoLabelGenerator', labels=labels),
-            ),
-            test_evaluator=[],
-            test_dataloader=images_to_label(shapes_data, 'val'),
-        )
-        run_stage(Config(config), tmp_path / f'run{next(_runs)}/a', task='test')
-        return {p.name: np.asarray(Image.open(p)) for p in (tmp_path / 'labels/clear').iterdir()}
+        folder = tmp_path / 'labels'
+        config = label_config(shapes_data, 'val', folder, labels, num_workers=num_workers)
+        run_stage(config, tmp_path / f'run{next(_runs)}/a', task='test')
+        return {p.name: np.asarray(Image.open(p)) for p in (folder / 'clear').iterdir()}
 
     return run
 

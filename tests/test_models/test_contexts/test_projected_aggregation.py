@@ -16,11 +16,10 @@ def relative_error(found, expected):
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
-def test_published_values_and_gradient(oracle):
-    data = {name: torch.from_numpy(array) for name, array in oracle('rca_aggregation').items()}
+def test_published_values_and_gradient(oracle, cases_of):
+    data = oracle('rca_aggregation')
     per_class = int(data['clusters_per_class'])
-    for case in range(int(data['num_cases'])):
-        values = {k.split('_', 1)[1]: v for k, v in data.items() if k.startswith(f'c{case}_')}
+    for values in cases_of('rca_aggregation'):
         x = values['x'].requires_grad_()
         num_classes = len(values['centres']) // per_class
         context = ProjectedAggregation(x.shape[1], num_classes, centroids=per_class)

@@ -101,22 +101,15 @@ def tagged_sample():
     return sample
 
 
-def test_a_classifier_learns_from_both_class_maps():
+def test_a_classifier_learns_from_both_class_maps(tiny_classifier):
+    objective = dict(type='MultiLabelSoftMargin')
     model = MODELS.build(
-        dict(
-            type='CAMClassifier',
-            backbone=dict(type='ResNet', depth=18, base_channels=4),
-            head=dict(
-                type='CAMHead',
-                in_channels=64,
-                num_classes=3,
-                context=dict(type='SemanticAggregation', in_channels=32, num_classes=3),
-                pooling=dict(type='GlobalAveragePooling'),
-            ),
-            objectives=[
-                dict(type='MultiLabelSoftMargin'),
-                dict(type='MultiLabelSoftMargin', part='coarse_map', loss_weight=0.4),
-            ],
+        tiny_classifier(
+            objective,
+            dict(objective, part='coarse_map', loss_weight=0.4),
+            num_classes=3,
+            in_channels=64,
+            context=dict(type='SemanticAggregation', in_channels=32, num_classes=3),
         )
     )
     losses = model.loss(torch.randn(2, 3, 64, 64), [tagged_sample(), tagged_sample()])

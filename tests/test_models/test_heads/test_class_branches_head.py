@@ -123,15 +123,9 @@ def test_asking_for_class_weights_names_the_head_that_has_them():
         _ = build_head().class_weights
 
 
-def test_a_classifier_with_class_branches_learns_and_predicts():
-    model = MODELS.build(
-        dict(
-            type='CAMClassifier',
-            backbone=dict(type='ResNet', depth=18, base_channels=4),
-            head=dict(type='ClassBranchesHead', in_channels=32, num_classes=3, pooling=POOLING),
-            objectives=[dict(type='MultiLabelSoftMargin')],
-        )
-    )
+def test_a_classifier_with_class_branches_learns_and_predicts(tiny_classifier):
+    objective = dict(type='MultiLabelSoftMargin')
+    model = MODELS.build(tiny_classifier(objective, num_classes=3, type='ClassBranchesHead'))
     sample = SegDataSample(metainfo=dict(ori_shape=(64, 64), img_shape=(64, 64)))
     sample.gt_score = torch.tensor([1.0, 0, 1])
     sample.gt_label = torch.tensor([0, 2])

@@ -73,17 +73,11 @@ def test_loss_and_gradient_equal_loops_over_slots(rng):
 
 
 @pytest.mark.parametrize('floor', [None, 'published'])
-def test_loss_and_gradient_of_the_oracle(oracle, floor):
+def test_loss_and_gradient_of_the_oracle(oracle, cases_of, floor):
     arrays = oracle('rca_contrast')
     temperature = float(arrays['temperature'])
     floor = floor and float(arrays['floor'])
-    for index in range(int(arrays['num_cases'])):
-        prefix = f'c{index}_'
-        case = {
-            key.removeprefix(prefix): torch.from_numpy(value)
-            for key, value in arrays.items()
-            if key.startswith(prefix)
-        }
+    for case in cases_of('rca_contrast'):
         if floor is None and case['num_floored'].any():
             continue  # the exact sum is another value there
         feats, tags = case['mid'].requires_grad_(), case['label']
@@ -123,14 +117,8 @@ def test_loss_and_gradient_of_the_oracle(oracle, floor):
         assert_close(nce[1], case['nce_partner'], rtol=0, atol=2e-5)
 
 
-def test_the_plain_form_of_the_benchmark_has_the_published_loss(oracle):
-    arrays = oracle('rca_contrast')
-    for index in range(int(arrays['num_cases'])):
-        case = {
-            key.removeprefix(f'c{index}_'): torch.from_numpy(value)
-            for key, value in arrays.items()
-            if key.startswith(f'c{index}_')
-        }
+def test_the_plain_form_of_the_benchmark_has_the_published_loss(cases_of):
+    for case in cases_of('rca_contrast'):
         labels = [row.nonzero().squeeze(1).tolist() for row in case['label']]
         pairs = list(
             zip(case['partner_image'].tolist(), case['partner_class'].tolist(), strict=True)

@@ -24,14 +24,6 @@ def samples_with(tags):
     return samples
 
 
-def published_case(data, k):
-    return {
-        key.removeprefix(f'c{k}_'): torch.from_numpy(data[key])
-        for key in data
-        if key.startswith(f'c{k}_')
-    }
-
-
 def published_pass(case):
     """The masked pass that the file describes, keeping what it was given."""
     seen = {}
@@ -52,7 +44,7 @@ def outputs_of(case):
 
 
 @pytest.fixture
-def published(oracle, monkeypatch):
+def published(oracle, cases_of, monkeypatch):
     """All cases with the objective's losses, computed with the negatives of the file."""
     data = oracle('aeft_losses')
     high, low = data['thresholds_high_low'].tolist()
@@ -67,8 +59,7 @@ def published(oracle, monkeypatch):
     )
     margin_loss = MODELS.build(dict(type='MultiLabelSoftMargin', supervised=8))
     cases = []
-    for k in range(int(data['num_cases'])):
-        case = published_case(data, k)
+    for case in cases_of('aeft_losses'):
         for name in ('cam', 'logits', 'gpp_anchor', 'gpp_masked_base'):
             case[name].requires_grad_()
         drawn = case['neg_index'], torch.ones(len(case['cam']), dtype=torch.bool)

@@ -1,5 +1,6 @@
 """Classifiers that train with erasing triplets: processes, precision, memory formats, boxes."""
 
+import pytest
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
@@ -16,22 +17,24 @@ def samples_with(tags):
     return [SegDataSample(gt_score=row, gt_label=row.nonzero().flatten()) for row in tags]
 
 
-def spread_classifier(**options):
+@pytest.fixture
+def spread_classifier(tiny_classifier):
     """A classifier of four classes whose scores tell positions apart, always the same."""
-    torch.manual_seed(0)
-    config = dict(type='CAMHead', in_channels=32, num_classes=4)
-    config['pooling'] = dict(type='GatedPyramidPooling', num_classes=4)
-    triplet = dict(type='ErasingTriplet', margin=3.0, **options)
-    model = MODELS.build(
-        dict(
-            type='CAMClassifier',
-            backbone=dict(type='ResNet', depth=18, base_channels=4, norm_eval=True),
-            head=config,
-            objectives=[dict(type='MultiLabelSoftMargin'), triplet],
+
+    def build(**options):
+        torch.manual_seed(0)
+        config = tiny_classifier(
+            dict(type='MultiLabelSoftMargin'),
+            dict(type='ErasingTriplet', margin=3.0, **options),
+            num_classes=4,
+            pooling=dict(type='GatedPyramidPooling', num_classes=4),
+            norm_eval=True,
         )
-    ).train()
-    model.head.classifier.weight.data.normal_()
-    return model
+        model = MODELS.build(config).train()
+        model.head.classifier.weight.data.normal_()
+        return model
+
+    return build
 
 
 def gradients(model, wrapped, images, tags):
@@ -40,7 +43,7 @@ def gradients(model, wrapped, images, tags):
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_two_distributed_processes_train_as_one(rng, on_two_ranks):
+def test_two_distributed_processes_train_as_one(spread_classifier, rng, on_two_ranks):
     # Together they have enough hard images for a repulsion, neither has alone.
     images = torch.randn(4, 3, 64, 64, generator=rng)
     model = spread_classifier(min_hard=3)
@@ -57,7 +60,7 @@ def test_two_distributed_processes_train_as_one(rng, on_two_ranks):
         assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_in_mixed_precision_losses_are_those_of_single_precision(rng):
+def test_in_mixed_precision_losses_are_those_of_single_precision(spread_classifier, rng):
     images = torch.randn(4, 3, 64, 64, generator=rng)
     model = spread_classifier()
     expected = model.loss(images, samples_with(PAIRS))
@@ -70,7 +73,7 @@ def test_in_mixed_precision_losses_are_those_of_single_precision(rng):
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
-def test_channels_last_weights_change_nothing(rng):
+def test_channels_last_weights_change_nothing(spread_classifier, rng):
     images = torch.randn(4, 3, 64, 64, generator=rng)
     model = spread_classifier()
     expected = model.loss(images, samples_with(PAIRS))
@@ -88,21 +91,14 @@ def boxed_sample(label):
     return sample
 
 
-def test_boxes_with_a_background_class_train_with_triplets(rng):
+def test_boxes_with_a_background_class_train_with_triplets(tiny_classifier, rng):
     model = MODELS.build(
-        dict(
-            type='CAMClassifier',
-            backbone=dict(type='ResNet', depth=18, base_channels=4, norm_eval=True),
-            head=dict(
-                type='CAMHead',
-                in_channels=32,
-                num_classes=3,
-                pooling=dict(type='BackgroundAwarePooling'),
-            ),
-            objectives=[
-                dict(type='RegionCrossEntropy'),
-                dict(type='ErasingTriplet', embedding='score_map'),
-            ],
+        tiny_classifier(
+            dict(type='RegionCrossEntropy'),
+            dict(type='ErasingTriplet', embedding='score_map'),
+            num_classes=3,
+            pooling=dict(type='BackgroundAwarePooling'),
+            norm_eval=True,
         )
     )
     model.head.classifier.weight.data.normal_()

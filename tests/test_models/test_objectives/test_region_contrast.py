@@ -80,14 +80,9 @@ def test_the_loss_is_the_mean_over_images_of_their_mean_over_regions(rng, monkey
     assert_close(loss_of(built, outputs, samples), expected)
 
 
-def test_the_published_loss_of_the_oracle(oracle, monkeypatch):
+def test_the_published_loss_of_the_oracle(oracle, cases_of, monkeypatch):
     arrays = oracle('rca_contrast')
-    for index in range(int(arrays['num_cases'])):
-        case = {
-            key.removeprefix(f'c{index}_'): torch.from_numpy(value)
-            for key, value in arrays.items()
-            if key.startswith(f'c{index}_')
-        }
+    for case in cases_of('rca_contrast'):
         num_classes, slots, channels = case['memory'].shape
         built = MODELS.build(
             dict(

@@ -72,14 +72,8 @@ def test_it_follows_its_formulas_on_maps_of_any_size(rng, size):
     assert_close(logits, reference.logits(score_map, expected), rtol=1e-5, atol=1e-6)
 
 
-def test_published_maps_logits_and_gradients(oracle):
-    data = oracle('aeft_gpp')
-    for k in range(int(data['num_cases'])):
-        case = {
-            key.removeprefix(f'c{k}_'): torch.from_numpy(data[key])
-            for key in data
-            if key.startswith(f'c{k}_')
-        }
+def test_published_maps_logits_and_gradients(cases_of):
+    for case in cases_of('aeft_gpp'):
         score_map = case['cam'].requires_grad_()
         pooling = build(score_map.size(1))
         for m in range(3):
