@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -18,6 +18,7 @@ Box = tuple[float, float, float, float]
 _REMEDY = 'Check `data_root` and this path.'
 _LINE_END = re.compile(r'\r\n|\r|\n')  # str.splitlines would also cut at other characters
 _MAX_ID = 1000
+_SUFFIXES = ('.jpg', '.jpeg', '.png')  # of images and label maps in lists of two columns
 _MAX_XML_BYTES = 1 << 22  # 4 MiB, 10 000 objects; a tree takes far more memory than its text
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
@@ -56,13 +57,17 @@ def check_image_id(img_id: str, source: str | Path) -> str:
 def read_image_ids(list_file: str | Path) -> list[str]:
     """Read one image id a line; blank lines are skipped.
 
+    Lists of published methods are read too. Of the line ``/JPEGImages/ID.jpg
+    /SegmentationClassAug/ID.png`` the id is the first file's name without suffix, of ``ID 0 14``
+    (an id and the indices of its classes) the first word. Their paths and classes are not used.
+
     Raises:
         UserInputError: The file is missing, is not text, holds no id, one outside the data root, or
             one twice.
     """
     text = read_text(list_file, 'list of images', remedy=_REMEDY)
     lines = (line.strip() for line in _LINE_END.split(text))
-    ids = [check_image_id(line, list_file) for line in lines if line]
+    ids = [check_image_id(_first_column(line), list_file) for line in lines if line]
     if not ids:
         raise UserInputError(f'{list_file} holds no image id; expected one a line.')
     if len(set(ids)) < len(ids):
@@ -71,6 +76,16 @@ def read_image_ids(list_file: str | Path) -> list[str]:
             f'{list_file}: the image {twice!r} is listed {count} times. Remove the repeated lines.'
         )
     return ids
+
+
+def _first_column(line: str) -> str:
+    """Give the id in a line of several columns; a line of another form is an id with blanks."""
+    first, *others = line.split()
+    if others and all(word.isdecimal() for word in others):
+        return first
+    if len(others) == 1 and all(word.lower().endswith(_SUFFIXES) for word in (first, *others)):
+        return PurePosixPath(first).stem
+    return line
 
 
 def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:

@@ -24,6 +24,13 @@ _MADE = {
     'aux_seg_map_path': 'label maps',
     'foreground_score_path': 'score files',
     'background_score_path': 'score files',
+    'background_mask_path': 'background masks',
+}
+_SUFFIXES = {'score files': '.npz', 'background masks': '.png'}
+_REMEDIES = {
+    'background masks': ', complete the folder',
+    'label maps': ', run the stage that makes them again (it makes only what is missing)',
+    'score files': ', run the stage that makes them again (it makes only what is missing)',
 }
 
 
@@ -43,6 +50,8 @@ class VOCWeakDataset(BaseSegDataset):
     masks for evaluation. ``data_prefix['aux_seg_map_path']`` adds ``aux_seg_map_path``, a second
     pseudo label. ``data_prefix['foreground_score_path']`` and ``['background_score_path']`` add the
     score files of the same names, for :class:`~mmwsss.datasets.transforms.LoadConfidentScores`.
+    ``data_prefix['background_mask_path']`` adds ``background_mask_path``, a mask to use with the
+    boxes instead of the one that is made from them.
     With ``proportion_file`` it has ``proportions``, the share of the pixels of each class, (K,).
 
     The first class is the background; the others are the foreground classes 0..K-1. A subset of
@@ -65,7 +74,7 @@ class VOCWeakDataset(BaseSegDataset):
         keep_difficult: Use objects marked ``difficult``, as published box-supervised methods do.
         data_prefix: Folders below ``data_root``: ``img_path`` (default ``JPEGImages``),
             ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``,
-            ``foreground_score_path``, ``background_score_path``.
+            ``foreground_score_path``, ``background_score_path``, ``background_mask_path``.
         **base: Options of :class:`mmseg.datasets.BaseSegDataset` (``data_root``, ``metainfo``,
             ``pipeline``, ``test_mode``, ``indices``, ...).
 
@@ -154,6 +163,11 @@ class VOCWeakDataset(BaseSegDataset):
         return entries
 
     def _check_setup(self) -> None:
+        if 'background_mask_path' in self.data_prefix and self.supervision != 'box':
+            raise UserInputError(
+                '`data_prefix.background_mask_path` goes with boxes: it needs '
+                f"supervision='box', got {self.supervision!r}."
+            )
         classes = self._metainfo['classes']
         if len(classes) < 2 or classes[0] != 'background':
             raise UserInputError(
@@ -188,7 +202,7 @@ class VOCWeakDataset(BaseSegDataset):
     @property
     def _made(self) -> dict[str, str]:
         """Suffix of the files below each folder of label maps and scores."""
-        suffixes = {'label maps': self.seg_map_suffix, 'score files': '.npz'}
+        suffixes = {'label maps': self.seg_map_suffix, **_SUFFIXES}
         return {prefix: suffixes[_MADE[prefix]] for prefix in _MADE if prefix in self.data_prefix}
 
     def _without_file(self, ids: list[str], prefix: str, suffix: str) -> set[str]:
@@ -199,10 +213,7 @@ class VOCWeakDataset(BaseSegDataset):
         if lacking and (prefix not in _MADE or self.missing_seg_map == 'error'):
             kind, remedy = _MADE.get(prefix, 'images'), ''
             if prefix in _MADE:
-                remedy = (
-                    ', run the stage that makes them again (it makes only what is missing), or '
-                    "leave such images out by missing_seg_map='skip'"
-                )
+                remedy = f"{_REMEDIES[kind]}, or leave such images out by missing_seg_map='skip'"
             raise UserInputError(
                 f'{folder!r} lacks {len(lacking)} of {len(ids)} {kind}, the first is '
                 f'{lacking[0] + suffix!r}. Check `data_root`, `data_prefix.{prefix}` and the list '

@@ -51,6 +51,29 @@ def test_ids_are_read_without_blank_lines(tmp_path):
     assert read_image_ids(path) == ['2007_000032', 'folder/b']
 
 
+@pytest.mark.parametrize(
+    'line',
+    [
+        '2007_000032',
+        '/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png',
+        'JPEGImages/2007_000032.jpg\tSegmentationClassAug/2007_000032.png',
+        'SBD/dataset/img/2007_000032.jpg  SBD/dataset/cls/2007_000032.png',
+        '2007_000032 0 14',
+    ],
+)
+def test_the_forms_of_published_lists_are_read(tmp_path, line):
+    path = tmp_path / 'list.txt'
+    path.write_text(f'{line}\n2008_000001')  # without a newline at the end
+    assert read_image_ids(path) == ['2007_000032', '2008_000001']
+
+
+@pytest.mark.parametrize('line', ['my cat', 'cat 3b', 'a.jpg b.txt', 'one.png two.png three.png'])
+def test_other_lines_with_blanks_are_ids(tmp_path, line):
+    path = tmp_path / 'list.txt'
+    path.write_text(f'{line}\n')
+    assert read_image_ids(path) == [line]
+
+
 @pytest.mark.parametrize('img_id', ['../../x', '/etc/passwd', 'a/../../b', 'a\\b', '', 'a\x00b'])
 def test_an_id_never_leaves_the_data_root(img_id):
     with pytest.raises(UserInputError, match=r'list\.txt'):

@@ -56,6 +56,21 @@ def test_tags_are_the_sorted_classes_of_the_xml_file(two):
     assert 'instances' not in a
 
 
+def test_background_masks_are_read_from_a_folder_on_request(two):
+    folder = two.root / 'masks'
+    folder.mkdir()
+    for name in ('a', 'b'):
+        Image.fromarray(np.ones((8, 10), dtype=np.uint8)).save(folder / f'{name}.png')
+    options = {'data_prefix': {'background_mask_path': 'masks'}}
+    a, _ = entries(build(two, **options))
+    assert a['background_mask_path'] == str(folder / 'a.png')
+    (folder / 'a.png').unlink()
+    with pytest.raises(UserInputError, match=r"lacks 1 of 2 background masks.*'a\.png'.*complete"):
+        build(two, **options)
+    with pytest.raises(UserInputError, match=r"supervision='box', got 'tag'"):
+        build(two, supervision='tag', **options)
+
+
 def test_difficult_objects_can_be_left_out(two):
     a, _ = entries(build(two, supervision='tag', keep_difficult=False))
     assert a['gt_label'] == [PERSON]

@@ -38,6 +38,29 @@ def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.
     return mask
 
 
+def read_background_mask(path: str, shape: tuple[int, int]) -> np.ndarray:
+    """Read a mask of 0 (perhaps an object) and 1 (background), uint8 (H, W).
+
+    Args:
+        path: 8 bit greyscale or palette PNG, such as those that the authors of BANA published.
+        shape: Height and width of the image.
+
+    Raises:
+        UserInputError: It is damaged, of another size, or has other values.
+    """
+    mask = read_label_map(path)
+    if mask.shape != shape:
+        raise UserInputError(
+            f'{path} is {mask.shape[0]}x{mask.shape[1]}, its image is {shape[0]}x{shape[1]} '
+            '(height x width). Give the masks of these images.'
+        )
+    if mask.max(initial=0) > 1:
+        raise UserInputError(
+            f'{path} has the value {mask.max()}; expected 1 outside all boxes and 0 inside.'
+        )
+    return mask
+
+
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):
     """Load ``img_path`` as ``img``, BGR (H, W, 3); see :func:`read_image`.
@@ -81,13 +104,15 @@ class LoadWeakAnnotations(BaseTransform):
 
     Boxes: ``gt_bboxes`` float32 (m, 4) clipped to the image, ``gt_bboxes_labels`` int64 (m,) and
     ``background_mask`` uint8 (H, W), 1 outside every box, in annotation order. A box with a side
-    below 1 pixel is left out. Tags: ``gt_label`` int64 (n,).
+    below 1 pixel is left out. With ``background_mask_path`` in the entry the mask is read from
+    there, 0 and 1. Tags: ``gt_label`` int64 (n,).
 
     It stands right after the image is loaded: what resizes, crops and flips takes the boxes along
     into pixels of the network input, and the classifier maps them back where labels are made.
 
     Raises:
         ValueError: The image with boxes is resized or flipped already, or the entry has no label.
+        UserInputError: A background mask is damaged, has not the size of its image or other values.
     """
 
     def transform(self, results: dict) -> dict:
@@ -119,7 +144,11 @@ class LoadWeakAnnotations(BaseTransform):
         kept = (boxes[:, 2:] - boxes[:, :2] >= MIN_BOX_SIDE).all(axis=1)
         results['gt_bboxes'] = boxes[kept]
         results['gt_bboxes_labels'] = np.array(labels, dtype=np.int64)[kept]
-        results['background_mask'] = background_mask_from_boxes(boxes[kept], (height, width))
+        if 'background_mask_path' in results:
+            mask = read_background_mask(results['background_mask_path'], (height, width))
+        else:
+            mask = background_mask_from_boxes(boxes[kept], (height, width))
+        results['background_mask'] = mask
         results['seg_fields'].append('background_mask')
 
 

@@ -35,6 +35,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
             img_path=info['img_path'],
             gt_label=info.get('gt_label'),
             instances=info.get('instances'),
+            **{key: info[key] for key in ('background_mask_path',) if key in info},
             **{f'{i}_path': files.get(info['img_id']) for i, files in enumerate(own)},
         )
         for info in infos

@@ -162,6 +162,28 @@ def test_no_box_means_all_background():
     assert results['background_mask'].all()
 
 
+def with_mask(path, mask):
+    Image.fromarray(np.asarray(mask, dtype=np.uint8)).save(path)
+    results = {'instances': [{'bbox': [0, 0, 2, 1], 'bbox_label': 3}], 'ori_shape': (2, 3)}
+    return {**results, 'seg_fields': [], 'background_mask_path': str(path)}
+
+
+def test_a_given_background_mask_is_used_as_it_is(tmp_path):
+    given = [[0, 0, 0], [1, 1, 1]]  # the box leaves (0, 2) free
+    results = LoadWeakAnnotations().transform(with_mask(tmp_path / 'a.png', given))
+    assert results['background_mask'].tolist() == given
+    assert results['gt_bboxes'].tolist() == [[0, 0, 2, 1]]
+
+
+@pytest.mark.parametrize(
+    ('mask', 'message'),
+    [([[0, 255, 0], [1, 1, 1]], 'the value 255'), ([[0, 1]], '1x2, its image is 2x3')],
+)
+def test_a_background_mask_of_another_kind_is_refused(tmp_path, mask, message):
+    with pytest.raises(UserInputError, match=message):
+        LoadWeakAnnotations().transform(with_mask(tmp_path / 'a.png', mask))
+
+
 def test_tags_are_loaded_without_a_background_mask():
     results = LoadWeakAnnotations().transform({'gt_label': [3, 5], 'seg_fields': []})
     assert results['gt_label'].tolist() == [3, 5]
