@@ -1,6 +1,6 @@
 # BANA, segmentation stage on the paper's second network with the paper's first weights, from
 # ImageNet and the *masks* of COCO: its figures compare with those of the same weights only.
-# tools/model_converters/resnet_to_mmseg.py makes the file.
+# tools/model_converters/deeplabv2_to_mmseg.py makes the file.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',

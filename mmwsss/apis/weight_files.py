@@ -1,6 +1,7 @@
 """What the converters of weights share: reading, checking and writing state dicts."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -44,10 +45,10 @@ def prefix_of(source: dict[str, Tensor], name: str) -> str | None:
     return found[0].removesuffix(name) if found else None
 
 
-def expected_shapes(module: type[nn.Module]) -> dict[str, torch.Size]:
-    """List the tensors in the state dict of a module that is built without arguments."""
+def expected_shapes(build: Callable[[], nn.Module]) -> dict[str, torch.Size]:
+    """List the tensors in the state dict of a module, which takes no memory here."""
     with torch.device('meta'):
-        return {name: tensor.shape for name, tensor in module().state_dict().items()}
+        return {name: tensor.shape for name, tensor in build().state_dict().items()}
 
 
 def take(source: dict[str, Tensor], expected: dict[str, torch.Size]) -> dict[str, Tensor]:

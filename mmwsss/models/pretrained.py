@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from pathlib import Path
 
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit, update_init_info
@@ -16,6 +17,7 @@ from mmwsss.models.checkpoint_fit import (
     read_checkpoint,
     tensors_of,
 )
+from mmwsss.models.weight_sources import how_to_get
 from mmwsss.registry import WEIGHT_INITIALIZERS
 from mmwsss.structures import UserInputError
 
@@ -23,6 +25,8 @@ from mmwsss.structures import UserInputError
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained(PretrainedInit):
     """mmengine's ``Pretrained``, which refuses a file from which nothing fits.
+
+    Where a file is missing, one line says how to get it.
 
     Files of pretrained weights seldom fit exactly: they have a classifier that a backbone has not.
     So a part is enough, and one line says how much was loaded.
@@ -39,6 +43,10 @@ class Pretrained(PretrainedInit):
         Raises:
             UserInputError: If the file cannot be read, no parameter fits, or values are not finite.
         """
+        if '://' not in self.checkpoint and not Path(self.checkpoint).exists():
+            raise UserInputError(
+                f'weights {self.checkpoint} do not exist. {how_to_get(self.checkpoint)}'
+            )
         content = read_checkpoint(self.checkpoint, map_location=self.map_location)
         state = self._below_prefix(tensors_of(content, self.checkpoint))
         own = converted(module, state)

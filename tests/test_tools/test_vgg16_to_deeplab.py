@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
+from mmwsss.apis import vgg16_weights
 from mmwsss.models.backbones import VGG16DeepLab
 from mmwsss.structures import UserInputError
 
@@ -28,7 +29,7 @@ def source():
 @pytest.fixture
 def torchvision_source(source):
     """Torchvision's names and shapes; the large tensors are views of small ones."""
-    names = {ours: theirs for theirs, ours in converter.TORCHVISION_NAMES.items()}
+    names = {ours: theirs for theirs, ours in vgg16_weights.TORCHVISION_NAMES.items()}
     state = {}
     for name, value in source.items():
         module, kind = name.split('.')
@@ -62,10 +63,10 @@ def test_normalisation_of_torchvision_is_folded_into_the_first_layer(source, tor
     rgb = torch.rand(1, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 255
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1)
-        for v in (converter.TORCHVISION_MEAN_RGB, converter.TORCHVISION_STD_RGB)
+        for v in (vgg16_weights.TORCHVISION_MEAN_RGB, vgg16_weights.TORCHVISION_STD_RGB)
     )
     expected = F.conv2d((rgb / 255 - mean) / std, source['conv1_1.weight'], source['conv1_1.bias'])
-    bgr = (rgb - torch.tensor(converter.CAFFE_MEAN_RGB).view(1, 3, 1, 1)).flip(1)
+    bgr = (rgb - torch.tensor(vgg16_weights.CAFFE_MEAN_RGB).view(1, 3, 1, 1)).flip(1)
     actual = F.conv2d(bgr, converted['conv1_1.weight'], converted['conv1_1.bias'])
     assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmwsss.engine.checks.isolation import without_traces
 from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.state.settings import LOADERS
+from mmwsss.models.weight_sources import how_to_get
 from mmwsss.registry import DATASETS, HOOKS, LOOPS, MODELS, TASK_UTILS, find_class, type_name
 from mmwsss.structures import Checked, StagePlan, UserInputError
 
@@ -55,16 +56,26 @@ def check_stage(
 
 def _check_path(name: str, key: str, path: Path) -> None:
     if not path.exists():
-        raise UserInputError(
-            f"stage '{name}': {key} = {path} does not exist. Set MMWSSS_DATA (the folder that "
-            'holds the data set) and MMWSSS_WEIGHTS (pretrained weights), or override the key '
-            'with --cfg-options.'
-        )
+        raise UserInputError(f"stage '{name}': {key} = {path} does not exist. {_remedy(key, path)}")
     if path.is_dir() and not key.endswith('.data_root'):
         raise UserInputError(
             f"stage '{name}': {key} = {path} is a folder, expected a file. Name the file in it "
             'with --cfg-options.'
         )
+
+
+def _remedy(key: str, path: Path) -> str:
+    if key.startswith('model.'):
+        return how_to_get(path)
+    if path.name == 'train_aug.txt':
+        return (
+            'python tools/dataset_converters/voc_train_aug.py writes it from VOC and SBD; or name '
+            'another list with --cfg-options.'
+        )
+    return (
+        'Set MMWSSS_DATA (the folder that holds the data set) and MMWSSS_WEIGHTS (pretrained '
+        'weights), or override the key with --cfg-options.'
+    )
 
 
 def _check_single_view(name: str, config: Config) -> None:
