@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from mmwsss.structures import UserInputError
 RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
 """Config keys that something reads; a config may have others as its own variables."""
 
+# What mmengine says of a dict that is to merge with None.
+_REMOVED = re.compile(r"(\w+)=.* in child config .* is of type <class 'NoneType'>", re.DOTALL)
 _SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 
 
@@ -52,6 +55,11 @@ def _explain(error: Exception, path: str) -> str:
         line, text = error.lineno or line, error.msg
     elif isinstance(error, FileNotFoundError) and error.errno is None:  # of mmengine
         text = f'a file of `_base_` is missing: {error}'
+    elif removed := _REMOVED.match(str(error)):
+        text = (
+            f'{removed[1]} is None in `_base_`, which removed it. To set it again, give all of it: '
+            f'{removed[1]}=dict(_delete_=True, ...)'
+        )
     else:
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     place = f'{culprit}, line {line}' if line else culprit

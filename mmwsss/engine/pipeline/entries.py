@@ -11,7 +11,9 @@ from mmengine.fileio import load
 from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError, check_name
 
-_KEYS = {'name': str, 'config': str, 'task': str, 'tta': bool, 'takes': dict}
+_KEYS = {'config': str, 'task': str, 'tta': bool, 'takes': dict}
+_LIST_KEYS = {'name': str, **_KEYS}
+_DICT_KEYS = {'after': str, **_KEYS}
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ def stage_entries(config: Config) -> list[StageEntry]:
     """List the stages of a pipeline in their order.
 
     ``stages`` is a list of dicts, or a dict of dicts by name, which merges with that of ``_base_``.
-    There ``None`` removes a stage, ``after='name'`` says where a new one goes, and the path of a
-    stage's config is relative to the file that names it. In a list it is relative to the pipeline.
+    There ``None`` removes a stage or one of its ``takes``, ``after='name'`` says where a new stage
+    goes, and the path of a stage's config is relative to the file that names it. In a list it is
+    relative to the pipeline.
 
     Raises:
         UserInputError: If there is no stage, an entry has a wrong or unknown key or no name, a
-            name is used twice or unknown, a config is missing, or a stage takes from one that
-            does not come before it.
+            name is used twice or unknown, stages come after each other, a config is missing, or a
+            stage takes from one that does not come before it.
     """
     stages, filename = config.stages, config.filename
     if not isinstance(stages, dict | list | tuple) or not stages:
@@ -53,82 +56,132 @@ def stage_entries(config: Config) -> list[StageEntry]:
     entries: list[StageEntry] = []
     for place, settings, file in _of_dict(config) if isinstance(stages, dict) else _of_list(config):
         known = [entry.name for entry in entries]
-        _check_settings(place, settings)
+        check_name(place, settings['name'], dots=False)
         _check_values(filename, settings, file.parent / settings['config'], known=known)
         entries.append(StageEntry(**{**settings, 'config': file.parent / settings['config']}))
     return entries
 
 
-def _of_list(config: Config) -> list[tuple[str, Any, Path]]:
+def _of_list(config: Config) -> list[tuple[str, dict, Path]]:
     """Place, settings and file of every entry of a list."""
     path = Path(config.filename)
-    return [(f'{path}: stages[{i}]', entry, path) for i, entry in enumerate(config.stages)]
+    found = [(f'{path}: stages[{i}]', entry, path) for i, entry in enumerate(config.stages)]
+    for place, entry, _ in found:
+        _check_settings(place, entry, keys=_LIST_KEYS, required=('name', 'config'))
+    return found
 
 
-def _of_dict(config: Config) -> list[tuple[str, Any, Path]]:
+def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
     """Place, settings and file of every entry of a dict, in order, without what is removed."""
     path = Path(config.filename)
-    files = _naming_files(path)
+    origins = _origins(path)
     found = []
-    for name in _in_order(path, config.stages):
+    for name in _in_order(path, config.stages, origins):
         settings, place = config.stages[name], f'{path}: stages.{name}'
         if settings is None:
             continue
-        if isinstance(settings, dict):
-            if 'name' in settings:
-                raise UserInputError(f'{place} has a `name` already: its key.')
-            rest = {key: value for key, value in settings.items() if key != 'after'}
-            settings = {'name': name, **rest}
-        found.append((place, settings, files.get(name, path)))
+        if isinstance(settings, dict) and 'name' in settings:
+            raise UserInputError(f'{place} has a `name` already: its key.')
+        _check_settings(place, settings, keys=_DICT_KEYS, required=('config',))
+        takes = {key: v for key, v in settings.get('takes', {}).items() if v is not None}
+        rest = {key: value for key, value in settings.items() if key != 'after'}
+        file = origins[name].file if name in origins else path
+        found.append((place, {**rest, 'name': name, 'takes': takes}, file))
     if not found:
         raise UserInputError(f'{path}: all stages are removed; at least one must stay.')
     return found
 
 
-def _in_order(path: Path, stages: dict) -> list[str]:
-    """Put every stage that says ``after`` behind the one that it names."""
-    order = list(stages)
+@dataclass(frozen=True)
+class _Origin:
+    """Where a stage of a dict comes from: the file that names its config, and its ``after``."""
+
+    file: Path
+    after: object = None
+
+
+def _in_order(path: Path, stages: dict, origins: dict[str, _Origin]) -> list[str]:
+    """Put every stage behind the one that it comes after; several behind one keep their order."""
+    anchors = {}
     for name, settings in stages.items():
-        if not isinstance(settings, dict) or 'after' not in settings:
-            continue
-        anchor, others = settings['after'], [other for other in order if other != name]
-        if anchor not in others:
-            hint = ', '.join(nearest(str(anchor), others) or others) or 'none'
+        if isinstance(settings, dict):
+            anchors[name] = settings.get('after')
+        else:  # a removed stage keeps its place for those that come after it
+            anchors[name] = origins[name].after if name in origins else None
+        _check_anchor(path, name, anchors[name], stages)
+    order: list[str] = []
+
+    def place_after(anchor: str | None) -> None:
+        for name in stages:
+            if anchors[name] == anchor:
+                order.append(name)
+                place_after(name)
+
+    place_after(None)
+    for name in stages:
+        if name not in order:
             raise UserInputError(
-                f'{path}: stages.{name} comes after {anchor!r}, which is no other stage. The '
-                f'nearest: {hint}.'
+                f'{path}: {_circle(name, anchors)}. One of them must come after another stage.'
             )
-        others.insert(others.index(anchor) + 1, name)
-        order = others
     return order
 
 
-def _naming_files(path: Path) -> dict[str, Path]:
+def _check_anchor(path: Path, name: str, anchor: object, stages: dict) -> None:
+    others = [other for other in stages if other != name]
+    if anchor is not None and anchor not in others:
+        hint = ', '.join(nearest(str(anchor), others) or others) or 'none'
+        raise UserInputError(
+            f'{path}: stages.{name} comes after {anchor!r}, which is no other stage. The nearest: '
+            f'{hint}.'
+        )
+
+
+def _circle(name: str, anchors: dict[str, Any]) -> str:
+    """Tell the circle to which the anchors of a stage lead."""
+    seen: list[str] = []
+    while name not in seen:
+        seen.append(name)
+        name = anchors[name]
+    circle = seen[seen.index(name) :]
+    return ', '.join(f'stages.{stage} comes after {anchors[stage]!r}' for stage in circle)
+
+
+def _origins(path: Path) -> dict[str, _Origin]:
     """Find the file that names the config of every stage: the pipeline or one of its bases.
 
-    The merged config does not tell, so every file is run by itself.
+    The merged config does not tell, so every file with stages is run by itself.
     """
-    alone = _run_alone(path)
-    bases, own = alone.get('_base_', []), alone.get('stages', {})
-    files: dict[str, Path] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        files |= _naming_files(path.parent / base)
+    origins: dict[str, _Origin] = {}
+    for base in Config._get_base_files(str(path)):
+        origins |= _origins(Path(Config._get_cfg_path(base, str(path))[0]))  # may be a package's
+    own = _own_stages(path)
     if not isinstance(own, dict):
         return {}
     if own.get('_delete_'):
-        files = {}
-    inherited = list(files)
+        origins = {}
+    inherited = list(origins)
     for name, settings in own.items():
-        is_dict = isinstance(settings, dict)
-        if inherited and name not in inherited and not (is_dict and 'after' in settings):
+        if name == '_delete_':
+            continue
+        written = settings if isinstance(settings, dict) else {}
+        if inherited and name not in inherited and 'after' not in written:
             hint = ', '.join(nearest(name, inherited) or inherited)
             raise UserInputError(
                 f'{path}: stages.{name} is not in the pipeline that it inherits; the nearest: '
                 f"{hint}. A new stage says where it goes: after='{inherited[-1]}'."
             )
-        if name not in files or (is_dict and 'config' in settings):
-            files[name] = path
-    return files
+        before = origins.get(name, _Origin(path))
+        file = path if 'config' in written else before.file
+        kept = None if written.get('_delete_') else before.after
+        origins[name] = _Origin(file, written.get('after', kept))
+    return origins
+
+
+def _own_stages(path: Path) -> object:
+    """Read the ``stages`` of a config file without what it inherits; empty if it has none."""
+    if 'stages' not in path.read_text(encoding='utf-8'):
+        return {}  # any config, which need not run by itself
+    return _run_alone(path).get('stages', {})
 
 
 def _run_alone(path: Path) -> dict:
@@ -139,33 +192,33 @@ def _run_alone(path: Path) -> dict:
         return runpy.run_path(str(path))
     except Exception as error:  # a config is code of the user's
         raise UserInputError(
-            f'{path}: a pipeline that is inherited must run by itself, without '
+            f'{path}: with stages as a dict the file must run by itself, without '
             f'{{{{_base_...}}}}: {type(error).__name__}: {error}'
         ) from error
 
 
-def _check_settings(place: str, settings: object) -> None:
+def _check_settings(
+    place: str, settings: object, *, keys: dict[str, type], required: tuple[str, ...]
+) -> None:
     """Refuse what cannot be the settings of a stage."""
     if not isinstance(settings, dict):
-        raise UserInputError(
-            f'{place} must be a dict with `config` and, in a list, `name`, got {settings!r}.'
-        )
+        lacking = ' and '.join(f'`{key}`' for key in required)
+        raise UserInputError(f'{place} must be a dict with {lacking}, got {settings!r}.')
     for key in settings:
-        if key not in _KEYS:
-            hint = ', '.join(nearest(key, _KEYS)) or ', '.join(_KEYS)
+        if key not in keys:
+            hint = ', '.join(nearest(key, keys)) or ', '.join(keys)
             raise UserInputError(
                 f'{place} has the unknown key {key!r}. The nearest known keys: {hint}.'
             )
-    for key, kind in _KEYS.items():
+    for key, kind in keys.items():
         if not isinstance(settings.get(key, kind()), kind):
             raise UserInputError(
                 f'{place}: {key} = {settings[key]!r} must be a {kind.__name__}, not a '
                 f'{type(settings[key]).__name__}.'
             )
-    lacking = [key for key in ('name', 'config') if not settings.get(key)]
+    lacking = ' and '.join(key for key in required if not settings.get(key))
     if lacking:
-        raise UserInputError(f'{place} lacks {" and ".join(lacking)}; it has {sorted(settings)}.')
-    check_name(place, settings['name'], dots=False)
+        raise UserInputError(f'{place} lacks {lacking}; it has {sorted(settings)}.')
 
 
 def _check_values(filename: str, settings: dict, path: Path, *, known: list[str]) -> None:

@@ -89,6 +89,22 @@ def test_none_removes_a_stage(variant):
     assert names(variant('dict(segmentor=None)')) == ['classifier', 'labels']
 
 
+def test_none_removes_what_a_stage_takes(variant):
+    entries = variant('dict(labels=None, segmentor=dict(takes=dict(masks=None, seeds=None)))')
+    assert names(entries) == ['classifier', 'segmentor']
+    assert entries[1].takes == {}
+
+
+def test_a_removed_stage_is_set_again_as_a_whole(folder, variant):
+    variant('dict(segmentor=None)', path='base/middle.py')
+    again = "dict(segmentor=dict({}config='other.py'))"
+    with pytest.raises(UserInputError, match=r'segmentor is None in `_base_`.*_delete_=True') as e:
+        variant(again.format(''), base='middle.py')
+    assert 'NoneType' not in str(e.value)
+    entries = variant(again.format('_delete_=True, '), base='middle.py')
+    assert (entries[2].name, entries[2].takes) == ('segmentor', {})
+
+
 def test_what_takes_from_a_removed_stage_is_refused(variant):
     with pytest.raises(UserInputError, match=r"from 'labels\.seed', but the stages before it"):
         variant('dict(labels=None)')
@@ -109,6 +125,41 @@ def test_a_new_stage_goes_where_it_says(variant):
 def test_the_place_of_a_removed_stage_can_be_taken(variant):
     new = "dict(segmentor=None, network=dict(after='segmentor', config='segment.py'))"
     assert names(variant(new)) == ['classifier', 'labels', 'network']
+
+
+@pytest.mark.parametrize(
+    ('new', 'order'),
+    [
+        # Named before the stage that it comes after.
+        ("b=dict(after='a', config='other.py'), a=dict(after='labels', config='other.py')", 'ab'),
+        # Several after one keep their order, and each what comes after it.
+        (
+            "a=dict(after='labels', config='other.py'), b=dict(after='labels', config='other.py'),"
+            "c=dict(after='a', config='other.py')",
+            'acb',
+        ),
+    ],
+)
+def test_places_do_not_depend_on_the_order_in_which_they_are_named(variant, new, order):
+    assert names(variant(f'dict({new})')) == ['classifier', 'labels', *order, 'segmentor']
+
+
+def test_a_circle_of_places_is_refused_by_name(variant):
+    new = ', '.join(
+        f"{name}=dict(after='{after}', config='other.py')" for name, after in ('ab', 'ba', 'ca')
+    )
+    message = r"stages\.a comes after 'b', stages\.b comes after 'a'\. One of them"
+    with pytest.raises(UserInputError, match=message):
+        variant(f'dict({new})')
+
+
+def test_a_removed_stage_keeps_the_place_that_it_had(folder, variant):
+    variant(
+        "dict(a=dict(after='classifier', config='other.py'), b=dict(after='a', config='other.py'))",
+        path='base/middle.py',
+    )
+    last = variant('dict(a=None)', base='middle.py')
+    assert names(last) == ['classifier', 'b', 'labels', 'segmentor']
 
 
 @pytest.mark.parametrize('anchor', ["'lables'", "'new'", '5'])
@@ -134,6 +185,27 @@ def test_a_variant_may_delete_what_it_inherits(folder, variant):
     assert variant(stage)[1].takes == {}
 
 
+def test_deleting_is_no_stage_that_a_hint_names(folder, variant):
+    variant("dict(_delete_=True, one=dict(config='other.py'))", path='base/middle.py')
+    with pytest.raises(UserInputError, match=r'the nearest: one\. A new'):
+        variant("dict(_delte_=dict(config='other.py'))", base='middle.py')
+
+
+def test_a_base_may_be_of_another_package(folder):
+    bases = "_base_ = ['./main.py', 'mmseg::_base_/default_runtime.py']\n"
+    (folder / 'base/variant.py').write_text(f"{bases}stages = dict(labels=dict(config='other.py'))")
+    entries = stage_entries(read_config(folder / 'base/variant.py'))
+    assert entries[1].config == folder / 'base/other.py'
+
+
+def test_a_base_without_stages_need_not_run_by_itself(folder):
+    (folder / 'base/root.py').write_text('first = 1\n')
+    (folder / 'base/child.py').write_text("_base_ = './root.py'\nsecond = {{_base_.first}}\n")
+    bases = "_base_ = ['./main.py', './child.py']\n"
+    (folder / 'base/variant.py').write_text(f"{bases}stages = dict(labels=dict(config='other.py'))")
+    assert len(stage_entries(read_config(folder / 'base/variant.py'))) == 3
+
+
 def test_a_list_takes_the_place_of_a_dict(variant):
     assert names(variant("[dict(name='one', config='other.py')]")) == ['one']
 
@@ -152,7 +224,7 @@ def test_a_dict_cannot_change_a_list(folder, variant):
         ('dict()', 'at least one stage'),
         ("dict(one='other.py')", r"stages\.one must be a dict .* got 'other\.py'"),
         ("dict(one=dict(confg='other.py'))", r"stages\.one has the unknown key 'confg'.* config"),
-        ("dict(one=dict(task='test'))", r'stages\.one lacks config'),
+        ("dict(one=dict(task='test'))", r"stages\.one lacks config; it has \['task'\]"),
         ("dict(one=dict(name='two', config='other.py'))", r'stages\.one has a `name` already'),
         ("{'a/b': dict(config='other.py')}", 'a/b'),
         ("dict(one=dict(config='absent.py'))", r'absent\.py, which does not exist'),
@@ -169,7 +241,7 @@ def test_a_pipeline_that_cannot_run_by_itself_says_so(folder):
     (folder / 'base/variant.py').write_text(
         "_base_ = ['./main.py']\nstages = dict(labels=dict(config={{_base_.first}}))\n"
     )
-    with pytest.raises(UserInputError, match=r'variant\.py: .* must run by itself'):
+    with pytest.raises(UserInputError, match=r'variant\.py: with stages as a dict .* itself'):
         stage_entries(read_config(folder / 'base/variant.py'))
 
 
