@@ -1,16 +1,15 @@
 """The documents say what options are for that no config sets."""
 
+import functools
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from test_docs import CONFIGS, DOCS, own_components, read_once, table_rows
 
 from mmwsss.registry import type_name
-
-# Parts whose type follows from their place.
-PARTS = {'RegionContrast': {'contrast': 'MixupContrast', 'memory': 'RegionMemory'}}
+from mmwsss.structures import Checked
 
 
 def options_of(component: type) -> dict[str, str]:
@@ -37,10 +36,18 @@ def typed_nodes(node: object, kind: str | None = None) -> Iterator[tuple[str, di
         if kind:
             yield kind, node
         for key, child in node.items():
-            yield from typed_nodes(child, PARTS.get(kind, {}).get(key))
+            part = part_types(kind).get(key)
+            yield from typed_nodes(child, part and part.__name__)
     elif isinstance(node, list | tuple):
         for child in node:
             yield from typed_nodes(child)
+
+
+@functools.cache
+def part_types(kind: str | None) -> Mapping[str, type]:
+    """Options of a component of ours whose type follows from their place."""
+    component = own_components().get(kind)
+    return component.part_types if component and issubclass(component, Checked) else {}
 
 
 @pytest.fixture(scope='module')

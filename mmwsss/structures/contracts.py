@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from mmengine.model import BaseModel, BaseModule
@@ -57,7 +57,14 @@ class StagePlan:
 
 
 class Checked:
-    """A component that states what it needs of the stage around it."""
+    """A component that states what it needs of the stage around it.
+
+    Attributes:
+        part_types: Its options whose dicts need no ``type``, with the class that takes each. Such a
+            dict counts as equal however many of the defaults of that class it spells out.
+    """
+
+    part_types: ClassVar[Mapping[str, type]] = {}
 
     @classmethod
     def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmwsss import registry
+from mmwsss.structures import Checked
 
 # Settings that change how a stage runs but not what it makes.
 _INDIFFERENT = {
@@ -159,9 +160,7 @@ def plain_settings(node: object, *, kind: object = None) -> object:
         kind: What they are given to, where they have no ``type``.
     """
     if isinstance(node, dict):
-        defaults = _defaults_of(node.get('type', kind))
-        plain = {str(k): plain_settings(v) for k, v in node.items() if k not in _INDIFFERENT}
-        return {k: v for k, v in plain.items() if k not in defaults or defaults[k] != v}
+        return _plain_options(node, kind)
     if isinstance(node, list | tuple):
         return [plain_settings(child) for child in node]
     if isinstance(node, set | frozenset):
@@ -180,12 +179,29 @@ def plain_settings(node: object, *, kind: object = None) -> object:
     return text if named is node or ' at 0x' in repr(node) else f'{text}: {node!r}'
 
 
-def _defaults_of(kind: object) -> dict[str, object]:
-    """Defaults of a component's options, as plain values; none if the name is not clear."""
-    component = _component(kind) if isinstance(kind, str) else kind
-    if not callable(component):
-        return {}
-    return _signature_defaults(component)
+def _plain_options(node: dict, kind: object) -> dict[str, object]:
+    """Plain options of a component, without defaults; all of them if its name is not clear."""
+    component = node.get('type', kind)
+    if isinstance(component, str):
+        component = _component(component)
+    defaults = _signature_defaults(component) if callable(component) else {}
+    parts = _part_types(component)
+    plain: dict[str, object] = {}
+    for key, value in node.items():
+        given = plain_settings(value, kind=parts.get(key))
+        if key in parts and isinstance(given, dict):
+            given = {k: v for k, v in given.items() if (k, v) != ('type', parts[key].__name__)}
+            given = given or None  # nothing but what leaving the part out would say
+        if key not in _INDIFFERENT and (key not in defaults or defaults[key] != given):
+            plain[str(key)] = given
+    return plain
+
+
+def _part_types(component: object) -> Mapping[str, type]:
+    """Classes of the options of a component that need no ``type``."""
+    if isinstance(component, type) and issubclass(component, Checked):
+        return component.part_types
+    return {}
 
 
 @functools.cache

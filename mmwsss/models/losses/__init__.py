@@ -3,11 +3,7 @@
 from mmwsss.models.losses.affinity_loss import AffinityLoss, AffinityLosses, affinity_loss
 from mmwsss.models.losses.noise_aware_loss import NoiseAwareLoss, noise_aware_loss
 from mmwsss.models.losses.process_sums import sum_over_processes
-from mmwsss.models.losses.region_contrast_loss import (
-    MixupContrast,
-    choose_partners,
-    mixup_contrast,
-)
+from mmwsss.models.losses.region_contrast_loss import choose_partners, mixup_contrast
 from mmwsss.models.losses.region_cross_entropy_loss import region_cross_entropy
 from mmwsss.models.losses.spatial_bce_loss import (
     positive_term,
@@ -22,7 +18,6 @@ from mmwsss.models.losses.spatial_bce_loss import (
 __all__ = [
     'AffinityLoss',
     'AffinityLosses',
-    'MixupContrast',
     'NoiseAwareLoss',
     'affinity_loss',
     'choose_partners',

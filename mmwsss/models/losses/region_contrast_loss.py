@@ -12,12 +12,8 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Beta
-
-from mmwsss.models.losses.process_sums import sum_over_processes
-from mmwsss.models.regions.embeddings import Regions
-from mmwsss.registry import MODELS
 
 _EPS = 1e-12
 # Logit of a slot that is not filled. Finite, so that no difference of two of them is NaN.
@@ -181,71 +177,3 @@ def image_shares(images: Tensor, counted: Tensor) -> Tensor:
     same = (images == images.unsqueeze(1)).float()
     with torch.autocast(images.device.type, enabled=False):
         return 1 / (counted.float() @ same).clamp_min(1)
-
-
-@MODELS.register_module()
-class MixupContrast(nn.Module):
-    """Contrast of the regions of a batch, each mixed with another one, with a memory.
-
-    Args:
-        temperature: T of :func:`mixup_contrast`.
-        beta: Parameter of the Beta distribution of the mixture, see :func:`draw_shares`.
-        partner: Rule of :func:`choose_partners`.
-        floor: As in :func:`mixup_contrast`; published 1e-4.
-
-    Raises:
-        ValueError: An option is out of range.
-
-    Source: Zhou et al., CVPR 2022, section 3.2. Differs from the published code: the loss is the
-        mean over images of their mean over regions; images and regions without anything to compare
-        are left out, where that code gave NaN.
-    """
-
-    def __init__(
-        self,
-        *,
-        temperature: float = 0.07,
-        beta: float = 8.0,
-        partner: Literal['other', 'any'] = 'other',
-        floor: float | None = None,
-    ) -> None:
-        super().__init__()
-        if partner not in ('other', 'any'):
-            raise ValueError(f"Expected `partner` to be 'other' or 'any', got {partner!r}.")
-        above_zero = dict(temperature=temperature, beta=beta, floor=1 if floor is None else floor)
-        for name, value in above_zero.items():
-            if value <= 0:
-                raise ValueError(f'Expected `{name}` above 0, got {value}.')
-        self.temperature = temperature
-        self.beta = beta
-        self.partner = partner
-        self.floor = floor
-
-    def draw_partners(self, regions: Regions) -> tuple[Tensor, Tensor]:
-        """Choose a partner for every region, int64 (R,), and the region's own share, (R,)."""
-        partners, found = choose_partners(
-            regions.images, regions.classes, regions.valid, rule=self.partner
-        )
-        return partners, draw_shares(found, beta=self.beta)
-
-    def forward(self, regions: Regions, slots: Tensor, filled: Tensor) -> Tensor:
-        """Compare with the slots (K, M, C) that are filled, bool (K, M), of the memory.
-
-        The loss () is the mean over the images of all processes of the mean over their regions.
-        """
-        partners, lam = self.draw_partners(regions)
-        loss, counted = mixup_contrast(
-            regions.embeddings,
-            regions.classes,
-            regions.valid,
-            partners,
-            lam,
-            slots,
-            filled,
-            temperature=self.temperature,
-            floor=self.floor,
-        )
-        share = counted * image_shares(regions.images, counted)
-        # Loss and number of images.
-        total, count = sum_over_processes(torch.stack([(share * loss).sum(), share.sum()])).unbind()
-        return total / count.clamp_min(1)

@@ -1,16 +1,19 @@
 """Objective that contrasts the regions of a batch with a memory of regions of the data set."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmwsss.models.objectives.mixup_contrast import MixupContrast
 from mmwsss.models.regions.embeddings import Regions, region_embeddings
+from mmwsss.models.regions.memory import RegionMemory
 from mmwsss.models.regions.slots import intersected_regions
 from mmwsss.models.regions.source import RegionSource
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, Encode, Objective
+from mmwsss.structures import CAMOutputs, Encode, Objective, UserInputError
 
 
 @MODELS.register_module()
@@ -29,7 +32,7 @@ class RegionContrast(Objective):
         regions: What tells the regions, see :class:`RegionSource`.
         feats: Features to embed, see there.
         contrast: Options of :class:`MixupContrast`: partners, mixture and temperature.
-        memory: Options of :class:`RegionMemory`: its size, and what is stored in it.
+        memory: Options of :class:`RegionMemory`: its number of slots, and what is stored in it.
         projection: Compare through two 3x3 convolutions, with batch normalisation and ReLU between
             them; the memory keeps what is before. As published. A distributed run needs
             ``find_unused_parameters=True`` if the objective starts late.
@@ -46,6 +49,8 @@ class RegionContrast(Objective):
 
     Raises:
         ValueError: An option is out of range, or the features have not C channels.
+        UserInputError: ``contrast`` or ``memory`` is a component of another kind, or ``memory``
+            sets K or C, which are those of the objective.
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
         Segmentation", CVPR 2022, section 3.2. Where it differs from the published code is said at
@@ -53,6 +58,7 @@ class RegionContrast(Objective):
     """
 
     stateful = True
+    part_types: ClassVar[Mapping[str, type]] = dict(contrast=MixupContrast, memory=RegionMemory)
 
     def __init__(
         self,
@@ -74,11 +80,29 @@ class RegionContrast(Objective):
             )
         self.num_classes = num_classes
         self.source = RegionSource(num_classes, channels, regions=regions, feats=feats)
-        self.contrast = MODELS.build({'type': 'MixupContrast', **(contrast or {})})
-        sizes = dict(num_classes=num_classes, channels=channels)
-        self.memory = MODELS.build({'type': 'RegionMemory', **sizes, **(memory or {})})
+        self.contrast: MixupContrast = self._build_part('contrast', contrast or {})
+        self.memory: RegionMemory = self._build_part(
+            'memory', memory or {}, num_classes=num_classes, channels=channels
+        )
         self.projection = _projection(channels) if projection else None
         self.loss_weight = loss_weight
+
+    def _build_part(self, key: str, options: dict, **sizes: int) -> Any:
+        """Build contrast or memory; its sizes are those of the objective."""
+        kind = self.part_types[key]
+        for name in sizes.keys() & options.keys():
+            raise UserInputError(
+                f'RegionContrast: {key} has {name}={options[name]}, which it takes from the '
+                f'objective, {name}={sizes[name]}. Leave {name} out of {key}.'
+            )
+        named = options.get('type', kind)
+        found = MODELS.get(named) if isinstance(named, str) else named
+        if not (isinstance(found, type) and issubclass(found, kind)):
+            raise UserInputError(
+                f'RegionContrast: {key} must be a {kind.__name__}, got type={named!r}. Leave out '
+                f'the `type`, or name a class derived from {kind.__name__}.'
+            )
+        return MODELS.build({**options, **sizes, 'type': found})
 
     @property
     def requires(self) -> tuple[str, ...]:

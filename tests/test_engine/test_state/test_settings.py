@@ -38,6 +38,21 @@ def test_a_value_that_is_not_the_default_counts():
     assert plain_settings(dict(type='SGD', momentum=0.9)) == dict(type='SGD', momentum=0.9)
 
 
+@pytest.mark.parametrize(
+    ('parts', 'expected'),
+    [
+        (dict(contrast=dict(partner='other')), {}),
+        (dict(contrast=dict(type='MixupContrast'), memory=dict()), {}),
+        (dict(contrast=dict(partner='any', beta=8)), dict(contrast=dict(partner='any'))),
+        (dict(memory=dict(slots=5, official=False)), dict(memory=dict(slots=5))),
+        (dict(contrast=dict(type='Other')), dict(contrast=dict(type='Other'))),
+    ],
+)
+def test_defaults_of_parts_whose_type_follows_from_their_place_do_not_count(parts, expected):
+    objective = dict(type='RegionContrast', num_classes=3, channels=4)
+    assert plain_settings({**objective, **parts}) == {**objective, **expected}
+
+
 @pytest.fixture
 def registered():
     """Register classes that have ``std=1`` by default: two of one name, and one."""

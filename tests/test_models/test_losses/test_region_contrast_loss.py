@@ -7,13 +7,13 @@ from reference import region_contrast as reference
 from torch.testing import assert_close
 
 from mmwsss.models.losses.region_contrast_loss import (
-    MixupContrast,
     choose_partners,
     class_contrast,
     draw_shares,
     image_shares,
     mixup_contrast,
 )
+from mmwsss.models.objectives import MixupContrast
 from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from mmwsss.models.losses.region_contrast_loss import mixup_contrast
 from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, multi_hot
+from mmwsss.structures import CAMOutputs, UserInputError, multi_hot
 
 K, C = 3, 6
 
@@ -296,6 +296,20 @@ def test_half_precision_has_about_the_same_loss(rng, dtype):
 def test_a_threshold_of_the_memory_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r'`score_threshold` from 0 to below 1, got 1\.0'):
         objective(score_threshold=1.0)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(contrast=dict(type='GlobalAveragePooling')), 'contrast must be a MixupContrast, got'),
+        (dict(memory=dict(type='MixupContrast')), 'memory must be a RegionMemory, got'),
+        (dict(memory=dict(channels=9)), rf'memory has channels=9, .* channels={C}\. Leave'),
+        (dict(memory=dict(num_classes=K)), 'memory has num_classes='),
+    ],
+)
+def test_parts_of_another_kind_or_size_are_refused(options, message):
+    with pytest.raises(UserInputError, match=message):
+        MODELS.build(dict(type='RegionContrast', num_classes=K, channels=C, **options))
 
 
 def test_one_class_alone_is_refused():
