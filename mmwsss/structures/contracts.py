@@ -88,12 +88,14 @@ class Objective(BaseModule, Checked):
         stateful: Whether it is called while it is not enabled, so that its state follows the
             training. It then returns no loss.
         enabled: Whether it takes part in the loss; ``StartObjectiveHook`` sets it.
+        reports: Names of what it gives beside losses, for the log and for hooks.
         num_classes: K, where the objective is told it.
         name: The ``name`` in its config, by which hooks find it.
     """
 
     stateful: bool = False
     enabled: bool = True
+    reports: tuple[str, ...] = ()
     num_classes: int | None = None
     name: str | None = None
 
@@ -106,7 +108,7 @@ class Objective(BaseModule, Checked):
     def forward(
         self, outputs: CAMOutputs, data_samples: list[SegDataSample], encode: Encode
     ) -> dict[str, Tensor]:
-        """Give losses by keys that contain ``loss``.
+        """Give losses by keys that contain ``loss``, and what it ``reports``, all ().
 
         Args:
             outputs: What the network gave for the batch.

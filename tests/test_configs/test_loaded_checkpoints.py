@@ -25,6 +25,7 @@ def tensors(stage):
         pytest.param('aeft_mobilenet-v2_voc', {}, marks=pytest.mark.slow),
         ('rca_mobilenet-v2_voc', {}),
         ('sbce_mobilenet-v2_voc', {'round1': 2}),
+        ('sbce-walk_mobilenet-v2_voc', {'round1': 2}),
         pytest.param('aeft_voc', {}, marks=pytest.mark.slow),
         pytest.param('sbce_voc', {'round1': 4}, marks=pytest.mark.slow),
     ],

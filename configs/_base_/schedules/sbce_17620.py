@@ -14,4 +14,7 @@ optim_wrapper = dict(
 param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=17621)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=17620)
 val_cfg = None
-custom_hooks = [dict(type='AlternatingPhaseHook', period=100, first=80)]
+custom_hooks = [
+    dict(type='AlternatingPhaseHook', period=100, first=80),
+    dict(type='CollapseHook'),
+]

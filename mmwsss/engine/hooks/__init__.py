@@ -2,6 +2,7 @@
 
 from mmwsss.engine.hooks.alternating_phase_hook import AlternatingPhaseHook
 from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
+from mmwsss.engine.hooks.collapse_hook import CollapseHook
 from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
@@ -13,6 +14,7 @@ __all__ = [
     'AlternatingPhaseHook',
     'ChannelsLastHook',
     'CheckpointHook',
+    'CollapseHook',
     'InvalidLossHook',
     'RegionCentroidsHook',
     'RegionEntriesHook',

@@ -217,3 +217,27 @@ def proportion_kl(
     count = total.new_full((), len(rows))
     total, count = sum_over_processes(torch.stack([total, count])).unbind()
     return (total / count.clamp_min(1)).float()
+
+
+@torch.no_grad()
+def probability_over_proportion(logits: Tensor, proportions: Tensor, present: Tensor) -> Tensor:
+    r"""How much of what is expected of the present classes is there.
+
+    .. math::
+        \frac{\sum_{y_c = 1} m}{\sum_{y_c = 1} g}, \quad m = \frac{1}{n} \sum_i \sigma(z_i)
+
+    It is near 1 where probabilities follow their proportions, and near 0 where they all ended at 0:
+    there :func:`positive_term` is 0 at every position, so its loss is small and nothing is learnt.
+
+    Args:
+        logits: Logits z, (B, K, h, w).
+        proportions: Expected proportions g, float64 (B, K); those of absent classes do not count.
+        present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
+
+    Returns:
+        Quotient (), of this process; 1 without a present class.
+    """
+    rows = logits.float().flatten(0, 1).flatten(1).index_select(0, present)  # (P, n)
+    found = rows.sigmoid().mean(dim=1).sum()
+    expected = proportions.flatten().index_select(0, present).sum()
+    return (found + _RATIO_EPS) / (expected.to(found) + _RATIO_EPS)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmwsss.models.losses.spatial_bce_loss import (
     present_rows,
+    probability_over_proportion,
     probability_step_loss,
     proportion_kl,
     threshold_step_loss,
@@ -47,7 +48,8 @@ class SpatialBCE(Objective):
     Shape:
         ``outputs.score_map`` (B, K, h, w), parts ``threshold_map`` (B, K, h, w) and
         ``log_temperature`` (K,); samples with ``gt_label`` (n,) and ``gt_proportion`` float64
-        (K,); the losses ``loss_spatial_bce`` and ``loss_proportion_kl`` are ().
+        (K,); the losses ``loss_spatial_bce`` and ``loss_proportion_kl`` are (), and so is
+        ``probability_over_proportion`` for the log and ``CollapseHook``.
 
     Raises:
         ValueError: If the score map has a channel for background.
@@ -58,6 +60,7 @@ class SpatialBCE(Objective):
     """
 
     requires: tuple[str, ...] = ('threshold_map', 'log_temperature')
+    reports: tuple[str, ...] = ('probability_over_proportion',)
 
     def __init__(
         self, *, loss_weight: float = 1.0, kl_weight: float = 1.0, official: bool = False
@@ -127,6 +130,9 @@ class SpatialBCE(Objective):
         return {
             'loss_spatial_bce': self.loss_weight * loss,
             'loss_proportion_kl': self.kl_weight * divergence,
+            'probability_over_proportion': probability_over_proportion(
+                logits, proportions, present
+            ),
         }
 
 

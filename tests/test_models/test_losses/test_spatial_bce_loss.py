@@ -7,6 +7,7 @@ from mmwsss.models.losses import (
     positive_term,
     predicted_threshold,
     present_rows,
+    probability_over_proportion,
     probability_step_loss,
     proportion_kl,
     proportion_threshold,
@@ -304,6 +305,15 @@ def test_the_divergence_of_a_single_position_is_from_one_half():
         proportions = torch.full((1, 1), proportion, dtype=torch.float64)
         loss = proportion_kl(torch.zeros(1, 1, 1, 1), proportions, torch.tensor([0]))
         assert_close(loss.item(), 0.0, atol=1e-7, rtol=0)
+
+
+def test_probabilities_over_proportions_by_hand():
+    logits = logit([[[[0.1, 0.3]], [[0.9, 0.9]]], [[[0.5, 0.7]], [[0.9, 0.9]]]])  # (2, 2, 1, 2)
+    proportions = torch.tensor([[0.25, 0.0], [0.75, 0.0]], dtype=torch.float64)
+    present = torch.tensor([0, 2])
+    quotient = probability_over_proportion(logits, proportions, present)
+    assert_close(quotient, torch.tensor(0.8))  # (0.2 + 0.6) / (0.25 + 0.75)
+    assert_close(probability_over_proportion(logits, proportions, present[:0]), torch.tensor(1.0))
 
 
 def test_many_classes_equal_few_with_the_same_rows(rng):

@@ -6,7 +6,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
-from mmwsss.models.losses import probability_step_loss, proportion_kl, threshold_step_loss
+from mmwsss.models.losses import (
+    probability_over_proportion,
+    probability_step_loss,
+    proportion_kl,
+    threshold_step_loss,
+)
 from mmwsss.models.objectives import SpatialBCE
 from mmwsss.registry import MODELS
 from mmwsss.structures import CAMOutputs, UserInputError
@@ -78,6 +83,7 @@ def routes(model, phase):
     """Names of the parameters that each loss reaches with more than zeros."""
     model.objectives[0].set_phase(phase)
     losses = model(*batch(), mode='loss')
+    assert not losses.pop('probability_over_proportion').requires_grad
     reached = {name: names_with_gradient(model, loss) for name, loss in losses.items()}
     names_with_gradient(model, *losses.values())
     assert all(p.grad.abs().max() > 0 for p in model.parameters() if p.grad is not None)
@@ -121,6 +127,8 @@ def test_the_losses_are_those_of_scores_times_temperature():
         assert_close(losses['loss_spatial_bce'], 2 * expected)
         divergence = proportion_kl(logits, proportions, present)
         assert_close(losses['loss_proportion_kl'], divergence / 2)
+        quotient = probability_over_proportion(logits, proportions, present)
+        assert_close(losses['probability_over_proportion'], quotient)
 
 
 @pytest.mark.parametrize('phase', ['probability', 'threshold'])
