@@ -68,7 +68,9 @@ def test_the_rate_falls_with_the_power_of_what_is_left(config, model):
         schedule.step()
 
 
-@pytest.mark.parametrize('name', ['sbce_voc', 'sbce_mobilenet-v2_voc', 'sbce-walk_mobilenet-v2_voc'])
+@pytest.mark.parametrize(
+    'name', ['sbce_voc', 'sbce_mobilenet-v2_voc', 'sbce-walk_mobilenet-v2_voc']
+)
 def test_every_round_takes_weights_and_proportions_of_the_one_before(name):
     stages = load_stages(Config.fromfile(CONFIGS / f'{name}.py'))
     rounds = [stage for stage in stages if stage.name.startswith('round')]
