@@ -44,11 +44,12 @@ class CAMHead(BaseModule):
             background channel first, 1+K in all.
         context: Config of a module that enriches the features before they are classified.
         dropout: Probability of dropping a whole feature channel before the classifier.
+        in_index: Which of the feature maps is scored.
         init_cfg: Weight initialisation; N(0, 0.01) by default.
 
     Shape:
-        tuple of feature maps, of which the last (B, C, h, w) is scored; score_map
-        (B, K or 1+K, h, w); logits (R, K or 1+K).
+        tuple of feature maps, the scored one (B, C, h, w); score_map (B, K or 1+K, h, w); logits
+        (R, K or 1+K).
 
     Source:
         Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 1-2.
@@ -62,10 +63,12 @@ class CAMHead(BaseModule):
         pooling: dict,
         context: dict | None = None,
         dropout: float = 0.0,
+        in_index: int = -1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         self.num_classes = num_classes
+        self.in_index = in_index
         self.pooling: Pooling = check_contract(MODELS.build(pooling), Pooling, 'pooling')
         self.context: Context | None = None
         if context:
@@ -107,7 +110,7 @@ class CAMHead(BaseModule):
 
     def forward(self, feats: tuple[Tensor, ...], data_samples: list | None = None) -> CAMOutputs:
         """Score all positions and pool; without data samples the whole image is pooled."""
-        x = feats[-1]
+        x = feats[self.in_index]
         parts = {}
         if self.context is not None:
             x, parts = self.context(x)

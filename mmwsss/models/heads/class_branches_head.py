@@ -61,11 +61,12 @@ class ClassBranchesHead(CAMHead):
         num_classes: Number K of foreground classes; a background channel has a branch too.
         pooling: Config of the pooling.
         context: Config of a module that enriches the features before they are scored.
+        in_index: Which of the feature maps is scored.
         init_cfg: Weight initialisation; N(0, 0.01) by default.
 
     Shape:
-        tuple of feature maps, of which the last (B, C, h, w) is scored; score_map
-        (B, K or 1+K, h, w); logits (R, K or 1+K).
+        tuple of feature maps, the scored one (B, C, h, w); score_map (B, K or 1+K, h, w); logits
+        (R, K or 1+K).
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
         Segmentation", CVPR 2022: the class-aware convolution of the published code, which has 142
@@ -80,10 +81,16 @@ class ClassBranchesHead(CAMHead):
         *,
         pooling: dict,
         context: dict | None = None,
+        in_index: int = -1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
-            in_channels, num_classes, pooling=pooling, context=context, init_cfg=init_cfg
+            in_channels,
+            num_classes,
+            pooling=pooling,
+            context=context,
+            in_index=in_index,
+            init_cfg=init_cfg,
         )
         num_scores = self.classifier.out_channels
         self.classifier = ClassBranches(in_channels, num_scores)  # type: ignore[assignment]  # takes its place

@@ -23,6 +23,7 @@ def foreground_map(
     size: tuple[int, int],
     *,
     most_classes: int | None = None,
+    align_corners: bool = False,
 ) -> Tensor:
     """Strongest activation of any present class, ``F = max_c y_c norm(up(R(cam_c)))``.
 
@@ -31,6 +32,7 @@ def foreground_map(
         tags: Present classes y, (B, K).
         size: Height and width (H, W) of the result; maps are enlarged before they are normalised.
         most_classes: No image has more classes than this; fewer maps have to be enlarged then.
+        align_corners: Corner convention of the enlargement.
 
     Returns:
         Map in [0, 1), (B, 1, H, W); 0 for an image without a class.
@@ -38,7 +40,7 @@ def foreground_map(
     most_classes = max(1, cams.size(1) if most_classes is None else most_classes)
     present, classes = tags.topk(most_classes, dim=1)  # (B, M), rows with fewer classes end in 0
     cams = cams.gather(1, classes[:, :, None, None].expand(-1, -1, *cams.shape[2:]))
-    enlarged = activation_maps(cams.flatten(0, 1), size, align_corners=False)
+    enlarged = activation_maps(cams.flatten(0, 1), size, align_corners=align_corners)
     maps = min_max_normalize(enlarged, eps=_EPS).unflatten(0, present.shape)  # (B, M, H, W)
     return (maps * present[:, :, None, None]).amax(dim=1, keepdim=True)
 

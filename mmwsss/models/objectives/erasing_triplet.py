@@ -44,6 +44,8 @@ class ErasingTriplet(Objective):
         embedding: Map whose means over space are the embeddings.
         detach_mask: Whether the gradient of the attraction stops at the mask. Published: it does
             not; stopping it spares the gradients of the first layers if they are frozen.
+        align_corners: Corner convention when maps are enlarged to the image; that of the classifier
+            whose maps they are.
 
     Raises:
         ValueError: An option has no meaning.
@@ -70,6 +72,7 @@ class ErasingTriplet(Objective):
         min_hard: int = 1,
         embedding: Literal['gated_map', 'score_map'] = 'gated_map',
         detach_mask: bool = False,
+        align_corners: bool = False,
     ) -> None:
         super().__init__()
         _check_options(erase_threshold, low_threshold, margin, embedding)
@@ -86,6 +89,7 @@ class ErasingTriplet(Objective):
         self.min_hard = min_hard
         self.embedding = embedding
         self.detach_mask = detach_mask
+        self.align_corners = align_corners
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -126,6 +130,7 @@ class ErasingTriplet(Objective):
             tags,
             size_of(images),
             most_classes=max(len(sample.gt_label) for sample in data_samples),
+            align_corners=self.align_corners,
         )
         mask = erasing_mask(foreground, threshold=self.erase_threshold)
         return images * (mask.detach() if self.detach_mask else mask).to(images.dtype)

@@ -38,6 +38,7 @@ class RegionContrast(Objective):
             ``find_unused_parameters=True`` if the objective starts late.
         loss_weight: Factor of the loss. Published: 0.01 times a sum over the 8 images of a batch,
             0.08 here.
+        init_cfg: Weight initialisation of the projection; N(0, 0.01) by default.
 
     Attributes:
         memory: The :class:`RegionMemory`.
@@ -71,8 +72,9 @@ class RegionContrast(Objective):
         memory: dict | None = None,
         projection: bool = False,
         loss_weight: float = 1.0,
+        init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(dict(type='Normal', layer='Conv2d', std=0.01))
+        super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         if num_classes < 2:
             raise ValueError(
                 f'RegionContrast compares a class with others: expected at least 2 classes, got '

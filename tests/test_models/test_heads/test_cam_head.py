@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from mmwsss.models.heads.cam_head import linear_scores
+from mmwsss.registry import MODELS
 
 FORMATS = [torch.contiguous_format, torch.channels_last]
 
@@ -42,3 +43,12 @@ def test_autocast_scores_in_half_precision(rng, memory_format):
     feats = torch.randn(2, 5, 3, 4, generator=rng).to(memory_format=memory_format)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert linear_scores(feats, torch.randn(6, 5, generator=rng)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize('kind', ['CAMHead', 'ClassBranchesHead'])
+def test_an_inner_feature_map_can_be_scored(rng, kind):
+    options = dict(in_channels=4, num_classes=2, pooling=dict(type='GlobalAveragePooling'))
+    head = MODELS.build(dict(type=kind, in_index=0, **options))
+    inner = torch.randn(1, 4, 3, 5, generator=rng)
+    outputs = head((inner, torch.randn(1, 6, 2, 2, generator=rng)))
+    assert_close(outputs.score_map, head.score(inner))

@@ -146,6 +146,15 @@ def classifier_losses(tags, **triplet):
     return losses, model
 
 
+def test_images_are_erased_by_the_corner_convention_of_the_maps():
+    usual, aligned = (
+        classifier_losses([[1.0, 0, 0], [0, 1.0, 1.0]], align_corners=value)[0]
+        for value in (False, True)
+    )
+    assert usual['loss_attract'] != aligned['loss_attract']
+    assert_close(usual['loss_repulse'], aligned['loss_repulse'], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize('embedding', ['gated_map', 'score_map'])
 def test_a_classifier_trains_on_either_map(embedding):
     losses, model = classifier_losses([[1.0, 0, 0], [0, 1.0, 1.0]], embedding=embedding)

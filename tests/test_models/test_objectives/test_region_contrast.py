@@ -220,6 +220,12 @@ def test_a_projection_is_for_the_query_alone(rng):
     assert outputs.feats.grad.abs().max() > 0
 
 
+def test_first_weights_of_the_projection_are_those_of_the_config():
+    built = objective(projection=True, init_cfg=dict(type='Constant', layer='Conv2d', val=2))
+    built.init_weights()
+    assert built.projection[0].weight.unique().tolist() == [2]
+
+
 def check_gradient(built, outputs, samples):
     loss = loss_of(built, outputs, samples)
     loss.backward()
