@@ -50,7 +50,7 @@ class MultiScaleCAM(BaseTTAModel):
         super().__init__(module, data_preprocessor)
         if merge not in ('sum_normalize', 'mean_sigmoid'):
             raise ValueError(f"merge must be 'sum_normalize' or 'mean_sigmoid', got {merge!r}.")
-        check_contract(self.module, CAMSource, 'tta_model.module')
+        check_contract(self.module, CAMSource, 'module')
         rectify = self.module.rectify
         if rectify is not None and (rectify == 'never') != (merge == 'mean_sigmoid'):
             raise ValueError(

@@ -1,7 +1,7 @@
 """PASCAL VOC, or any data in its layout, with tags or boxes as labels."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
@@ -15,7 +15,7 @@ from mmwsss.datasets.weak_labels import (
     add_proportions,
 )
 from mmwsss.registry import DATASETS
-from mmwsss.structures import UserInputError, check_class_count
+from mmwsss.structures import StagePlan, UserInputError, WeakDataset, check_class_count
 
 _FOLDERS = {'img_path': 'JPEGImages', 'ann_path': 'Annotations'}
 # Files made from the images, or true masks, and what they are called in messages.
@@ -35,7 +35,7 @@ _REMEDIES = {
 
 
 @DATASETS.register_module()
-class VOCWeakDataset(BaseSegDataset):
+class VOCWeakDataset(BaseSegDataset, WeakDataset):
     """Images with weak labels, and label maps only where a stage may see them.
 
     An entry of the data list has ``img_path``, ``img_id``, ``num_classes`` (K foreground classes)
@@ -106,12 +106,26 @@ class VOCWeakDataset(BaseSegDataset):
                 f"`label_file` holds image tags: it needs supervision='tag', got {supervision!r}."
             )
         self.supervision = supervision
+        if supervision is None or label_file:
+            self.unread_folders = frozenset({'ann_path'})
         self.label_file = label_file
         self.proportion_file = proportion_file
         self.missing_annotation = missing_annotation
         self.missing_seg_map = missing_seg_map
         self.keep_difficult = keep_difficult
         super().__init__(ann_file, data_prefix={**_FOLDERS, **(data_prefix or {})}, **base)
+
+    @classmethod
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
+        """Refuse a file of proportions that is missing, unless an earlier stage makes it."""
+        file = options.get('proportion_file')
+        path = os.path.join(options.get('data_root') or '', file or '')
+        if file and f'{key}.proportion_file' not in stage.taken and not os.path.isfile(path):
+            what = 'is a folder, expected a file' if os.path.isdir(path) else 'does not exist'
+            raise UserInputError(
+                f'{key}.proportion_file = {path} {what}. Let the stage take it from a label stage '
+                'with proportions, or name the file with --cfg-options.'
+            )
 
     @property
     def foreground_classes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import nn
 
 from mmwsss.models.classifiers import CAMClassifier
-from mmwsss.structures import UserInputError, check_class_count
+from mmwsss.structures import Context, Pooling, UserInputError, check_class_count
 
 
 def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:
@@ -44,9 +44,9 @@ def _counting_parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
     """List name and module of what counts classes, and whether background is one of them."""
     if isinstance(model, CAMClassifier):
         yield 'head', model.head, False
-        if model.head.context is not None:
-            yield 'head.context', model.head.context, False
-        yield 'head.pooling', model.head.pooling, False
+        for name, part in model.head.named_children():
+            if isinstance(part, Context | Pooling):
+                yield f'head.{name}', part, False
         for i, objective in enumerate(model.objectives):
             yield f'objectives.{i}', objective, False
     for name, part in model.named_modules():

@@ -10,8 +10,7 @@ feature grid, H x W pixels.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from mmengine.model import BaseModel, BaseModule
@@ -28,6 +27,21 @@ TRAINED_WITH = 'trained_with'
 
 
 @dataclass(frozen=True)
+class Component:
+    """A component that a config names, before it is built.
+
+    Attributes:
+        key: Where the config names it, such as ``'model.head.pooling'``.
+        options: Its part of the config.
+        kind: Its class.
+    """
+
+    key: str
+    options: Mapping[str, Any]
+    kind: type[Any]
+
+
+@dataclass(frozen=True)
 class StagePlan:
     """What a stage is going to run with, before anything of it is built.
 
@@ -36,24 +50,28 @@ class StagePlan:
         task: ``'train'`` or ``'test'``.
         config: The whole config of the stage.
         taken: Config keys that an earlier stage will fill.
-        hooks: Classes of its custom hooks.
-        dataset: Class of the data set of the task, if it is known.
+        components: What its task builds, with the parts inside.
     """
 
     name: str
     task: str
     config: Mapping[str, Any]
     taken: frozenset[str] = frozenset()
-    hooks: tuple[type, ...] = ()
-    dataset: type | None = None
+    components: tuple[Component, ...] = ()
+
+    @property
+    def max_iters(self) -> int | None:
+        """Iterations of the training; None where the config counts epochs."""
+        return (self.config.get('train_cfg') or {}).get('max_iters')
+
+    def parts(self, contract: type[Any]) -> list[Component]:
+        """Components of one kind, in the order of the config."""
+        return [part for part in self.components if issubclass(part.kind, contract)]
 
     def has_hook(self, name: str) -> bool:
-        """Whether a custom hook is of this class or of one derived from it."""
-        return any(name == base.__name__ for hook in self.hooks for base in hook.__mro__)
-
-    def dataset_accepts(self, option: str) -> bool:
-        """Whether the class of the data set has an option of this name."""
-        return self.dataset is not None and option in signature(self.dataset).parameters
+        """Whether a hook is of the class of this name or of one derived from it."""
+        hooks = [part.kind for part in self.components if '_hooks.' in part.key]
+        return any(name == base.__name__ for hook in hooks for base in hook.__mro__)
 
 
 class Checked:
@@ -67,13 +85,14 @@ class Checked:
     part_types: ClassVar[Mapping[str, type]] = {}
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Refuse a stage in which the component could not do its work; by default none.
 
-        Called before anything runs, without building the component.
+        Called before anything runs; the component itself is not built yet.
 
         Args:
-            options: Its config.
+            options: Its part of the config.
+            key: Where the config names it.
             stage: The stage around it.
 
         Raises:
@@ -117,10 +136,20 @@ class Objective(BaseModule, Checked):
         """
 
 
-@runtime_checkable
-class HasPhases(Protocol):
+class PhasedObjective(Objective):
     """An objective that trains something else in every phase; ``AlternatingPhaseHook`` switches."""
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
+        """Refuse a training without the hook of the phases."""
+        if stage.task == 'train' and not stage.has_hook('AlternatingPhaseHook'):
+            raise UserInputError(
+                f'{key}: {cls.__name__} learns in two phases, but custom_hooks has no '
+                'AlternatingPhaseHook to switch them: the second would never come. Add '
+                "dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
+            )
+
+    @abstractmethod
     def set_phase(self, phase: str) -> None:
         """Choose what learns, ``'probability'`` or ``'threshold'``."""
 
@@ -172,11 +201,44 @@ class Context(BaseModule, Checked):
         """From features (B, C, h, w) to those for the classifier, and the parts."""
 
 
+class Head(BaseModule, Checked):
+    """Scores every position, and pools the scores.
+
+    Attributes:
+        num_classes: K.
+    """
+
+    num_classes: int
+
+    @property
+    @abstractmethod
+    def provides(self) -> tuple[str, ...]:
+        """Names of the parts in its outputs."""
+
+    @property
+    @abstractmethod
+    def class_weights(self) -> Tensor:
+        """Weights of the classifier, (K or 1+K, C)."""
+
+    @abstractmethod
+    def forward(self, feats: tuple[Tensor, ...], data_samples: list | None = None) -> CAMOutputs:
+        """Score all positions and pool; without data samples the whole image is pooled."""
+
+    @abstractmethod
+    def image_scores(self, outputs: CAMOutputs) -> Tensor:
+        """Probabilities of the foreground classes in the image, (B, K)."""
+
+    @abstractmethod
+    def foreground(self, score_map: Tensor) -> Tensor:
+        """Drop the background channel, if there is one: (B, K, h, w)."""
+
+
 class CAMSource(BaseModel, Checked):
     """A model whose predictions are class activation maps: from a network, files or boxes.
 
     Its ``forward(inputs, data_samples, mode='predict')`` fills each sample with ``cams`` and
-    ``cam_label``. A sample whose metainfo has ``required_fields`` asks for these as well.
+    ``cam_label``. A sample whose metainfo has ``required_fields``, a collection of names, asks for
+    these as well.
 
     Attributes:
         rectify: When the maps lost their negative part; None where nobody says.
@@ -265,6 +327,18 @@ class Labeler(LabelPart):
     @abstractmethod
     def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
         """Label scores (1+n, H, W): uint8 (H, W)."""
+
+
+class WeakDataset(Checked):
+    """A data set with weak labels.
+
+    Attributes:
+        supervision: ``'box'``, ``'tag'``, or None where only label maps are read.
+        unread_folders: Keys of ``data_prefix`` whose folders it does not read.
+    """
+
+    supervision: Literal['box', 'tag'] | None
+    unread_folders: frozenset[str] = frozenset()
 
 
 class GivesOutputs(ABC):

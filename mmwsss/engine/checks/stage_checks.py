@@ -5,20 +5,44 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 
 from mmwsss.engine.checks.isolation import without_traces
-from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.state.settings import LOADERS
 from mmwsss.models.weight_sources import how_to_get
-from mmwsss.registry import DATASETS, HOOKS, LOOPS, MODELS, TASK_UTILS, find_class, type_name
-from mmwsss.structures import Checked, StagePlan, UserInputError
+from mmwsss.registry import (
+    DATASETS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    TASK_UTILS,
+    TRANSFORMS,
+    find_class,
+    type_name,
+)
+from mmwsss.structures import Checked, Component, StagePlan, UserInputError
 
-# What may state what it needs of a stage, and where a config names it.
-_REGISTRIES = (MODELS, HOOKS, DATASETS, LOOPS, TASK_UTILS)
+# Where a config names what its task builds, and the registry of each place; parts inside may be of
+# any other.
+_ALWAYS = {'model': MODELS, 'custom_hooks': HOOKS, 'default_hooks': HOOKS}
 _PLACES = {
-    'train': ('model', 'custom_hooks', 'train_dataloader.dataset'),
-    'test': ('model', 'custom_hooks', 'test_dataloader.dataset', 'test_cfg'),
+    'train': {
+        **_ALWAYS,
+        'train_cfg': LOOPS,
+        'val_cfg': LOOPS,
+        'train_dataloader.dataset': DATASETS,
+        'val_dataloader.dataset': DATASETS,
+        'val_evaluator': METRICS,
+    },
+    'test': {
+        **_ALWAYS,
+        'test_cfg': LOOPS,
+        'test_dataloader.dataset': DATASETS,
+        'test_evaluator': METRICS,
+    },
 }
+_REGISTRIES = (MODELS, HOOKS, DATASETS, TRANSFORMS, LOOPS, TASK_UTILS, METRICS)
 _REMOTE = ('http://', 'https://', 'torchvision://', 'open-mmlab://', 'mmcls://', 's3://', 'petrel:')
 
 
@@ -47,7 +71,7 @@ def check_stage(
             raise UserInputError(f"stage '{name}': a test with tta needs `{key}` in its config.")
     if task == 'test' and not tta:
         _check_single_view(name, config)
-    _check_components(name, config, task, taken)
+    _check_components(name, config, task, tta, taken)
     _check_workers(name, config, task)
     for key, path in _paths(config._cfg_dict, task):
         if key not in taken and not path.startswith(_REMOTE):
@@ -108,39 +132,44 @@ def _check_workers(name: str, config: Config, task: str) -> None:
             )
 
 
-def _check_components(name: str, config: Config, task: str, taken: frozenset[str]) -> None:
+def _check_components(
+    name: str, config: Config, task: str, tta: bool, taken: frozenset[str]
+) -> None:
     """Let every component refuse a stage in which it could not do its work."""
-    named = [
-        (key, options, cls)
-        for place in _PLACES[task]
-        for key, options in _walk(_at(config._cfg_dict, place), place)
-        if (cls := _component(options)) is not None
-    ]
-    plan = StagePlan(
-        name,
-        task,
-        config._cfg_dict,
-        taken,
-        hooks=tuple(cls for key, _, cls in named if key.startswith('custom_hooks')),
-        dataset=next((cls for key, _, cls in named if key == f'{task}_dataloader.dataset'), None),
+    settings, places = config._cfg_dict, _PLACES[task]
+    if tta:
+        places = {**places, 'tta_model': MODELS, 'tta_pipeline': TRANSFORMS}
+    components = tuple(
+        Component(key, options, kind)
+        for place, registry in places.items()
+        for key, options in _walk(_at(settings, place), place)
+        if (kind := _kind(options, registry)) is not None
     )
+    plan = StagePlan(name, task, settings, taken, components)
     with without_traces('mmwsss'):
-        for key, options, cls in named:
-            if issubclass(cls, Checked):
-                with building(name, {key: options}):
-                    cls.check(options, plan)
+        for part in plan.parts(Checked):
+            _ask(part, plan)
 
 
-def _component(options: dict) -> type | None:
+def _ask(part: Component, plan: StagePlan) -> None:
+    start = f"stage '{plan.name}': "
+    try:
+        part.kind.check(part.options, part.key, plan)
+    except UserInputError as error:
+        line = str(error)
+        raise UserInputError(line if line.startswith(start) else start + line) from error
+
+
+def _kind(options: dict, registry: Registry) -> type | None:
     if 'type' not in options:
         return None
-    found = (find_class(options, registry) for registry in _REGISTRIES)
-    return next((cls for cls in found if cls is not None), None)
+    found = (find_class(options, known) for known in (registry, *_REGISTRIES))
+    return next((kind for kind in found if kind is not None), None)
 
 
 def _at(config: Any, key: str) -> object:
     for part in key.split('.'):
-        config = (config or {}).get(part)
+        config = config.get(part) if isinstance(config, dict) else None
     return config
 
 
@@ -159,18 +188,6 @@ def _paths(config: dict, task: str) -> Iterator[tuple[str, str]]:
             yield f'{loader}.dataset.data_root', root
             if dataset.get('ann_file'):
                 yield f'{loader}.dataset.ann_file', str(Path(root, dataset['ann_file']))
-    yield from proportion_files(config, task).items()
-
-
-def proportion_files(config: dict, task: str) -> dict[str, str]:
-    """Find the files of foreground proportions that a stage reads: config key -> path."""
-    files = {}
-    for loader in LOADERS[task]:
-        dataset = (config.get(loader) or {}).get('dataset') or {}
-        if dataset.get('proportion_file'):
-            path = Path(dataset.get('data_root') or '', dataset['proportion_file'])
-            files[f'{loader}.dataset.proportion_file'] = str(path)
-    return files
 
 
 def _walk(node: object, key: str) -> Iterator[tuple[str, dict]]:

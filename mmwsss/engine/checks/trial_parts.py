@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from mmwsss.engine.config.build_errors import building, check_arguments, check_component, find
 from mmwsss.engine.config.call_checks import nearest
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, WeakDataset
 
 TAKEN = '/taken-from-an-earlier-stage'
 """What stands on trial for the path of a file or folder that is not there yet."""
@@ -146,9 +146,7 @@ def check_data_folders(stage: str, key: str, dataset: Any) -> None:
     Raises:
         UserInputError: Naming the config key and the folder.
     """
-    unread = set() if getattr(dataset, 'supervision', 'box') else {'ann_path'}
-    if getattr(dataset, 'label_file', ''):
-        unread.add('ann_path')
+    unread = dataset.unread_folders if isinstance(dataset, WeakDataset) else ()
     for prefix, folder in (getattr(dataset, 'data_prefix', None) or {}).items():
         given = isinstance(folder, str) and folder and not folder.startswith(TAKEN)
         if given and prefix not in unread and not os.path.isdir(folder):

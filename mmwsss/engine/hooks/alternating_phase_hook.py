@@ -1,20 +1,23 @@
 """Alternates what the objectives of a classifier train."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
 
 from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.registry import HOOKS
-from mmwsss.structures import HasPhases, UserInputError
+from mmwsss.structures import Checked, PhasedObjective, StagePlan, UserInputError
 
 
 @HOOKS.register_module()
-class AlternatingPhaseHook(Hook):
+class AlternatingPhaseHook(Hook, Checked):
     """Train probabilities and thresholds in turn.
 
     Of every ``period`` iterations the ``first`` ones have the phase ``'probability'``, the others
-    ``'threshold'``; every objective with a method ``set_phase`` is told. The phase follows from
+    ``'threshold'``; every :class:`PhasedObjective` is told. The phase follows from
     ``runner.iter`` alone, so a resumed run goes on exactly.
 
     Args:
@@ -38,13 +41,15 @@ class AlternatingPhaseHook(Hook):
         self.period = period
         self.first = first
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
+        """Refuse a training without phases."""
+        if stage.task == 'train':
+            _refuse(has_phases=bool(stage.parts(PhasedObjective)))
+
     def before_train(self, runner: Runner) -> None:
         """Check that there are phases, and that they can be trained in this run."""
-        if not _objectives_with_phases(runner):
-            raise UserInputError(
-                'AlternatingPhaseHook: no objective of the model has phases. Remove the hook from '
-                '`custom_hooks`, or add an objective like SpatialBCE to `model.objectives`.'
-            )
+        _refuse(has_phases=bool(_objectives_with_phases(runner)))
         # Only a distributed wrapper has the attribute.
         if not getattr(runner.model, 'find_unused_parameters', True):
             raise UserInputError(
@@ -61,5 +66,13 @@ class AlternatingPhaseHook(Hook):
             objective.set_phase(phase)
 
 
-def _objectives_with_phases(runner: Runner) -> list[HasPhases]:
-    return [objective for objective in objectives_of(runner) if isinstance(objective, HasPhases)]
+def _objectives_with_phases(runner: Runner) -> list[PhasedObjective]:
+    return [one for one in objectives_of(runner) if isinstance(one, PhasedObjective)]
+
+
+def _refuse(*, has_phases: bool) -> None:
+    if not has_phases:
+        raise UserInputError(
+            'AlternatingPhaseHook: no objective of the model has phases. Remove the hook from '
+            '`custom_hooks`, or add an objective like SpatialBCE to `model.objectives`.'
+        )

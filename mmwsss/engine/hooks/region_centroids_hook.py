@@ -1,5 +1,6 @@
 """Renews the centroids of a classifier's context from its memory of regions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mmwsss.models.checkpoint_fit import base_model
 from mmwsss.models.contexts.centroid_context import CentroidContext
 from mmwsss.models.regions import RegionMemory
 from mmwsss.registry import HOOKS
-from mmwsss.structures import UserInputError
+from mmwsss.structures import Checked, StagePlan, UserInputError
 
 
 def class_centroids(
@@ -58,7 +59,7 @@ def _k_means(rows: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
 
 
 @HOOKS.register_module()
-class RegionCentroidsHook(Hook):
+class RegionCentroidsHook(Hook, Checked):
     """Give a context like ``SemanticAggregation`` the centroids of a memory of regions.
 
     Before the iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
@@ -89,6 +90,15 @@ class RegionCentroidsHook(Hook):
         self.begin = begin
         self.interval = interval
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
+        """Refuse a training whose context takes no centroids, or that ends before there are any."""
+        if stage.task != 'train':
+            return
+        _refuse_none(stage.parts(CentroidContext))
+        if 'begin' in options and stage.max_iters is not None:
+            _refuse_late(options['begin'], stage.max_iters)
+
     def before_train(self, runner: Runner) -> None:
         """Check that there are memory and context, and that the training gets to the clustering."""
         memory, context = _memory_of(runner), _context_of(runner)
@@ -99,12 +109,7 @@ class RegionCentroidsHook(Hook):
                 f'channels, the context {wanted[0]} and {wanted[2]}. Give the objective and '
                 '`model.head.context` the same `num_classes` and channels.'
             )
-        if self.begin >= runner.max_iters:
-            raise UserInputError(
-                f'RegionCentroidsHook: there would never be centroids, because begin={self.begin} '
-                f'is not below the {runner.max_iters} iterations of the training. Set a smaller '
-                '`begin` in `custom_hooks`, or train longer.'
-            )
+        _refuse_late(self.begin, runner.max_iters)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
@@ -149,12 +154,24 @@ def _memory_of(runner: Runner) -> RegionMemory:
 
 
 def _context_of(runner: Runner) -> CentroidContext:
-    head = getattr(base_model(runner.model), 'head', None)  # models of other packages have none
-    context = getattr(head, 'context', None)
-    if not isinstance(context, CentroidContext):
+    found = [one for one in base_model(runner.model).modules() if isinstance(one, CentroidContext)]
+    _refuse_none(found)
+    return found[0]
+
+
+def _refuse_none(contexts: Sequence[object]) -> None:
+    if not contexts:
         raise UserInputError(
-            f'RegionCentroidsHook: the context of the head, {type(context).__name__}, takes no '
-            'centroids. Remove the hook from `custom_hooks`, or set '
-            "`model.head.context` to dict(type='SemanticAggregation', ...)."
+            'RegionCentroidsHook: the model has no context that takes centroids. Remove the hook '
+            "from `custom_hooks`, or set `model.head.context` to dict(type='SemanticAggregation', "
+            '...).'
         )
-    return context
+
+
+def _refuse_late(begin: int, max_iters: int) -> None:
+    if begin >= max_iters:
+        raise UserInputError(
+            f'RegionCentroidsHook: there would never be centroids, because begin={begin} is not '
+            f'below the {max_iters} iterations of the training. Set a smaller `begin` in '
+            '`custom_hooks`, or train longer.'
+        )

@@ -1,5 +1,8 @@
 """Starts an objective of a classifier later than the training."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
@@ -7,11 +10,11 @@ from mmengine.runner import Runner
 from mmwsss.engine.hooks.training_parts import objectives_of
 from mmwsss.models.objectives.names import objective_name
 from mmwsss.registry import HOOKS
-from mmwsss.structures import Objective, UserInputError
+from mmwsss.structures import Checked, Objective, StagePlan, UserInputError
 
 
 @HOOKS.register_module()
-class StartObjectiveHook(Hook):
+class StartObjectiveHook(Hook, Checked):
     """Leave an objective out of the loss before an iteration, the warm-up.
 
     Whether it is enabled follows from ``runner.iter`` alone, so a resumed run goes on exactly. An
@@ -31,34 +34,19 @@ class StartObjectiveHook(Hook):
         self.objective = objective
         self.begin = begin
 
+    @classmethod
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
+        """Refuse a training in which the objective would not start."""
+        if stage.task == 'train' and {'objective', 'begin'} <= options.keys():
+            names = [
+                part.options.get('name', part.kind.__name__) for part in stage.parts(Objective)
+            ]
+            _refuse(options['objective'], options['begin'], names, stage.max_iters)
+
     def before_train(self, runner: Runner) -> None:
         """Check that the model has the objective, and that the training gets to it."""
-        objectives = objectives_of(runner)
-        meant = self._meant(runner)
-        if not meant:
-            names = sorted({objective_name(objective) for objective in objectives})
-            raise UserInputError(
-                f'StartObjectiveHook: the model has no objective {self.objective!r}, only '
-                f'{names}. Correct `objective` in `custom_hooks`, or add it to '
-                '`model.objectives`.'
-            )
-        if len(meant) > 1:
-            raise UserInputError(
-                f'StartObjectiveHook: the model has {len(meant)} objectives {self.objective!r}. '
-                "Give the one that starts later a name in `model.objectives`, like name='late', "
-                'and set `objective` in `custom_hooks` to it.'
-            )
-        if self.begin >= runner.max_iters:
-            raise UserInputError(
-                f'StartObjectiveHook: {self.objective!r} would never take part, because begin='
-                f'{self.begin} is not below the {runner.max_iters} iterations of the training. Set '
-                'a smaller `begin` in `custom_hooks`, or train longer.'
-            )
-        if self.begin > 0 and len(objectives) == 1:
-            raise UserInputError(
-                f'StartObjectiveHook: nothing is learnt before iteration {self.begin}, because '
-                f'{self.objective!r} is the only objective. Set `begin` to 0 or add another.'
-            )
+        names = [objective_name(objective) for objective in objectives_of(runner)]
+        _refuse(self.objective, self.begin, names, runner.max_iters)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
@@ -69,3 +57,31 @@ class StartObjectiveHook(Hook):
 
     def _meant(self, runner: Runner) -> list[Objective]:
         return [one for one in objectives_of(runner) if objective_name(one) == self.objective]
+
+
+def _refuse(objective: str, begin: int, names: list[str], max_iters: int | None) -> None:
+    """Refuse an objective that none or several of the names mean, or that never starts."""
+    count = names.count(objective)
+    if count == 0:
+        raise UserInputError(
+            f'StartObjectiveHook: the model has no objective {objective!r}, only '
+            f'{sorted(set(names))}. Correct `objective` in `custom_hooks`, or add it to '
+            '`model.objectives`.'
+        )
+    if count > 1:
+        raise UserInputError(
+            f'StartObjectiveHook: the model has {count} objectives {objective!r}. Give the one '
+            "that starts later a name in `model.objectives`, like name='late', and set "
+            '`objective` in `custom_hooks` to it.'
+        )
+    if max_iters is not None and begin >= max_iters:
+        raise UserInputError(
+            f'StartObjectiveHook: {objective!r} would never take part, because begin={begin} is '
+            f'not below the {max_iters} iterations of the training. Set a smaller `begin` in '
+            '`custom_hooks`, or train longer.'
+        )
+    if begin > 0 and len(names) == 1:
+        raise UserInputError(
+            f'StartObjectiveHook: nothing is learnt before iteration {begin}, because '
+            f'{objective!r} is the only objective. Set `begin` to 0 or add another.'
+        )

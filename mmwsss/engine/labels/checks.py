@@ -6,7 +6,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, WeakDataset
 
 
 def check_checkpoint(runner: Runner) -> None:
@@ -33,12 +33,11 @@ def check_files(files: tuple[str, ...]) -> None:
 def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
     """Refuse parts that need boxes on data without them."""
     missing = sorted(required & {'gt_instances', 'background_mask'})
-    supervision = getattr(dataset, 'supervision', 'box')
-    if missing and supervision != 'box':
+    if missing and isinstance(dataset, WeakDataset) and dataset.supervision != 'box':
         raise UserInputError(
             f'the label generator needs {missing}, that is boxes, but the data set of the images '
-            f'to label has supervision={supervision!r}. Set it to box in test_dataloader.dataset, '
-            'or choose parts that need no boxes (docs/methods.md).'
+            f'to label has supervision={dataset.supervision!r}. Set it to box in '
+            'test_dataloader.dataset, or choose parts that need no boxes (docs/methods.md).'
         )
 
 

@@ -13,6 +13,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.image_files import read_image
+from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.labels.checks import (
     check_checkpoint,
@@ -137,9 +138,12 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.generator.check_images(self.ids)
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Build the generator: a wrong option or a missing file shows now."""
-        generator = TASK_UTILS.build(options['generator'])
+        if 'generator' not in options:  # refused with all arguments when the loop is
+            return
+        with building(stage.name, {f'{key}.generator': options['generator']}):
+            generator = TASK_UTILS.build(options['generator'])
         for option in ('keep_scores', 'proportions'):
             check_label_names(option, options.get(option, ()), generator.names)
         if not any(key.startswith('test_cfg.generator') for key in stage.taken):

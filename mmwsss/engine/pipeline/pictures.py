@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmwsss.datasets.image_files import read_image, read_label_map
-from mmwsss.engine.pipeline.stages import Stage, output_names
+from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
 from mmwsss.registry import DATASETS, MODELS
@@ -40,7 +40,7 @@ def draw_results(stages: list[Stage], results: dict[str, StageResult], folder: P
 
 
 def _drawing_of(stage: Stage) -> Callable[[Config, StageResult, Path], Path] | None:
-    if stage.task == 'test' and output_names(stage.config, stage.task):
+    if stage.makes_labels:
         return draw_labels
     if stage.task == 'train' and 'decode_head' in stage.config.model:
         return draw_predictions

@@ -111,8 +111,8 @@ def _check_sources(stages: list[Stage]) -> None:
     outputs = {
         stage.name: output_names(stage.config, stage.task)
         for stage in stages
-        if stage.task == 'train' or find_class(stage.config.get('test_cfg') or {}, LOOPS)
-    }  # a loop that is not known is refused when it is built on trial
+        if stage.task == 'train' or not _has_unknown_loop(stage.config)
+    }
     for stage in stages:
         for key, source in stage.takes.items():
             name, _, output = source.partition('.')
@@ -121,6 +121,12 @@ def _check_sources(stages: list[Stage]) -> None:
                     f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' gives "
                     f'{sorted(outputs[name])}.'
                 )
+
+
+def _has_unknown_loop(config: Config) -> bool:
+    """Whether the loop of the test is none that is known: it is refused when it is tried."""
+    loop = config.get('test_cfg') or {}
+    return 'type' in loop and find_class(loop, LOOPS) is None
 
 
 def _override(stages: list[Stage], options: dict) -> None:

@@ -13,7 +13,15 @@ from mmwsss.cams.functional import Rectify, activation_maps, check_rectification
 from mmwsss.cams.padding import Padding, crop_padding
 from mmwsss.models.objectives.names import add_losses, build_objectives
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, CAMSource, Objective, UserInputError, size_of
+from mmwsss.structures import (
+    CAMOutputs,
+    CAMSource,
+    Head,
+    Objective,
+    UserInputError,
+    check_contract,
+    size_of,
+)
 
 
 @MODELS.register_module()
@@ -62,7 +70,7 @@ class CAMClassifier(CAMSource):
         check_rectification(rectify, square_root)
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else None
-        self.head = MODELS.build(head)
+        self.head: Head = check_contract(MODELS.build(head), Head, 'head')
         # A ModuleList, which does not tell what is in it.
         self.objectives: Iterable[Objective] = build_objectives(objectives)  # type: ignore[assignment]
         self.align_corners = align_corners
@@ -169,7 +177,7 @@ class CAMClassifier(CAMSource):
         self, sample: SegDataSample, outputs: CAMOutputs, index: int, num_images: int
     ) -> None:
         """Add what a sample asks for; the batch has image ``index`` and maybe its mirror image."""
-        required = sample.get('required_fields', frozenset())
+        required = frozenset(sample.get('required_fields', ()))
         if 'feats' in required:
             sample.feats = _unflip(outputs.feats[index], sample)
         if 'class_weights' in required:

@@ -45,13 +45,13 @@ class StoredCAMs(CAMSource):
         self.folder = Path(folder)
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Refuse a stage without the folder of its maps, unless an earlier stage makes it."""
         folder = options.get('folder')
-        if 'model.folder' not in stage.taken and not (folder and Path(folder).is_dir()):
+        if f'{key}.folder' not in stage.taken and not (folder and Path(folder).is_dir()):
             raise UserInputError(
-                f'folder = {folder!r} is not a folder. Name a folder of score files, such as '
-                '<label name>_scores of a label stage, by --cfg-options model.folder=..., or let '
+                f'{key}.folder = {folder!r} is not a folder. Name a folder of score files, such as '
+                f'<label name>_scores of a label stage, by --cfg-options {key}.folder=..., or let '
                 'the stage take it from the stage that makes them.'
             )
 

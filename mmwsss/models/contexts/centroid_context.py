@@ -60,14 +60,14 @@ class CentroidContext(Context):
         self.register_buffer('valid', torch.zeros(num_classes, centroids, dtype=torch.bool))
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Refuse a training that neither a hook nor a checkpoint gives centroids."""
         given = stage.config.get('load_from') or 'load_from' in stage.taken
         if stage.task == 'train' and not given and not stage.has_hook('RegionCentroidsHook'):
             raise UserInputError(
-                f'custom_hooks has no RegionCentroidsHook to give {cls.__name__} centroids: it '
-                "would add nothing. Add dict(type='RegionCentroidsHook', begin=..., interval=...), "
-                'or load_from a checkpoint that has some.'
+                f'{key}: custom_hooks has no RegionCentroidsHook to give {cls.__name__} '
+                "centroids: it would add nothing. Add dict(type='RegionCentroidsHook', begin=..., "
+                'interval=...), or load_from a checkpoint that has some.'
             )
 
     @abstractmethod

@@ -2,11 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, Context, Pooling, check_contract
+from mmwsss.structures import CAMOutputs, Context, Head, Pooling, check_contract
 
 
 def linear_scores(feats: Tensor, weights: Tensor) -> Tensor:
@@ -30,7 +29,7 @@ def linear_scores(feats: Tensor, weights: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class CAMHead(BaseModule):
+class CAMHead(Head):
     """Optional context, 1x1 classifier whose output is the class activation map, pooling.
 
     The classifier has no bias, so that a pooled score is the score of the pooled feature:

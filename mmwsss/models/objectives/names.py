@@ -24,7 +24,7 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
     for config in configs:
         name = config.get('name')
         built = MODELS.build({key: v for key, v in config.items() if key != 'name'})
-        objective = check_contract(built, Objective, f'model.objectives.{len(objectives)}')
+        objective = check_contract(built, Objective, f'objectives.{len(objectives)}')
         if name is not None:
             _check_name(name, objectives)  # type: ignore[arg-type]  # all are objectives
             objective.name = name
@@ -35,12 +35,12 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
 def _check_name(name: str, others: Iterable[Objective]) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise UserInputError(
-            f'model.objectives: name={name!r} is not a word of letters, digits and underscores. '
+            f'objectives: name={name!r} is not a word of letters, digits and underscores. '
             "Choose one like 'boxes'; it ends up in the names of the losses."
         )
     if any(name == objective_name(other) for other in others):
         raise UserInputError(
-            f'model.objectives: two are called {name!r}. Give each its own name; one without is '
+            f'objectives: two are called {name!r}. Give each its own name; one without is '
             'called by its type.'
         )
 

@@ -1,6 +1,7 @@
 """Objective of probabilities and thresholds that are trained in turn."""
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import torch
@@ -15,13 +16,20 @@ from mmwsss.models.losses.spatial_bce_loss import (
     threshold_step_loss,
 )
 from mmwsss.registry import MODELS
-from mmwsss.structures import CAMOutputs, Encode, Objective, StagePlan, UserInputError
+from mmwsss.structures import (
+    CAMOutputs,
+    Encode,
+    PhasedObjective,
+    StagePlan,
+    UserInputError,
+    WeakDataset,
+)
 
 PHASES = ('probability', 'threshold')
 
 
 @MODELS.register_module()
-class SpatialBCE(Objective):
+class SpatialBCE(PhasedObjective):
     """Spatial-BCE and the divergence from expected proportions, in two alternating phases.
 
     The logits are ``z = exp(T) * score_map`` with the temperatures of the context. In the phase
@@ -72,26 +80,20 @@ class SpatialBCE(Objective):
         self.phase = PHASES[0]
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Refuse a training without the hook of the phases, or without expected proportions."""
-        if stage.task != 'train':
-            return
-        if not stage.has_hook('AlternatingPhaseHook'):
-            raise UserInputError(
-                f'{cls.__name__} learns in two phases, but custom_hooks has no '
-                'AlternatingPhaseHook to switch them: the second would never come. Add '
-                "dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
-            )
-        key = 'train_dataloader.dataset.proportion_file'
-        dataset = stage.config['train_dataloader']['dataset']
-        given = dataset.get('proportion_file') or key in stage.taken
-        if stage.dataset_accepts('proportion_file') and not given:
-            raise UserInputError(
-                f'{key} = {dataset.get("proportion_file")!r}, but {cls.__name__} needs the '
-                'foreground proportions of the images. Let the stage take them from a label stage '
-                "with proportions=('<label>',), or name a file that "
-                'tools/analysis_tools/estimate_proportions.py wrote.'
-            )
+        super().check(options, key, stage)
+        for dataset in stage.parts(WeakDataset) if stage.task == 'train' else ():
+            file_key = f'{dataset.key}.proportion_file'
+            known = 'proportion_file' in signature(dataset.kind).parameters
+            given = dataset.options.get('proportion_file') or file_key in stage.taken
+            if dataset.key.startswith('train_dataloader') and known and not given:
+                raise UserInputError(
+                    f'{file_key} = {dataset.options.get("proportion_file")!r}, but {cls.__name__} '
+                    'needs the foreground proportions of the images. Let the stage take them from '
+                    "a label stage with proportions=('<label>',), or name a file that "
+                    'tools/analysis_tools/estimate_proportions.py wrote.'
+                )
 
     def set_phase(self, phase: str) -> None:
         """Choose what learns, ``'probability'`` or ``'threshold'``."""

@@ -99,11 +99,11 @@ class TrainingCAMs(Objective):
         self.maps: Tensor | None = None  # uint8 (E, h, w); h and w are known at the first batch
 
     @classmethod
-    def check(cls, options: Mapping[str, Any], stage: StagePlan) -> None:
+    def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
         """Refuse a training without the hook that announces the images and writes the maps."""
         if stage.task == 'train' and not stage.has_hook('TrainingCAMsHook'):
             raise UserInputError(
-                f'{cls.__name__} keeps maps, but custom_hooks has no TrainingCAMsHook that '
+                f'{key}: {cls.__name__} keeps maps, but custom_hooks has no TrainingCAMsHook that '
                 "announces the images and writes them. Add dict(type='TrainingCAMsHook'), or leave "
                 'the objective out.'
             )

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmwsss.datasets.image_files import read_image
 from mmwsss.registry import MODELS, TASK_UTILS
+from mmwsss.structures import Refiner, check_contract
 
 
 @MODELS.register_module()
@@ -39,7 +40,9 @@ class LogitAverageTTA(BaseTTAModel):
         data_preprocessor: dict | nn.Module | None = None,
     ) -> None:
         super().__init__(module, data_preprocessor)
-        self.refiner = None if refiner is None else TASK_UTILS.build(refiner)
+        self.refiner: Refiner | None = None
+        if refiner is not None:
+            self.refiner = check_contract(TASK_UTILS.build(refiner), Refiner, 'refiner')
 
     def merge_preds(
         self, data_samples_list: list[tuple[SegDataSample, ...]]

@@ -13,7 +13,7 @@ from mmwsss.engine.labels.checks import (
     check_no_mask,
     check_supervision,
 )
-from mmwsss.structures import UserInputError
+from mmwsss.structures import UserInputError, WeakDataset
 
 
 def test_a_network_without_a_checkpoint_labels_nothing():
@@ -25,14 +25,17 @@ def test_a_model_without_weights_needs_no_checkpoint():
     assert check_checkpoint(SimpleNamespace(model=nn.Identity(), cfg={})) is None
 
 
+class Tagged(WeakDataset):
+    supervision = 'tag'
+
+
 def test_parts_that_need_boxes_refuse_tags():
     with pytest.raises(UserInputError, match=r"needs \['gt_instances'\], that is boxes"):
-        check_supervision(SimpleNamespace(supervision='tag'), frozenset({'gt_instances', 'feats'}))
+        check_supervision(Tagged(), frozenset({'gt_instances', 'feats'}))
 
 
 def test_features_need_no_boxes():
-    tags = SimpleNamespace(supervision='tag')
-    assert check_supervision(tags, frozenset({'feats'})) is None
+    assert check_supervision(Tagged(), frozenset({'feats'})) is None
 
 
 def test_a_sample_with_a_true_mask_is_refused():
@@ -49,7 +52,7 @@ def test_stored_maps_without_a_folder_are_refused_before_the_first_image(folder,
         config = Config(dict(model=dict(type='StoredCAMs', folder=folder)))
         return check_stage('walk', config, task='test', taken=frozenset(taken))
 
-    with pytest.raises(UserInputError, match=rf"stage 'walk': model: folder = '{folder}' is no"):
+    with pytest.raises(UserInputError, match=rf"stage 'walk': model.folder = '{folder}' is no"):
         check(folder)
     assert check(folder, taken=['model.folder']) is None
     assert check(str(tmp_path)) is None
