@@ -72,8 +72,14 @@ def _reads(function: str) -> bool:
     return function in ('_file2dict', '_is_lazy_import', '_parse_lazy_import')
 
 
-def override(config: Config, key: str, value: Any) -> None:
-    """Set a key of a config, as the command line asks.
+def override(config: Config, key: str, value: Any, *, asked: str = '--cfg-options') -> None:
+    """Set a key of a config, as the command line or a pipeline asks.
+
+    Args:
+        config: The config.
+        key: Names with dots between them; a number stands for an entry of a list.
+        value: What the key is to be; a dict merges.
+        asked: Who asks, for the message.
 
     Raises:
         UserInputError: If nothing has such a key, or it leads into a list or value where none is.
@@ -82,14 +88,14 @@ def override(config: Config, key: str, value: Any) -> None:
     if first not in known:
         hint = ', '.join(nearest(first, known)) or ', '.join(sorted(config))
         raise UserInputError(
-            f'--cfg-options {key}: {config.filename} has no {first!r}. The nearest keys: {hint}.'
+            f'{asked} {key}: {config.filename} has no {first!r}. The nearest keys: {hint}.'
         )
     try:
         config.merge_from_dict({key: value})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         text = error.args[0] if error.args else error
         raise UserInputError(
-            f'--cfg-options {key}={value} does not fit {config.filename}: {text}'
+            f'{asked} {key}={value} does not fit {config.filename}: {text}'
         ) from error
 
 

@@ -11,7 +11,7 @@ from mmengine.fileio import load
 from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError, check_name
 
-_KEYS = {'config': str, 'task': str, 'tta': bool, 'takes': dict}
+_KEYS = {'config': str, 'task': str, 'tta': bool, 'takes': dict, 'options': dict}
 _LIST_KEYS = {'name': str, **_KEYS}
 _DICT_KEYS = {'after': str, **_KEYS}
 
@@ -26,6 +26,7 @@ class StageEntry:
         takes: Config key -> ``'<stage>.<output>'`` of an earlier stage.
         task: ``'train'``, ``'test'``, or empty if the config decides.
         tta: Whether the test uses ``tta_model`` and ``tta_pipeline``.
+        options: Config key -> value, set in the stage's config.
     """
 
     name: str
@@ -33,6 +34,7 @@ class StageEntry:
     takes: dict[str, str] = field(default_factory=dict)
     task: str = ''
     tta: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def stage_entries(config: Config) -> list[StageEntry]:

@@ -58,10 +58,12 @@ def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
         UserInputError: If an entry of ``stages`` is wrong, a config cannot be read, or an override
             or ``takes`` names a stage, an output or a config key that does not exist.
     """
-    stages = [
-        Stage(entry.name, read_config(entry.config), entry.takes, entry.task, entry.tta)
-        for entry in stage_entries(config)
-    ]
+    stages = []
+    for entry in stage_entries(config):
+        own = read_config(entry.config)
+        for key, value in entry.options.items():
+            override(own, key, value, asked=f'{config.filename}: stages.{entry.name}.options')
+        stages.append(Stage(entry.name, own, entry.takes, entry.task, entry.tta))
     _override(stages, options or {})
     for stage in stages:
         check_structure(stage.name, stage.config)
