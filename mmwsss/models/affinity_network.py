@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModel
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmwsss.affinity.functional import stencil_affinities
 from mmwsss.affinity.stencil import stencil_offsets
@@ -24,11 +24,12 @@ class AffinityNetwork(BaseModel):
             :class:`AffinityHead`.
         loss: Config of the loss; :class:`AffinityLoss` by default.
         radius: Radius of the neighbourhood in cells of the feature grid.
-        data_preprocessor: Config of the data preprocessor.
+        data_preprocessor: The data preprocessor or its config.
         init_cfg: Weight initialisation.
 
     Attributes:
-        trained_with: Radius and normalisation of the input, on which the weights depend.
+        trained_with: Radius and normalisation of the input, on which the weights depend; without
+            the normalisation if the preprocessor is given as a module.
 
     Shape:
         images (B, 3, H, W); affinities (B, K, h, w), offsets in the order of
@@ -46,7 +47,7 @@ class AffinityNetwork(BaseModel):
         *,
         loss: dict | None = None,
         radius: int = 5,
-        data_preprocessor: dict | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -54,7 +55,7 @@ class AffinityNetwork(BaseModel):
         self.head = MODELS.build(head)
         self.affinity_loss = MODELS.build(loss or dict(type='AffinityLoss'))
         self.radius = radius
-        self.trained_with = {'radius': radius, **_normalization(data_preprocessor or {})}
+        self.trained_with = {'radius': radius, **_normalization(data_preprocessor)}
         stencil_offsets(radius)  # refuses a radius without neighbours
 
     def affinities(self, images: Tensor) -> Tensor:
@@ -88,8 +89,11 @@ class AffinityNetwork(BaseModel):
         return self.affinity_loss(affinities, torch.stack(labels), radius=self.radius)
 
 
-def _normalization(preprocessor: Mapping[str, Any]) -> dict[str, Any]:
+def _normalization(preprocessor: Mapping[str, Any] | nn.Module | None) -> dict[str, Any]:
     """Say how the input is normalised, by keys of the config, in one form for equal settings."""
+    if isinstance(preprocessor, nn.Module):
+        return {}  # it has no config that could be compared
+    preprocessor = preprocessor or {}
     mean, std = (preprocessor.get(name) for name in ('mean', 'std'))
     reverses = preprocessor.get('bgr_to_rgb') or preprocessor.get('rgb_to_bgr')
     return {

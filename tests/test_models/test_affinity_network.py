@@ -34,6 +34,13 @@ def build(**options):
     return model
 
 
+def test_a_preprocessor_may_be_given_as_a_module():
+    preprocessor = MODELS.build(dict(type='WeakSegDataPreProcessor'))
+    model = build(data_preprocessor=preprocessor)
+    assert model.data_preprocessor is preprocessor
+    assert model.trained_with == dict(radius=3)
+
+
 def affinity_sample(label):
     sample = SegDataSample()
     sample.affinity_label = PixelData(data=label[None])

@@ -43,6 +43,17 @@ def network():
     return Config.fromfile(CONFIG).model
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """What was logged of the checkpoint."""
+    lines = []
+    monkeypatch.setattr(
+        'mmwsss.pseudo_labels.refiners.trained_network.print_log',
+        lambda line, **_: lines.append(line),
+    )
+    return lines
+
+
 def test_the_network_of_the_training_is_loaded_for_evaluation(trained, network):
     loaded = load_network(network, trained())
     assert loaded.radius == 5
@@ -98,8 +109,18 @@ def test_a_radius_that_is_left_out_is_that_of_the_class(trained, network):
 
 
 @pytest.mark.parametrize('meta', [None, {}, {'trained_with': None}, {'trained_with': {'x': 1}}])
-def test_files_of_other_programs_are_taken_by_their_weights(trained, network, meta):
+def test_files_of_other_programs_are_taken_by_their_weights(trained, network, meta, told):
     checkpoint = trained({'model.radius': 4})
     state = torch.load(checkpoint)['state_dict']
     torch.save({'state_dict': state, 'meta': meta}, checkpoint)
     assert load_network(network, checkpoint)
+    (line,) = told
+    assert re.search(
+        r'affinity\.pth does not say with which radius, data_preprocessor\.mean, .* not compared',
+        line,
+    )
+
+
+def test_what_was_compared_is_not_told(trained, network, told):
+    load_network(network, trained())
+    assert not told
