@@ -27,23 +27,23 @@ GIVEN = '/made-by-an-earlier-stage'
 
 @cache
 def uses_in_pipelines():
-    """Task, test-time augmentation and taken keys of every stage, by the file of its config."""
-    uses = {path: set() for path in LEAVES}
+    """Task, test-time augmentation and changes of every stage, by the file of its config."""
+    uses = {path: [] for path in LEAVES}
     for path in PIPELINES:
         for entry in stage_entries(Config.fromfile(path)):
-            use = (entry.task, entry.tta, frozenset(entry.takes))
-            uses[entry.config.resolve()].add(use)
+            changes = {**entry.options, **dict.fromkeys(entry.takes, GIVEN)}
+            uses[entry.config.resolve()].append((entry.task, entry.tta, changes))
     return uses
 
 
 def uses_alone(config):
     """The same of a config on the command line: all that it can be run for."""
     if config.get('train_cfg'):
-        yield 'train', False, frozenset()
+        yield 'train', False, {}
     if config.get('test_cfg'):
-        yield 'test', False, frozenset()
+        yield 'test', False, {}
         if 'tta_model' in config:
-            yield 'test', True, frozenset()
+            yield 'test', True, {}
 
 
 @pytest.fixture
@@ -65,11 +65,12 @@ def without_weights(monkeypatch):
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
 def test_every_stage_gets_a_runner_and_a_label_generator(path, tmp_path, without_weights):
     config = read_config(path)
-    uses = uses_in_pipelines()[path] | set(uses_alone(config))
+    uses = [*uses_in_pipelines()[path], *uses_alone(config)]
     assert uses
-    for i, (task, tta, taken) in enumerate(sorted(uses, key=str)):
+    different = [use for i, use in enumerate(uses) if use not in uses[:i]]
+    for i, (task, tta, changes) in enumerate(different):
         stage = config.copy()
-        stage.merge_from_dict(dict.fromkeys(taken, GIVEN))
+        stage.merge_from_dict(changes)
         task = task or ('train' if config.get('train_cfg') else 'test')
         runner = build_runner(stage, tmp_path / f'{path.stem}-{i}', task=task, tta=tta)
         assert isinstance(runner, StageRunner)
