@@ -1,14 +1,13 @@
 """What a pipeline's config says of its stages: a list, or a dict that other pipelines inherit."""
 
-import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.fileio import load
 
 from mmwsss.engine.config.call_checks import nearest
+from mmwsss.engine.pipeline.inheritance import stage_origins, stages_in_order
 from mmwsss.structures import UserInputError, check_name
 
 _KEYS = {'config': str, 'task': str, 'tta': bool, 'takes': dict, 'options': dict}
@@ -76,9 +75,9 @@ def _of_list(config: Config) -> list[tuple[str, dict, Path]]:
 def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
     """Place, settings and file of every entry of a dict, in order, without what is removed."""
     path = Path(config.filename)
-    origins = _origins(path)
+    origins = stage_origins(path)
     found = []
-    for name in _in_order(path, config.stages, origins):
+    for name in stages_in_order(path, config.stages, origins):
         settings, place = config.stages[name], f'{path}: stages.{name}'
         if settings is None:
             continue
@@ -92,111 +91,6 @@ def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
     if not found:
         raise UserInputError(f'{path}: all stages are removed; at least one must stay.')
     return found
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Where a stage of a dict comes from: the file that names its config, and its ``after``."""
-
-    file: Path
-    after: object = None
-
-
-def _in_order(path: Path, stages: dict, origins: dict[str, _Origin]) -> list[str]:
-    """Put every stage behind the one that it comes after; several behind one keep their order."""
-    anchors = {}
-    for name, settings in stages.items():
-        if isinstance(settings, dict):
-            anchors[name] = settings.get('after')
-        else:  # a removed stage keeps its place for those that come after it
-            anchors[name] = origins[name].after if name in origins else None
-        _check_anchor(path, name, anchors[name], stages)
-    order: list[str] = []
-
-    def place_after(anchor: str | None) -> None:
-        for name in stages:
-            if anchors[name] == anchor:
-                order.append(name)
-                place_after(name)
-
-    place_after(None)
-    for name in stages:
-        if name not in order:
-            raise UserInputError(
-                f'{path}: {_circle(name, anchors)}. One of them must come after another stage.'
-            )
-    return order
-
-
-def _check_anchor(path: Path, name: str, anchor: object, stages: dict) -> None:
-    others = [other for other in stages if other != name]
-    if anchor is not None and anchor not in others:
-        hint = ', '.join(nearest(str(anchor), others) or others) or 'none'
-        raise UserInputError(
-            f'{path}: stages.{name} comes after {anchor!r}, which is no other stage. The nearest: '
-            f'{hint}.'
-        )
-
-
-def _circle(name: str, anchors: dict[str, Any]) -> str:
-    """Tell the circle to which the anchors of a stage lead."""
-    seen: list[str] = []
-    while name not in seen:
-        seen.append(name)
-        name = anchors[name]
-    circle = seen[seen.index(name) :]
-    return ', '.join(f'stages.{stage} comes after {anchors[stage]!r}' for stage in circle)
-
-
-def _origins(path: Path) -> dict[str, _Origin]:
-    """Find the file that names the config of every stage: the pipeline or one of its bases.
-
-    The merged config does not tell, so every file with stages is run by itself.
-    """
-    origins: dict[str, _Origin] = {}
-    for base in Config._get_base_files(str(path)):
-        origins |= _origins(Path(Config._get_cfg_path(base, str(path))[0]))  # may be a package's
-    own = _own_stages(path)
-    if not isinstance(own, dict):
-        return {}
-    if own.get('_delete_'):
-        origins = {}
-    inherited = list(origins)
-    for name, settings in own.items():
-        if name == '_delete_':
-            continue
-        written = settings if isinstance(settings, dict) else {}
-        if inherited and name not in inherited and 'after' not in written:
-            hint = ', '.join(nearest(name, inherited) or inherited)
-            raise UserInputError(
-                f'{path}: stages.{name} is not in the pipeline that it inherits; the nearest: '
-                f"{hint}. A new stage says where it goes: after='{inherited[-1]}'."
-            )
-        before = origins.get(name, _Origin(path))
-        file = path if 'config' in written else before.file
-        kept = None if written.get('_delete_') else before.after
-        origins[name] = _Origin(file, written.get('after', kept))
-    return origins
-
-
-def _own_stages(path: Path) -> object:
-    """Read the ``stages`` of a config file without what it inherits; empty if it has none."""
-    if 'stages' not in path.read_text(encoding='utf-8'):
-        return {}  # any config, which need not run by itself
-    return _run_alone(path).get('stages', {})
-
-
-def _run_alone(path: Path) -> dict:
-    """Read the variables of a config file without what it inherits."""
-    if path.suffix != '.py':
-        return load(path)
-    try:
-        return runpy.run_path(str(path))
-    except Exception as error:  # a config is code of the user's
-        raise UserInputError(
-            f'{path}: with stages as a dict the file must run by itself, without '
-            f'{{{{_base_...}}}}: {type(error).__name__}: {error}'
-        ) from error
 
 
 def _check_settings(
