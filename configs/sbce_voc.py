@@ -1,7 +1,7 @@
-# Spatial-BCE from tags to a segmentation model on the wide ResNet-38: a plain classifier, then
-# three rounds of training, labels and foreground proportions.
+# Spatial-BCE from tags to a segmentation model on the wide ResNet-38: a classifier of the same
+# architecture, then three rounds of training, labels and foreground proportions.
 stages = dict(
-    classifier=dict(config='affinitynet/psa-cam_resnet38_voc12-448x448.py'),
+    classifier=dict(config='spatial_bce/sbce-init_resnet38_voc12-448x448.py'),
     labels0=dict(
         config='spatial_bce/sbce-init_resnet38_voc12-448x448.py',
         task='test',

@@ -7,6 +7,4 @@ _base_ = [
     '../_base_/pseudo_labels/sbce_labels.py',
     '../_base_/default_runtime.py',
 ]
-# The first round starts from a plain classifier; thresholds and reduced channels are new then.
-load_new = ('head.',)
 tta_model = dict(merge='mean_sigmoid')

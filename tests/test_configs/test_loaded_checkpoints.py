@@ -27,7 +27,8 @@ def tensors(stage):
         ('sbce_mobilenet-v2_voc', {'round1': 2}),
         ('sbce-walk_mobilenet-v2_voc', {'round1': 2}),
         pytest.param('aeft_voc', {}, marks=pytest.mark.slow),
-        pytest.param('sbce_voc', {'round1': 4}, marks=pytest.mark.slow),
+        pytest.param('sbce_voc', {}, marks=pytest.mark.slow),
+        pytest.param('sbce-walk_voc', {}, marks=pytest.mark.slow),
     ],
 )
 def test_what_a_stage_takes_fits_but_for_the_new_parts_that_it_names(pipeline, new):

@@ -10,6 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmwsss.engine.pipeline.stages import load_stages
+from mmwsss.models.objectives import MultiLabelSoftMargin
 from mmwsss.registry import MODELS, PARAM_SCHEDULERS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -68,17 +69,42 @@ def test_the_rate_falls_with_the_power_of_what_is_left(config, model):
         schedule.step()
 
 
+def test_the_first_classifier_is_a_round_with_another_loss(config, model):
+    first = Config.fromfile(CONFIGS / 'spatial_bce/sbce-init_resnet38_voc12-448x448.py')
+    with torch.device('meta'):
+        classifier = MODELS.build(first.model)
+    assert {name: value.shape for name, value in classifier.state_dict().items()} == {
+        name: value.shape for name, value in model.state_dict().items()
+    }
+    assert config.load_new == ()
+    assert [type(objective) for objective in classifier.objectives] == [MultiLabelSoftMargin]
+    groups = build_optim_wrapper(classifier, first.optim_wrapper).optimizer.param_groups
+    rates = {
+        (round(group['lr'], 9), group['weight_decay'])
+        for group in groups
+        if any(value.requires_grad for value in group['params'])
+    }
+    assert rates == {(0.001, 5e-4), (0.01, 5e-4)}
+
+
 @pytest.mark.parametrize(
-    'name', ['sbce_voc', 'sbce_mobilenet-v2_voc', 'sbce-walk_mobilenet-v2_voc']
+    ('name', 'first'),
+    [
+        ('sbce_voc', 'seed_crf'),
+        ('sbce-walk_voc', 'low'),
+        ('sbce_mobilenet-v2_voc', 'seed_crf'),
+        ('sbce-walk_mobilenet-v2_voc', 'seed_crf'),
+    ],
 )
-def test_every_round_takes_weights_and_proportions_of_the_one_before(name):
+def test_every_round_takes_weights_and_proportions_of_the_one_before(name, first):
     stages = load_stages(Config.fromfile(CONFIGS / f'{name}.py'))
     rounds = [stage for stage in stages if stage.name.startswith('round')]
     assert rounds
     before = 'classifier'
     for index, stage in enumerate(rounds):
+        label = first if index == 0 else 'seed_crf'
         assert stage.takes == {
             'load_from': f'{before}.checkpoint',
-            'train_dataloader.dataset.proportion_file': f'labels{index}.seed_crf_proportions',
+            'train_dataloader.dataset.proportion_file': f'labels{index}.{label}_proportions',
         }
         before = stage.name
