@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 from mmwsss.registry import MODELS
 
 ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'tools/generate_pseudo_labels.py'
 CONFIG = ROOT / 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
 NAMES = ('seed', 'Y_crf', 'Y_ret')
 
@@ -35,29 +35,19 @@ def checkpoint(tmp_path_factory):
 
 
 def command(checkpoint, out_dir, *options):
-    tool = ROOT / 'tools/generate_pseudo_labels.py'
     work_dir = out_dir.parent / f'{out_dir.name}_work'
-    return [
-        *(sys.executable, tool, CONFIG, checkpoint, '--out-dir', out_dir, '--work-dir', work_dir),
-        *options,
-    ]
+    return [TOOL, CONFIG, checkpoint, '--out-dir', out_dir, '--work-dir', work_dir, *options]
 
 
 @pytest.fixture(scope='module')
 def environment(shapes_data):
-    return {**os.environ, 'MMWSSS_DATA': str(shapes_data)}
+    return dict(MMWSSS_DATA=shapes_data)
 
 
 @pytest.fixture(scope='module')
-def generate(checkpoint, environment):
+def generate(warm, checkpoint, environment):
     def run(out_dir, *options):
-        return subprocess.run(
-            command(checkpoint, out_dir, *options),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env=environment,
-        )
+        return warm.run(command(checkpoint, out_dir, *options), environment=environment)
 
     return run
 
@@ -71,7 +61,7 @@ def content(out_dir):
 def undisturbed(generate, tmp_path_factory):
     out_dir = tmp_path_factory.mktemp('labels') / 'undisturbed'
     done = generate(out_dir)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.code == 0, done.stderr[-2000:]
     return out_dir, done
 
 
@@ -103,28 +93,20 @@ def test_the_labels_are_evaluated_against_the_true_masks(undisturbed):
 
 
 def test_a_killed_run_ends_with_the_same_files_when_run_again(
-    undisturbed, generate, checkpoint, environment, tmp_path
+    undisturbed, warm, generate, checkpoint, environment, tmp_path
 ):
     out_dir = tmp_path / 'killed'
-    process = subprocess.Popen(
-        command(checkpoint, out_dir),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=environment,
-    )
-    while len(list(out_dir.glob('Y_crf/*.png'))) < 3:
-        assert process.poll() is None, 'the run ended before it could be killed'
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    run = warm.start(command(checkpoint, out_dir), environment=environment)
+    run.until(lambda: len(list(out_dir.glob('Y_crf/*.png'))) >= 3)
+    run.kill(signal.SIGKILL)
+    run.wait()
     (out_dir / 'seed' / '.leftover.png.1.tmp').write_text('half a file')
     written = len(list(out_dir.glob('Y_ret/*.png')))
     assert written < 12
     assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is False
 
     again = generate(out_dir)
-    assert again.returncode == 0, again.stderr[-2000:]
+    assert again.code == 0, again.stderr[-2000:]
     assert content(out_dir) == content(undisturbed[0])
     assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is True
 
@@ -138,8 +120,8 @@ def test_finished_labels_are_left_alone_and_damaged_ones_made_again(
     victim.write_bytes(victim.read_bytes()[:30])
     before = keeper.stat().st_mtime_ns
     again = generate(out_dir)
-    assert again.returncode == 0, again.stderr[-2000:]
-    assert '11 of 12 images are labelled already' in again.stdout + again.stderr
+    assert again.code == 0, again.stderr[-2000:]
+    assert '11 of 12 images are labelled already' in again.output
     assert keeper.stat().st_mtime_ns == before
     assert content(out_dir) == content(undisturbed[0])
 
@@ -149,8 +131,8 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
     subprocess.run(['cp', '-r', undisturbed[0], out_dir], check=True)
     option = 'test_cfg.generator.labels.seed.background.threshold=0.5'
     done = generate(out_dir, '--cfg-options', option)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert 'labelled already' not in done.stdout + done.stderr
+    assert done.code == 0, done.stderr[-2000:]
+    assert 'labelled already' not in done.output
     first, second = content(undisturbed[0]), content(out_dir)
     assert first.keys() == second.keys()
     assert all(first[key] != second[key] for key in first)
@@ -158,7 +140,7 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
 
 def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, tmp_path):
     done = generate(tmp_path / 'inline', '--cfg-options', 'test_cfg.num_workers=0')
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.code == 0, done.stderr[-2000:]
     assert content(tmp_path / 'inline') == content(undisturbed[0])
 
 
@@ -171,16 +153,10 @@ def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, t
         (['--cfg-options', 'test_cfg.type=TestLoop'], 'not a PseudoLabelLoop'),
     ],
 )
-def test_a_users_mistake_is_one_line(arguments, message, environment, tmp_path):
-    tool = ROOT / 'tools/generate_pseudo_labels.py'
-    failed = subprocess.run(
-        [sys.executable, tool, CONFIG, *arguments, '--work-dir', tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env=environment,
-    )
-    assert failed.returncode == 2
+def test_a_users_mistake_is_one_line(arguments, message, warm, environment, tmp_path):
+    line = [TOOL, CONFIG, *arguments, '--work-dir', tmp_path]
+    failed = warm.run(line, environment=environment)
+    assert failed.code == 2
     errors = [line for line in failed.stderr.splitlines() if line.startswith('error: ')]
     assert len(errors) == 1 and message in errors[0]
     assert 'Traceback' not in failed.stderr
@@ -196,12 +172,12 @@ def test_two_ranks_share_the_images_and_write_the_same_labels(
             *launcher,
             '--rdzv-backend=c10d',
             '--rdzv-endpoint=127.0.0.1:0',  # any free port
-            *command(checkpoint, out_dir, '--launcher', 'pytorch')[1:],
+            *command(checkpoint, out_dir, '--launcher', 'pytorch'),
         ],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
-        env=environment,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert content(out_dir) == content(undisturbed[0])
