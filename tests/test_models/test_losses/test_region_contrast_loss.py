@@ -13,7 +13,6 @@ from mmwsss.models.losses.region_contrast_loss import (
     image_shares,
     mixup_contrast,
 )
-from mmwsss.models.objectives import MixupContrast
 from mmwsss.models.regions.embeddings import mean_threshold_regions, region_embeddings
 
 
@@ -305,17 +304,3 @@ def test_shares_of_an_image_sum_to_one():
     counted = torch.tensor([True, True, False, True, True, True, False])
     shares = counted * image_shares(IMAGES, counted)
     assert_close(shares, torch.tensor([1 / 2, 1 / 2, 0, 1 / 3, 1 / 3, 1 / 3, 0]))
-
-
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(partner='same'), "`partner` to be 'other' or 'any', got 'same'"),
-        (dict(temperature=0), '`temperature` above 0, got 0'),
-        (dict(beta=-1.0), '`beta` above 0, got -1.0'),
-        (dict(floor=0.0), '`floor` above 0, got 0.0'),
-    ],
-)
-def test_options_without_a_meaning_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        MixupContrast(**options)
