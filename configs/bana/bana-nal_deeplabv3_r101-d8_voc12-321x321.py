@@ -1,5 +1,5 @@
-# BANA, segmentation stage on mmseg's DeepLabV3, ResNet-101 pretrained on ImageNet alone. (The paper
-# uses DeepLab-V2 pretrained on ImageNet and COCO.)
+# BANA, segmentation stage on mmseg's DeepLabV3, ResNet-101 pretrained on ImageNet alone. No
+# auxiliary head: it would learn the pixels on which the label maps differ as if they agreed.
 _base_ = [
     '../_base_/models/deeplabv3_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
@@ -12,7 +12,8 @@ model = dict(
         _scope_='mmwsss',
         type='NoiseAwareASPPHead',
         loss_decode=dict(_delete_=True, type='NoiseAwareLoss'),
-    )
+    ),
+    auxiliary_head=None,
 )
 train_dataloader = dict(batch_size=10)
 tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

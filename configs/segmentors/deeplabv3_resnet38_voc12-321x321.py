@@ -26,3 +26,4 @@ model = dict(
     ),
 )
 train_dataloader = dict(batch_size=10)
+tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

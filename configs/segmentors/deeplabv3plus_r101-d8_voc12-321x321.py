@@ -16,3 +16,4 @@ model = dict(
     auxiliary_head=dict(num_classes=21, loss_decode=dict(avg_non_ignore=True)),
 )
 train_dataloader = dict(batch_size=10)
+tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

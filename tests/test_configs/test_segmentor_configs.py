@@ -37,7 +37,7 @@ def load(name):
 def build(name):
     config = load(name).model
     if 'norm_cfg' in config.backbone and config.backbone.norm_cfg.type == 'SyncBN':
-        for part in (config.backbone, config.decode_head, config.auxiliary_head):
+        for part in (config.backbone, config.decode_head):
             part.norm_cfg = {'type': 'BN'}  # SyncBN trains on GPUs alone
     return MODELS.build(config)
 
@@ -66,7 +66,11 @@ def test_a_step_of_every_segmentor_gives_finite_losses(name, rng):
 @pytest.mark.parametrize('name', [*NOISE_AWARE, *CROSS_ENTROPY])
 def test_ignored_pixels_have_no_part_in_the_mean(name):
     config = load(name).model
-    losses = [config[head].get('loss_decode') for head in config if head.endswith('_head')]
+    losses = [
+        config[head].get('loss_decode')
+        for head in config
+        if head.endswith('_head') and config[head]
+    ]
     for loss in filter(None, losses):
         assert loss.type == 'NoiseAwareLoss' or loss.avg_non_ignore
 
@@ -127,7 +131,6 @@ def test_new_layers_of_deeplabv3_have_ten_times_the_rate():
     rates = learning_rates(NOISE_AWARE[1], (0,))[0]
     assert rates['backbone.stem.0.weight'][0] == pytest.approx(2.5e-4)
     assert rates['decode_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
-    assert rates['auxiliary_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
 
 
 def test_the_published_learning_rates_of_deeplabv2():
@@ -187,6 +190,25 @@ def test_deeplabv2_is_tested_at_the_original_size_with_the_crf_for_resnet():
     assert config.tta_model.refiner == dict(
         type='DenseCRF', bilateral_weight=4, bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1
     )
+
+
+def test_no_head_learns_disputed_pixels_as_if_the_maps_agreed():
+    for path in CONFIGS.glob('bana/bana-nal_*.py'):
+        model = Config.fromfile(path).model
+        assert model.decode_head.type.startswith('NoiseAware')
+        assert model.get('auxiliary_head') is None
+
+
+@pytest.mark.parametrize(
+    'path',
+    [*CONFIGS.glob('segmentors/*_res*.py'), *CONFIGS.glob('*/*_r101*.py')],
+    ids=lambda path: path.stem,
+)
+def test_the_crf_of_every_resnet_is_narrower_than_that_of_vgg16(path):
+    crf = Config.fromfile(path).tta_model.refiner
+    values = (crf.bilateral_weight, crf.bilateral_xy, crf.bilateral_rgb, crf.gaussian_xy)
+    assert values == (4, 67, 3, 1)
+    assert crf.get('gaussian_weight', 3) == 3
 
 
 def test_the_augmented_test_has_eight_views_and_unaugmented_truth(tmp_path):
