@@ -4,8 +4,8 @@ model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(
         type='WeakSegDataPreProcessor',
-        mean=[127.5, 127.5, 127.5],
-        std=[127.5, 127.5, 127.5],
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
     ),
     backbone=dict(
@@ -15,10 +15,9 @@ model = dict(
         out_indices=(6,),
         frozen_stages=2,
         norm_eval=True,
-        norm_cfg=dict(type='BN', eps=1e-3),
-        conv_cfg=dict(type='Conv2dAdaptivePadding'),
         init_cfg=dict(
-            type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/mobilenet_v2_in1k.pth'
+            type='Pretrained',
+            checkpoint='{{$MMWSSS_WEIGHTS:weights}}/mobilenet_v2_torchvision.pth',
         ),
     ),
     decode_head=dict(

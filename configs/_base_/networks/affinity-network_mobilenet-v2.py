@@ -4,8 +4,8 @@ affinity_network = dict(
     type='AffinityNetwork',
     data_preprocessor=dict(
         type='WeakSegDataPreProcessor',
-        mean=[127.5, 127.5, 127.5],
-        std=[127.5, 127.5, 127.5],
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
     ),
     backbone=dict(
@@ -15,10 +15,9 @@ affinity_network = dict(
         out_indices=(3, 4, 6),
         frozen_stages=6,
         norm_eval=True,
-        norm_cfg=dict(type='BN', eps=1e-3),
-        conv_cfg=dict(type='Conv2dAdaptivePadding'),
         init_cfg=dict(
-            type='Pretrained', checkpoint='{{$MMWSSS_WEIGHTS:weights}}/mobilenet_v2_in1k.pth'
+            type='Pretrained',
+            checkpoint='{{$MMWSSS_WEIGHTS:weights}}/mobilenet_v2_torchvision.pth',
         ),
     ),
     head=dict(type='AffinityHead', in_channels=(64, 96, 320), channels=(32, 64, 128)),
