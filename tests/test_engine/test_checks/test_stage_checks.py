@@ -101,3 +101,18 @@ def test_centroids_come_from_a_hook_or_a_checkpoint(tmp_path):
     assert check_stage('a', aggregating(custom_hooks=hooks), task='train') is None
     assert check_stage('a', aggregating(load_from=f'{tmp_path}/a.pth'), task='train') is None
     assert check_stage('a', aggregating(), task='train', taken=frozenset(['load_from'])) is None
+
+
+def test_missing_weights_are_a_line_with_the_command_that_makes_them(tmp_path):
+    path = tmp_path / 'resnet38.pth'
+    init_cfg = dict(type='Pretrained', checkpoint=str(path))
+    config = Config(dict(model=dict(backbone=dict(type='ResNet38', init_cfg=init_cfg))))
+    message = rf"stage 'cam': model\.backbone\.init_cfg\.checkpoint = {path}.*mxnet_to_resnet38\.py"
+    with pytest.raises(UserInputError, match=message):
+        check_stage('cam', config, task='train')
+    assert check_stage('cam', config, task='test') is None
+
+
+def test_the_missing_list_of_sbd_is_a_line_with_the_command_that_makes_it(check):
+    with pytest.raises(UserInputError, match=r'train_aug\.txt does not.*voc_train_aug\.py'):
+        check(ann_file='train_aug.txt')
