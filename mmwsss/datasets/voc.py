@@ -117,7 +117,14 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a file of proportions that is missing, unless an earlier stage makes it."""
+        """Refuse folders that nothing reads, and a file of proportions that nobody makes."""
+        known, place = {*_FOLDERS, *_MADE}, f'{key}.data_prefix.'
+        taken = {k.removeprefix(place) for k in stage.taken if k.startswith(place)}
+        if unread := sorted({*(options.get('data_prefix') or {}), *taken} - known):
+            raise UserInputError(
+                f'{place}{unread[0]} is no folder that {cls.__name__} reads; it reads '
+                f'{", ".join(sorted(known))}.'
+            )
         file = options.get('proportion_file')
         path = os.path.join(options.get('data_root') or '', file or '')
         if file and f'{key}.proportion_file' not in stage.taken and not os.path.isfile(path):

@@ -9,7 +9,13 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.pseudo_labels.generator_checks import check_entry, check_sample
+from mmwsss.pseudo_labels.generator_checks import (
+    check_entry,
+    check_finite,
+    check_label,
+    check_sample,
+    check_shape,
+)
 from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob, Steps
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import (
@@ -20,6 +26,7 @@ from mmwsss.structures import (
     Normalizer,
     Refiner,
     check_contract,
+    to_seg_label,
 )
 
 
@@ -122,6 +129,7 @@ class PseudoLabelGenerator:
 
         Raises:
             ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
+            UserInputError: If a part gives something that its contract does not allow.
         """
         steps = self.steps(sample, image)
         refined: Any = None
@@ -145,14 +153,14 @@ class PseudoLabelGenerator:
             return self._background_alone(cams, sample)
         if self.normalizer is not None:
             cams = self.normalizer.normalize(cams, sample)
+            check_shape(self.normalizer, cams, (len(sample.cam_label), *size))
         scores: dict[str, Tensor] = {}
         for names in self._groups:
             group = [self.labels[name] for name in names]
-            # A label has a background or a start.
             stacks = [
-                torch.cat([label.background.background(cams, sample), cams])  # type: ignore[union-attr]
-                if label.start is None
-                else scores[label.start]
+                _with_background(label.background, cams, sample)
+                if label.background is not None
+                else scores[str(label.start)]
                 for label in group
             ]
             stacks = yield from _refine(group[0].refiners[:1], stacks, image, sample)
@@ -160,7 +168,7 @@ class PseudoLabelGenerator:
                 refined = yield from _refine(label.refiners[1:], [stack], image, sample)
                 scores[name] = refined[0]
         labels = {
-            name: label.labeler(scores[name], sample).cpu().numpy()
+            name: _label_map(name, label.labeler, scores[name], sample)
             for name, label in self.labels.items()
         }
         return LabelMaps(labels, scores, sample.cam_label)
@@ -192,6 +200,21 @@ def _build_label(name: str, entry: dict) -> _Label:
     )
 
 
+def _with_background(background: Background, cams: Tensor, sample: SegDataSample) -> Tensor:
+    score = background.background(cams, sample)
+    check_shape(background, score, (1, *cams.shape[1:]))
+    return torch.cat([score, cams])
+
+
+def _label_map(name: str, labeler: Labeler, scores: Tensor, sample: SegDataSample) -> np.ndarray:
+    check_finite(name, scores)
+    label = labeler(scores, sample)
+    check_shape(labeler, label, scores.shape[1:])
+    found = label.cpu().numpy()
+    check_label(labeler, found, to_seg_label(sample.cam_label).tolist())
+    return found
+
+
 def _refine(
     refiners: tuple[Refiner, ...], stacks: list[Tensor], image: np.ndarray, sample: SegDataSample
 ) -> Generator[RefineJob, tuple[np.ndarray, ...], list[Tensor]]:
@@ -206,6 +229,8 @@ def _refine(
             ]
         else:
             stacks = [refiner.refine(scores, image, sample) for scores in stacks]
+        for scores in stacks:
+            check_shape(refiner, scores, (1 + len(sample.cam_label), *image.shape[:2]))
     return stacks
 
 

@@ -1,8 +1,12 @@
 """What must hold for a generator of pseudo labels: its config, and what it is given."""
 
-from mmseg.structures import SegDataSample
+from collections.abc import Sequence
 
-from mmwsss.structures import check_name
+import numpy as np
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, LabelPart, UserInputError, check_name
 
 _ENTRY_KEYS = {'start', 'background', 'refiners', 'labeler'}
 _CAM_FIELDS = ('cams', 'cam_label')
@@ -86,4 +90,53 @@ def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozens
         raise ValueError(
             f'`cams` of {sample.get("img_path", "an image")} must be finite, got NaN or infinity. '
             'Check the checkpoint of the classifier, or whether its training diverged.'
+        )
+
+
+def check_shape(part: LabelPart, made: Tensor, shape: Sequence[int]) -> None:
+    """Refuse what a part made if it has another shape than its contract says.
+
+    Raises:
+        UserInputError: Naming the part and both shapes.
+    """
+    if tuple(made.shape) != tuple(shape):
+        raise UserInputError(
+            f'{type(part).__name__} must give the shape {tuple(shape)}, got {tuple(made.shape)}. '
+            'See its contract in mmwsss.structures.'
+        )
+
+
+def check_finite(name: str, scores: Tensor) -> None:
+    """Refuse scores of which no label could be made.
+
+    Raises:
+        UserInputError: Naming the label and its parts.
+    """
+    if not scores.isfinite().all():
+        raise UserInputError(
+            f'The scores of the label {name!r} must be finite, got NaN or infinity. One of its '
+            'parts makes them: the normalizer, the background or a refiner.'
+        )
+
+
+def check_label(labeler: LabelPart, label: np.ndarray, present: Sequence[int]) -> None:
+    """Refuse a label map with values of no class that the image has.
+
+    Args:
+        labeler: What made it.
+        label: The label map.
+        present: Values of the classes of the image.
+
+    Raises:
+        UserInputError: Naming the labeler and what is wrong.
+    """
+    name = type(labeler).__name__
+    if label.dtype != np.uint8:
+        raise UserInputError(f'{name} must give uint8 label maps, got {label.dtype}.')
+    counts = np.bincount(label.ravel(), minlength=IGNORE_INDEX + 1)
+    counts[[BACKGROUND, IGNORE_INDEX, *present]] = 0
+    if counts.any():
+        raise UserInputError(
+            f'{name} gave the label {counts.argmax()}, but the image has {list(present)}, '
+            f'{BACKGROUND} is background and {IGNORE_INDEX} is ignored.'
         )

@@ -189,12 +189,13 @@ class Context(BaseModule, Checked):
     Attributes:
         provides: Names of the parts that it returns.
         num_classes: K, where the context is told it.
-        out_channels: Channels of the returned features; the head's ``in_channels``.
+        out_channels: Channels of the returned features, the head's ``in_channels``; None where the
+            context is not told them.
     """
 
     provides: tuple[str, ...] = ()
     num_classes: int | None = None
-    out_channels: int
+    out_channels: int | None = None
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -364,8 +365,15 @@ def check_contract(part: Part, contract: type, key: str) -> Part:
         key: Where the config names it.
 
     Raises:
-        UserInputError: If it is of another kind.
+        UserInputError: If it is of another kind, or names what it needs in a string, which would
+            be taken letter by letter.
     """
+    for attribute in ('requires', 'provides', 'files'):
+        if isinstance(value := getattr(part, attribute, ()), str):
+            raise UserInputError(
+                f'{key}: {attribute} of {type(part).__name__} must be a tuple, got {value!r}. '
+                f'Write ({value!r},).'
+            )
     if not isinstance(part, contract):
         name = contract.__name__
         raise UserInputError(

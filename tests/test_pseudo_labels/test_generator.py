@@ -189,28 +189,30 @@ def own(label):
 
 def test_a_label_may_have_its_own_labeler(random_sample):
     labels = dict(
-        seed=SEED, nine=dict(start='seed', labeler=own(9)), ten={**SEED, 'labeler': own(10)}
+        seed=SEED,
+        seven=dict(start='seed', labeler=own(7)),
+        all_ignored={**SEED, 'labeler': own(255)},
     )
     made = PseudoLabelGenerator(labels=labels).generate(random_sample([[4, 3, 17, 15]], [6]), IMAGE)
-    assert (made['nine'] == 9).all()
-    assert (made['ten'] == 10).all()
+    assert (made['seven'] == 7).all()
+    assert (made['all_ignored'] == 255).all()
     assert set(np.unique(made['seed'])) <= {0, 7}
 
 
 def test_another_labeler_leaves_the_scores_as_they_are(random_sample):
-    labels = dict(seed=SEED, nine=dict(start='seed', labeler=own(9)))
+    labels = dict(seed=SEED, seven=dict(start='seed', labeler=own(7)))
     steps = PseudoLabelGenerator(labels=labels).steps(random_sample([[4, 3, 17, 15]], [6]), IMAGE)
     with pytest.raises(StopIteration) as finished:
         next(steps)
     scores = finished.value.value.scores
-    assert scores['nine'].equal(scores['seed'])
+    assert scores['seven'].equal(scores['seed'])
 
 
 def test_what_a_labeler_requires_reads_and_counts_is_the_generators():
     labels = dict(
         seed=SEED,
-        nine=dict(start='seed', labeler=own(9)),
-        ten=dict(start='seed', labeler=own(10)),
+        seven=dict(start='seed', labeler=own(7)),
+        all_ignored=dict(start='seed', labeler=own(255)),
     )
     generator = PseudoLabelGenerator(labels=labels)
     assert generator.requires == {'pred_score'}

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmwsss.pseudo_labels import PseudoLabelGenerator
+from mmwsss.structures import Background, Labeler, Normalizer, Refiner, UserInputError
 
 IMAGE = np.zeros((20, 24, 3), dtype=np.uint8)
 CONSTANT = dict(type='ConstantBackground', threshold=0.5)
@@ -69,3 +70,53 @@ def test_number_of_maps_and_classes_must_agree(random_sample):
     generator = PseudoLabelGenerator(labels=dict(a=dict(background=CONSTANT)))
     with pytest.raises(ValueError, match='one map for each entry'):
         generator.generate(sample, IMAGE)
+
+
+class Doubled(Normalizer):
+    def normalize(self, cams, sample):
+        return torch.cat([cams, cams])
+
+
+class NoBackground(Refiner):
+    def refine(self, scores, image, sample):
+        return scores[1:]
+
+
+class Undefined(Refiner):
+    def refine(self, scores, image, sample):
+        return scores * torch.nan
+
+
+class Wide(Background):
+    def background(self, cams, sample):
+        return cams
+
+
+class FloatLabels(Labeler):
+    def __call__(self, scores, sample):
+        return scores[0]
+
+
+class ForeignLabels(Labeler):
+    def __call__(self, scores, sample):
+        return torch.full(scores.shape[1:], 37, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(normalize=Doubled), r'Doubled must give the shape \(2, 20, 24\), got \(4, 20, 24\)'),
+        (dict(refiners=NoBackground), 'NoBackground must give the shape'),
+        (dict(refiners=Undefined), "scores of the label 'a' must be finite"),
+        (dict(background=Wide), r'Wide must give the shape \(1, 20, 24\)'),
+        (dict(labeler=FloatLabels), 'FloatLabels must give uint8 label maps, got float32'),
+        (dict(labeler=ForeignLabels), 'ForeignLabels gave the label 37, but the image has'),
+    ],
+)
+def test_what_a_part_gives_is_held_against_its_contract(options, message, random_sample):
+    parts = {key: dict(type=kind) for key, kind in options.items()}
+    label = dict(background=CONSTANT)
+    label.update({k: [v] if k == 'refiners' else v for k, v in parts.items() if k != 'normalize'})
+    generator = PseudoLabelGenerator(normalize=parts.get('normalize'), labels=dict(a=label))
+    with pytest.raises(UserInputError, match=message):
+        generator.generate(random_sample([[2, 2, 9, 9], [5, 3, 20, 15]], [0, 2]), IMAGE)

@@ -8,6 +8,7 @@ from mmengine.registry import DefaultScope
 from mmseg.structures import SegDataSample
 
 from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.pipeline.stages import output_names
 from mmwsss.registry import HOOKS, MODELS, TASK_UTILS
 from mmwsss.structures import (
@@ -212,3 +213,32 @@ def test_a_sample_may_ask_for_fields_by_any_collection(classifier):
         with torch.no_grad():
             (predicted,) = model.predict(torch.zeros(1, 3, 64, 64), [sample])
         assert 'feats' in predicted
+
+
+def test_a_part_that_lacks_a_method_is_named_with_its_key():
+    class Incomplete(Pooling):
+        pass
+
+    with (
+        pytest.raises(UserInputError, match=r"'a': model \(Incomplete\) lacks forward, image_sco"),
+        building('a', {'model': None}),
+    ):
+        MODELS.build(dict(type=Incomplete))
+
+
+def test_names_in_a_string_are_refused():
+    class Spelt(TwoStepObjective):
+        requires = 'my_map'
+
+    with pytest.raises(UserInputError, match=r"objectives\.0: requires of Spelt .*'my_map',"):
+        check_contract(Spelt(), Objective, 'objectives.0')
+
+
+@pytest.mark.parametrize('taken', [[], ['train_dataloader.dataset.data_prefix.seg_map_pat']])
+def test_a_folder_that_no_data_set_reads_is_refused(taken):
+    dataset = dict(type='VOCWeakDataset', data_prefix=dict(img_path='a'))
+    if not taken:
+        dataset['data_prefix']['seg_map_pat'] = 'labels'
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(UserInputError, match=r'data_prefix\.seg_map_pat is no folder that VOCWeak'):
+        check_stage('a', config, task='train', taken=frozenset(taken))

@@ -171,7 +171,7 @@ class LoadPseudoLabels(BaseTransform):
 
     def _load(self, results: dict, path_key: str, key: str) -> None:
         if path_key not in results:
-            raise ValueError(
+            raise UserInputError(
                 f'Expected {path_key!r} in the entry: set `data_prefix.{path_key}` of the data set.'
             )
         path = results[path_key]

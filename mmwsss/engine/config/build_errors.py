@@ -4,6 +4,7 @@ The registries build nested parts by themselves, so which of them failed, and wi
 is read from the traceback: every call of ``build_from_cfg`` in it holds both.
 """
 
+import inspect
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -158,6 +159,9 @@ def _explain(error: Exception, roots: dict[str, Any]) -> str | None:
 
 
 def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str | None:
+    if inspect.isabstract(cls):
+        lacking = ', '.join(sorted(cls.__abstractmethods__))
+        return f'{name} lacks {lacking}, which its contract asks for (mmwsss.structures).'
     if isinstance(error, TypeError) and (misfit := describe_misfit(cls, args, error)):
         return f'{name} {misfit}'
     if _is_refusal(error):
@@ -198,8 +202,10 @@ def _unknown_type(key: str, name: Any, registry: Registry) -> str:
     known = _registered(registry)
     line = f'{key}.type = {name!r} is not registered as one of the {registry.name}s.'
     if similar := nearest(name, known):
-        return f'{line} The nearest names: {", ".join(similar)}.'
-    return f'{line} No name is similar; docs/methods.md lists the components.'
+        line += f' The nearest names: {", ".join(similar)}.'
+    else:
+        line += ' No name is similar; docs/methods.md lists the components.'
+    return f'{line} The file of a component of your own is named in custom_imports.'
 
 
 def _registered(registry: Registry | None) -> set[str]:

@@ -232,7 +232,13 @@ def _with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
                 f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' is not "
                 f'finished. Run it first, or leave --stages out.'
             )
-        paths[key] = path = results[name].outputs.get(output, '')
+        path = results[name].outputs.get(output)
+        if path is None:
+            raise UserInputError(
+                f"stage '{stage.name}' takes {key} from '{source}', but stage '{name}' gave only "
+                f'{sorted(results[name].outputs)}.'
+            )
+        paths[key] = path
         if not on_first_rank(partial(os.path.exists, path)):
             raise UserInputError(
                 f"stage '{stage.name}' takes {key} from '{source}', but {path} is gone. Run stage "

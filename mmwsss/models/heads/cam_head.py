@@ -85,7 +85,7 @@ class CAMHead(Head):
         self.classifier = nn.Conv2d(in_channels, num_scores, 1, bias=False)
 
     def _check_channels(self, context: Context, in_channels: int) -> None:
-        if context.out_channels != in_channels:
+        if context.out_channels not in (None, in_channels):
             raise ValueError(
                 f'in_channels of {type(self).__name__} is {in_channels}, but '
                 f'{type(context).__name__} gives features of {context.out_channels} channels. The '
