@@ -12,7 +12,7 @@ stages = dict(
         takes={'load_from': 'classifier.checkpoint'},
     ),
     affinity=dict(
-        config='aeft/aeft-affinity_resnet38_voc12-448x448.py',
+        config='affinitynet/psa-affinity_resnet38_voc12-448x448.py',
         takes={
             'train_dataloader.dataset.data_prefix.foreground_score_path': 'seeds.low_scores',
             'train_dataloader.dataset.data_prefix.background_score_path': 'seeds.high_scores',

@@ -1,4 +1,4 @@
-# AffinityNet from tags to a segmentation model on the wide ResNet-38.
+# AffinityNet from tags to DeepLab-LargeFOV, all on the wide ResNet-38.
 stages = dict(
     classifier=dict(config='affinitynet/psa-cam_resnet38_voc12-448x448.py'),
     seeds=dict(
@@ -22,11 +22,11 @@ stages = dict(
         },
     ),
     segmentor=dict(
-        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_resnet38_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'walk.walk_crf'},
     ),
     test=dict(
-        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv1-largefov_resnet38_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},

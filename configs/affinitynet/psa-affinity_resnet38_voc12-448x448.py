@@ -6,3 +6,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = {{_base_.affinity_network}}
+optim_wrapper = dict(optimizer=dict(lr=1e-3))  # published: 0.01 without momentum

@@ -8,3 +8,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(head=dict(dropout=0.5))
+optim_wrapper = dict(optimizer=dict(lr=1e-3))  # published: 0.01 without momentum

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/models/deeplabv3_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
     '../_base_/schedules/bana_segmentor_20k.py',
-    '../_base_/test_time/multi_scale_flip_crf.py',
+    '../_base_/test_time/multi_scale_flip_crf_resnet.py',
     '../_base_/default_runtime.py',
 ]
 model = dict(
@@ -16,4 +16,3 @@ model = dict(
     auxiliary_head=None,
 )
 train_dataloader = dict(batch_size=10)
-tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

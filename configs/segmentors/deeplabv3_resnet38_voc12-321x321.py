@@ -3,7 +3,7 @@ _base_ = [
     'mmseg::_base_/models/deeplabv3_r50-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',
     '../_base_/schedules/bana_segmentor_20k.py',
-    '../_base_/test_time/multi_scale_flip_crf.py',
+    '../_base_/test_time/multi_scale_flip_crf_resnet.py',
     '../_base_/default_runtime.py',
 ]
 # Inherited parts are looked up in mmseg (_scope_); those that change come from mmwsss.
@@ -26,4 +26,3 @@ model = dict(
     ),
 )
 train_dataloader = dict(batch_size=10)
-tta_model = dict(refiner=dict(bilateral_xy=67, bilateral_rgb=3, gaussian_xy=1))  # for ResNet

@@ -55,15 +55,6 @@ def test_new_layers_learn_ten_times_as_fast_and_biases_twice(name):
         assert rate == (10 if is_new else 1) * (2 if is_bias else 1), parameter
 
 
-def test_rates_drop_after_five_and_ten_of_thirty_epochs():
-    config = load(VGG16)
-    (steps,) = config.param_scheduler
-    assert (steps.by_epoch, steps.gamma) == (False, 0.1)
-    assert steps.milestones == [5 * EPOCH, 10 * EPOCH]
-    assert config.train_cfg.max_iters == 30 * EPOCH
-    assert config.train_dataloader.batch_size == 8
-
-
 @pytest.mark.parametrize('name', [VGG16, RESNET38, BRANCHES])
 def test_parts_begin_with_the_published_epochs(name):
     begins = {

@@ -11,7 +11,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import nn
 
-from mmwsss.registry import MODELS, PARAM_SCHEDULERS, TRANSFORMS
+from mmwsss.registry import MODELS, TRANSFORMS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LARGE_FOV = 'bana/bana-nal_deeplabv1-largefov_vgg16_voc12-321x321'
@@ -84,64 +84,19 @@ def test_a_new_head_predicts_at_the_original_size(name, rng):
     assert result.pred_sem_seg.data.shape == (1, 50, 40)
 
 
-def learning_rates(name, iterations):
-    """Learning rate of every parameter at some iterations, as the schedule sets them."""
-    config = load(name)
-    model = build(name)
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    (scheduler,) = (
-        PARAM_SCHEDULERS.build({**options, 'optimizer': wrapper})
-        for options in config.param_scheduler
-    )
+def learning_rates(name):
+    """Learning rate of every parameter."""
+    with torch.device('meta'):
+        model = MODELS.build(load(name).model)
+    wrapper = build_optim_wrapper(model, load(name).optim_wrapper)
     owner = {id(parameter): name for name, parameter in model.named_parameters()}
-    found = {}
-    for iteration in range(max(iterations) + 1):
-        if iteration in iterations:
-            found[iteration] = {
-                owner[id(group['params'][0])]: (group['lr'], group['weight_decay'])
-                for group in wrapper.optimizer.param_groups
-            }
-        scheduler.step()
-    return found
-
-
-def test_the_published_learning_rates_of_large_fov():
-    rates = learning_rates(CROSS_ENTROPY[0], (0, 238, 23800))
-    groups = {
-        'backbone.conv1_1.weight': (1, 5e-4),
-        'backbone.conv1_1.bias': (2, 0),
-        'backbone.fc7.bias': (2, 0),
-        'decode_head.conv_seg.weight': (10, 5e-4),
-        'decode_head.conv_seg.bias': (20, 0),
-    }
-    # The values the authors' log prints for the first group.
-    logged = {0: 1e-3, 238: 0.0009909973756726312, 23800: 4.898596148203672e-07}
-    for iteration, base in logged.items():
-        for parameter, (factor, decay) in groups.items():
-            assert rates[iteration][parameter] == pytest.approx((factor * base, decay), rel=1e-6)
-
-
-def test_the_cosine_classifier_of_large_fov_has_the_rate_of_a_new_weight():
-    rates = learning_rates(LARGE_FOV, (0,))[0]
-    assert rates['decode_head.conv_seg.weight'] == pytest.approx((1e-2, 5e-4))
-    assert len(rates) == 31
+    return {owner[id(group['params'][0])]: group['lr'] for group in wrapper.optimizer.param_groups}
 
 
 def test_new_layers_of_deeplabv3_have_ten_times_the_rate():
-    rates = learning_rates(NOISE_AWARE[1], (0,))[0]
-    assert rates['backbone.stem.0.weight'][0] == pytest.approx(2.5e-4)
-    assert rates['decode_head.conv_seg.weight'][0] == pytest.approx(2.5e-3)
-
-
-def test_the_published_learning_rates_of_deeplabv2():
-    rates = learning_rates(DEEPLABV2, (0, 10000))
-    groups = {'backbone.conv1.weight': (1, 5e-4)}
-    for branch in range(4):
-        groups[f'decode_head.conv_seg.{branch}.weight'] = (10, 5e-4)
-        groups[f'decode_head.conv_seg.{branch}.bias'] = (20, 0)
-    for iteration, base in {0: 2.5e-4, 10000: 2.5e-4 * 0.5**0.9}.items():
-        for parameter, (factor, decay) in groups.items():
-            assert rates[iteration][parameter] == pytest.approx((factor * base, decay), rel=1e-6)
+    rates = learning_rates(NOISE_AWARE[1])
+    assert rates['backbone.stem.0.weight'] == pytest.approx(2.5e-4)
+    assert rates['decode_head.conv_seg.weight'] == pytest.approx(2.5e-3)
 
 
 def test_normalisations_of_deeplabv2_are_frozen():
