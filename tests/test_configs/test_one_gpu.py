@@ -44,6 +44,6 @@ def test_smaller_batches_are_the_published_training(path, options):
     assert counts_of(small) == {key: times * n for key, n in counts_of(published).items()}
 
 
-@pytest.mark.parametrize('folder', ['bana', 'rca', 'segmentors'])
+@pytest.mark.parametrize('folder', ['affinitynet', 'aeft', 'bana', 'rca', 'segmentors'])
 def test_every_recipe_says_how_it_runs_on_one_gpu(folder):
     assert any(f'configs/{folder}/' in command.values[0] for command in COMMANDS)
