@@ -1,4 +1,4 @@
-# aeft_mobilenet-v2_voc.py from Google's weights of MobileNetV2, as in docs/results.md.
+# aeft_mobilenet-v2_voc.py from Google's weights of MobileNetV2.
 _base_ = ['./psa_mobilenet-v2_voc.py']
 google = dict(
     data_preprocessor=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
@@ -16,6 +16,9 @@ stages = dict(
         config='aeft/aeft-confident_mobilenet-v2_voc12-mini-320x320.py', options={'model': google}
     ),
     affinity=dict(options={'model': google}),
-    walk=dict(options={'test_cfg.generator.labels.walk.refiners.0.network': google}),
+    walk=dict(
+        config='aeft/aeft-walk_mobilenet-v2_voc12-mini.py',
+        options={'test_cfg.generator.labels.walk.refiners.0.network': google},
+    ),
     segmentor=dict(options={'model': google}),
 )
