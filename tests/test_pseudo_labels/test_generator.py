@@ -218,7 +218,7 @@ def test_what_a_labeler_requires_reads_and_counts_is_the_generators():
     assert generator.requires == {'pred_score'}
     assert set(generator.files) == {'everywhere.pth'}
     # Both saw the same images.
-    assert generator.counts == {'without_class': 0, 'without_map': 10}
+    assert generator.counts == {'without_class': 0, 'without_map': 255}
 
 
 def test_an_image_without_a_class_is_background_for_every_labeler(random_sample):
