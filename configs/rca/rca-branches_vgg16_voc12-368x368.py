@@ -1,7 +1,8 @@
 # RCA on VGG16 as its published code has it: learned projections and no softmax in the aggregation,
 # a network of four convolutions for every class, memory and centroids that start as noise, partners
-# of any class, the projections at the rate of the backbone, and the maps of the training as seeds
-# (`training_cams`). Four fifths of the arithmetic are those of the class branches.
+# of any class, the projections at the rate of the backbone, images in the order of the list, and
+# the maps of the training as seeds (`training_cams`). Four fifths of the arithmetic are those of
+# the class branches.
 _base_ = [
     '../_base_/models/rca_vgg16.py',
     '../_base_/datasets/voc12_tags_368.py',
@@ -32,6 +33,7 @@ model = dict(
         dict(type='TrainingCAMs', num_classes=20),
     ],
 )
+train_dataloader = dict(sampler=dict(shuffle=False))  # in the order of the list
 # mmengine's `bias_lr_mult` does not reach parameters that match a key.
 optim_wrapper = dict(
     paramwise_cfg=dict(

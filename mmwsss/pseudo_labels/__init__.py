@@ -9,7 +9,12 @@ from mmwsss.pseudo_labels.backgrounds import (
 from mmwsss.pseudo_labels.generator import PseudoLabelGenerator
 from mmwsss.pseudo_labels.label_maps import LabelMaps, RefineJob
 from mmwsss.pseudo_labels.labelers import ArgmaxLabeler, ConflictLabeler
-from mmwsss.pseudo_labels.normalizers import BoxNormalize, LearnedThresholdPlanes, MaxNormalize
+from mmwsss.pseudo_labels.normalizers import (
+    BoxNormalize,
+    LearnedThresholdPlanes,
+    MaxNormalize,
+    MinMaxNormalize,
+)
 from mmwsss.pseudo_labels.refiners import (
     BoxConstraint,
     DenseCRF,
@@ -31,6 +36,7 @@ __all__ = [
     'LearnedThreshold',
     'LearnedThresholdPlanes',
     'MaxNormalize',
+    'MinMaxNormalize',
     'PowerBackground',
     'PseudoLabelGenerator',
     'RandomWalk',

@@ -35,6 +35,21 @@ class MaxNormalize(Normalizer):
 
 
 @TASK_UTILS.register_module()
+class MinMaxNormalize(Normalizer):
+    """Bring every map to [0, 1] over the image, ``(m - min) / (max - min + eps)``.
+
+    A constant map becomes 0. For maps that are above 0 everywhere, as a maximum over epochs may be.
+
+    Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
+    Weakly Supervised Semantic Segmentation", CVPR 2022.
+    """
+
+    def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
+        """Normalise maps (n, H, W)."""
+        return max_normalize(cams - cams.amin(dim=(-2, -1), keepdim=True))
+
+
+@TASK_UTILS.register_module()
 class BoxNormalize(Normalizer):
     """Divide every map by its maximum in each box of its class, see :func:`normalize_in_boxes`."""
 

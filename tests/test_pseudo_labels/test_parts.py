@@ -12,6 +12,7 @@ from mmwsss.pseudo_labels import (
     BoxNormalize,
     ConstantBackground,
     MaxNormalize,
+    MinMaxNormalize,
     PowerBackground,
     RetrievalRefiner,
     SoftmaxInBoxes,
@@ -25,6 +26,7 @@ IMAGE = np.zeros((20, 24, 3), np.uint8)
     'config',
     [
         dict(type='MaxNormalize'),
+        dict(type='MinMaxNormalize'),
         dict(type='BoxNormalize'),
         dict(type='ConstantBackground', threshold=0.2),
         dict(type='PowerBackground', alpha=4),
@@ -43,6 +45,13 @@ def test_max_normalize_divides_by_the_maximum_and_keeps_an_empty_map_at_zero():
     cams = torch.tensor([[[1.0, 4.0]], [[0.0, 0.0]]])
     expected = torch.tensor([[[0.25, 1.0]], [[0.0, 0.0]]])
     assert_close(MaxNormalize().normalize(cams, SegDataSample()), expected, atol=1e-5, rtol=0)
+
+
+def test_min_max_normalize_begins_at_the_minimum_and_makes_a_constant_map_zero():
+    cams = torch.tensor([[[1.0, 2.0, 5.0]], [[3.0, 3.0, 3.0]]])
+    expected = torch.tensor([[[0.0, 0.25, 1.0]], [[0.0, 0.0, 0.0]]])
+    found = MinMaxNormalize().normalize(cams, SegDataSample())
+    assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_constant_background_is_a_threshold():
