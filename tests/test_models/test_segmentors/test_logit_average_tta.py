@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from mmwsss.models.segmentors import LogitAverageTTA
 from mmwsss.registry import MODELS, TASK_UTILS
+from mmwsss.structures import Refiner
 
 
 @MODELS.register_module()
@@ -22,7 +23,7 @@ class IdentitySegmentor(BaseModel):
 
 
 @TASK_UTILS.register_module()
-class LastClassWhereImageIsRed:
+class LastClassWhereImageIsRed(Refiner):
     """A refiner that can be checked by eye."""
 
     def refine(self, scores, image, sample):
