@@ -19,6 +19,9 @@ COMMANDS = [
 ]
 
 
+METHODS = ['affinitynet', 'aeft', 'bana', 'rca', 'segmentors', 'spatial_bce']
+
+
 def counts_of(config):
     """Everything that a config counts in iterations, by key."""
     found = {f'train_cfg.{key}': config.train_cfg.get(key) for key in ('max_iters', 'val_interval')}
@@ -28,8 +31,9 @@ def counts_of(config):
         found[f'schedule {i} end'] = end and end - 1
         for j, milestone in enumerate(schedule.get('milestones', ())):
             found[f'schedule {i} milestone {j}'] = milestone
+    counted = ('begin', 'interval', 'period', 'first')
     for i, hook in enumerate(config.get('custom_hooks') or ()):
-        found |= {f'hook {i} {key}': hook.get(key) for key in ('begin', 'interval')}
+        found |= {f'hook {i} {key}': hook.get(key) for key in counted}
     return {key: count for key, count in found.items() if count is not None}
 
 
@@ -44,6 +48,6 @@ def test_smaller_batches_are_the_published_training(path, options):
     assert counts_of(small) == {key: times * n for key, n in counts_of(published).items()}
 
 
-@pytest.mark.parametrize('folder', ['affinitynet', 'aeft', 'bana', 'rca', 'segmentors'])
+@pytest.mark.parametrize('folder', METHODS)
 def test_every_recipe_says_how_it_runs_on_one_gpu(folder):
     assert any(f'configs/{folder}/' in command.values[0] for command in COMMANDS)

@@ -100,6 +100,15 @@ TRAININGS = {
         groups={(1, DECAY): 18, (2, DECAY): 18, (10, DECAY): 11, (20, DECAY): 11},
         **RCA,
     ),
+    # Published: 22 new tensors with decay, of which 20 are stacked here; 20 temperatures.
+    'spatial_bce/sbce_resnet38_voc12-369x369': Published(
+        batch=12,
+        iterations=20 * (10582 // 12),
+        rates=poly(1e-3, 17620),
+        groups={(1, DECAY): 35, (10, DECAY): 3, (10, 0): 1},
+        scale=(),
+        crop=369,
+    ),
     'bana/bana_vgg16_voc12-321x321': Published(
         iterations=8000,
         rates={0: 1e-3, 4999: 1e-3, 5000: 1e-4, 7999: 1e-4},
