@@ -57,7 +57,7 @@ def test_a_part_of_a_classifier_counts_the_foreground_classes(path, changes, par
 
 @pytest.mark.parametrize('part', ['decode_head', 'auxiliary_head'])
 def test_a_head_of_a_segmentor_counts_the_background_as_well(part):
-    model = build('bana/bana-nal_deeplabv3_r101-d8_voc12-321x321', {f'{part}.num_classes': 20})
+    model = build('segmentors/deeplabv3_r101-d8_voc12-321x321', {f'{part}.num_classes': 20})
     message = rf'model\.{part} .*num_classes=20, but the data set has 21 classes with background'
     with pytest.raises(UserInputError, match=message):
         check_num_classes(model, ['background', *map(str, range(20))])

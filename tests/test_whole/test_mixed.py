@@ -92,6 +92,7 @@ def test_seeds_from_tags_are_refined_by_retrieval(psa, run) -> None:
     assert seeds
 
 
+@pytest.mark.slow
 def test_seeds_of_learned_thresholds_are_walked(run, tmp_path) -> None:
     options = shorter('labels0', 'walk', classifier=60, affinity=20, round1=60)
     config = str(ROOT / 'configs/mixed/sbce-walk_shapes.py')
@@ -117,6 +118,7 @@ def test_seeds_of_contrast_and_aggregation_are_walked(run, tmp_path) -> None:
     assert np.isfinite(results['walk']['metrics']['walk/mIoU'])
 
 
+@pytest.mark.slow
 def test_box_seeds_are_walked_and_stay_within_their_boxes(run, tmp_path) -> None:
     options = shorter('confident', 'walk', classifier=60, affinity=40, segmentor=10)
     options += ['segmentor.train_cfg.val_interval=10']
