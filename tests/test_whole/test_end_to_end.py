@@ -65,6 +65,11 @@ def test_the_run_ends_with_a_table_and_pictures(finished):
         assert (work_dir / name).stat().st_size > 10_000
 
 
+def test_every_training_has_its_own_curves(finished):
+    for stage in ('classifier', 'segmentor'):
+        assert list((finished[0] / stage).glob('*/vis_data/scalars.json'))
+
+
 def test_a_second_run_skips_all_stages(finished, run):
     first = (finished[0] / 'results.json').read_text()
     work_dir, process = run()

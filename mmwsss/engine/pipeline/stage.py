@@ -44,6 +44,8 @@ def build_runner(
     connect_ranks(launcher, config)
     # Runners of one process share named singletons (log, message hub): every stage has its name.
     config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
+    if config.get('visualizer'):
+        config.visualizer.pop('name', None)  # that of the experiment, or all write to the first one
     config.resume = resume_from is not None
     if resume_from is not None:
         # Otherwise mmengine resumes from what the stage takes, with the iterations of that.
