@@ -122,7 +122,7 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
         taken = {k.removeprefix(place) for k in stage.taken if k.startswith(place)}
         if unread := sorted({*(options.get('data_prefix') or {}), *taken} - known):
             raise UserInputError(
-                f'{place}{unread[0]} is no folder that {cls.__name__} reads; it reads '
+                f'{place}{unread[0]} is not a folder that {cls.__name__} reads; it reads '
                 f'{", ".join(sorted(known))}.'
             )
         file = options.get('proportion_file')

@@ -240,5 +240,5 @@ def test_a_folder_that_no_data_set_reads_is_refused(taken):
     if not taken:
         dataset['data_prefix']['seg_map_pat'] = 'labels'
     config = Config(dict(train_dataloader=dict(dataset=dataset)))
-    with pytest.raises(UserInputError, match=r'data_prefix\.seg_map_pat is no folder that VOCWeak'):
+    with pytest.raises(UserInputError, match=r'data_prefix\.seg_map_pat is not a folder that VOC'):
         check_stage('a', config, task='train', taken=frozenset(taken))
