@@ -1,4 +1,10 @@
-"""Reads images, label maps and greyscale maps from files, and refuses what would be misread."""
+"""Reads images, label maps and greyscale maps from files, and refuses what would be misread.
+
+Photographs that a camera marked as rotated: an image is turned upright as it is read, by the EXIF
+orientation in its file, and its size is that of the upright image. Boxes and masks belong to that.
+A label map or greyscale map is never turned: one that carries such a mark is refused, because some
+readers would turn it and others would not.
+"""
 
 import io
 import warnings
@@ -6,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 
 from mmwsss.structures import IGNORE_INDEX, UserInputError
@@ -21,13 +27,27 @@ _FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'PPM', 'JPEG2000', 'AVI
 _LOSSLESS = ('PNG', 'TIFF', 'BMP', 'GIF', 'PPM')
 # Pillow cuts their values at 255: a picture of 16 bits would become white.
 _DEEP_MODES = ('I', 'F')  # also 'I;16'
+_UPRIGHT = 1
+# What turns an image upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 # Pillow's own limit is higher than the one here, and warns where this one refuses.
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
+# An image whose EXIF data are damaged counts as upright, as for OpenCV.
+warnings.filterwarnings('ignore', message='.*orrupt EXIF data')
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read any image as uint8 RGB (H, W, 3), pixels as stored (no rotation by EXIF).
+    """Read any image as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
 
     Greyscale, palette and CMYK images are converted; the alpha channel is dropped; of several
     pictures in a file the first counts. The file must be complete: OpenCV fills what a truncated
@@ -37,14 +57,17 @@ def read_image(path: str | Path) -> np.ndarray:
         UserInputError: The file is missing, damaged or not an image, has more than
             :data:`MAX_PIXELS`, or greyscale values of more than 8 bits.
     """
-    image = _identify(path)
+    image, orientation = _identify(path)
     if image.mode.startswith(_DEEP_MODES):
         raise UserInputError(
             f'{path}: expected an image of 8 bits per channel, got mode {image.mode!r}. Scale its '
             'values to 0..255 and save it again.'
         )
-    image = _decode(image, path)
-    return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
+    decoded = _decode(image, path)
+    rgb = decoded if decoded.mode == 'RGB' else decoded.convert('RGB')
+    if _is_turned_here(image, orientation):
+        rgb = rgb.transpose(_TURNS[orientation])
+    return np.asarray(rgb)
 
 
 def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.ndarray:
@@ -56,11 +79,11 @@ def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.nd
 
     Raises:
         UserInputError: The file is missing or damaged, or does not state its values exactly: it is
-            an image of colours, is compressed with loss, holds several pictures, or has greyscale
-            of less than 8 bits, which some readers stretch to 0..255 and others do not; or it has
-            the value of no class.
+            an image of colours, is compressed with loss, holds several pictures, carries an EXIF
+            orientation, or has greyscale of less than 8 bits, which some readers stretch to 0..255
+            and others do not; or it has the value of no class.
     """
-    image = _identify(path)
+    image = _identify_upright(path)
     if image.mode not in ('L', 'P') or _is_stretched(image):
         kind = 'greyscale of less than 8 bits' if _is_stretched(image) else f'mode {image.mode!r}'
         raise UserInputError(
@@ -87,9 +110,10 @@ def read_grey_image(path: str | Path) -> np.ndarray:
     """Read an 8 bit greyscale image, such as a saliency map, as uint8 (H, W).
 
     Raises:
-        UserInputError: The file is missing, damaged, or not an 8 bit greyscale image.
+        UserInputError: The file is missing, damaged, or not an 8 bit greyscale image, or carries an
+            EXIF orientation.
     """
-    image = _identify(path)
+    image = _identify_upright(path)
     if image.mode != 'L':
         raise UserInputError(
             f'{path}: expected an 8 bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
@@ -99,12 +123,14 @@ def read_grey_image(path: str | Path) -> np.ndarray:
 
 
 def read_image_size(path: str | Path) -> tuple[int, int]:
-    """Read height and width of an image without decoding it.
+    """Read height and width of an upright image, as :func:`read_image` gives it, without decoding.
 
     Raises:
         UserInputError: As :func:`read_image`, except for damage behind the first bytes.
     """
-    image = _identify(path)
+    image, orientation = _identify(path)
+    if orientation in _SIDEWAYS and _is_turned_here(image, orientation):
+        return image.width, image.height
     return image.height, image.width
 
 
@@ -115,8 +141,8 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _identify(path: str | Path) -> ImageFile:
-    """Find out what image it is; its pixels are not decoded yet."""
+def _identify(path: str | Path) -> tuple[ImageFile, int]:
+    """Find out what image it is and its EXIF orientation; its pixels are not decoded yet."""
     content = read_bytes(path, 'image file', max_bytes=_MAX_BYTES, remedy='Check `data_root`.')
     try:
         image = Image.open(io.BytesIO(content), formats=_known_formats())
@@ -129,7 +155,37 @@ def _identify(path: str | Path) -> ImageFile:
             f'The image file {str(path)!r} is {image.width}x{image.height} (width x height); '
             f'expected at most {MAX_PIXELS} pixels. Shrink it or cut it into tiles.'
         )
+    return image, _orientation(content, str(image.format))
+
+
+def _identify_upright(path: str | Path) -> ImageFile:
+    image, orientation = _identify(path)
+    if orientation != _UPRIGHT:
+        raise UserInputError(
+            f'{path} carries the EXIF orientation {orientation}: some programs would turn it and '
+            'others would not. Save it upright, without EXIF data.'
+        )
     return image
+
+
+def _orientation(content: bytes, kind: str) -> int:
+    """Read the EXIF orientation of an image file, 1 to 8; 1 if it has none that can be read."""
+    if kind == 'PNG' and b'eXIf' not in content:  # Pillow would decode it to look for one
+        return _UPRIGHT
+    try:
+        exif = Image.open(io.BytesIO(content), formats=(kind,)).getexif()
+        orientation = exif.get(ExifTags.Base.Orientation)
+        return orientation if orientation in _TURNS else _UPRIGHT
+    except MemoryError:
+        raise
+    except (
+        Exception
+    ):  # only Pillow runs here; whether the image is damaged shows when it is decoded
+        return _UPRIGHT
+
+
+def _is_turned_here(image: ImageFile, orientation: int) -> bool:
+    return orientation in _TURNS and image.format != 'TIFF'  # which Pillow turns as it reads it
 
 
 def _decode(image: ImageFile, path: str | Path) -> ImageFile:

@@ -6,11 +6,17 @@ import resource
 import struct
 import zlib
 
+import mmcv
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmwsss.datasets.image_files import read_image, read_label_map
+from mmwsss.datasets.image_files import (
+    read_grey_image,
+    read_image,
+    read_image_size,
+    read_label_map,
+)
 from mmwsss.structures import UserInputError
 
 LABEL = np.zeros((60, 80), dtype=np.uint8)
@@ -119,3 +125,76 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.png')
     with pytest.raises(UserInputError, match='is a pipe or a device'):
         read_image(tmp_path / 'a.png')
+
+
+# What a camera stores of the upright picture  1 2 3  for each EXIF orientation.
+#                                              4 5 6
+STORED = {
+    1: [[1, 2, 3], [4, 5, 6]],
+    2: [[3, 2, 1], [6, 5, 4]],
+    3: [[6, 5, 4], [3, 2, 1]],
+    4: [[4, 5, 6], [1, 2, 3]],
+    5: [[1, 4], [2, 5], [3, 6]],
+    6: [[3, 6], [2, 5], [1, 4]],
+    7: [[6, 3], [5, 2], [4, 1]],
+    8: [[4, 1], [5, 2], [6, 3]],
+}
+CELL = 16  # a JPEG keeps squares of 16 pixels apart
+
+
+def save_turned(path, orientation, kind, **options):
+    """Save the picture of six grey squares as a camera would that was held like this."""
+    grey = np.kron(np.array(STORED[orientation]) * 40, np.ones((CELL, CELL))).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(path, kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize('orientation', STORED)
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'TIFF'])
+def test_a_photograph_is_turned_upright_by_its_exif_orientation(tmp_path, orientation, kind):
+    path = tmp_path / 'photo'
+    options = {'JPEG': {'quality': 95}, 'WEBP': {'lossless': True}}.get(kind, {})
+    save_turned(path, orientation, kind, **options)
+    image = read_image(path)
+    centres = image[CELL // 2 :: CELL, CELL // 2 :: CELL, 0]
+    assert np.rint(centres / 40).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert read_image_size(path) == image.shape[:2] == (2 * CELL, 3 * CELL)
+
+
+@pytest.mark.parametrize('orientation', STORED)
+def test_mmcv_turns_a_photograph_in_the_same_way(tmp_path, orientation):
+    save_turned(tmp_path / 'photo.jpg', orientation, 'JPEG', quality=95)
+    image = read_image(tmp_path / 'photo.jpg').astype(int)
+    other = mmcv.imread(str(tmp_path / 'photo.jpg'), channel_order='rgb').astype(int)
+    assert image.shape == other.shape
+    assert abs(image - other).max() <= 4  # two decoders
+
+
+@pytest.mark.parametrize('read', [read_label_map, read_grey_image])
+@pytest.mark.parametrize('kind', ['PNG', 'TIFF'])
+def test_a_map_that_only_some_readers_would_turn_is_refused(tmp_path, read, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(LABEL).save(tmp_path / 'a.png', kind, exif=exif)
+    with pytest.raises(UserInputError, match=r'a\.png carries the EXIF orientation 6'):
+        read(tmp_path / 'a.png')
+    exif[0x0112] = 1
+    Image.fromarray(LABEL).save(tmp_path / 'a.png', kind, exif=exif)
+    assert np.array_equal(read(tmp_path / 'a.png'), LABEL)
+
+
+@pytest.mark.parametrize(
+    'exif',
+    [
+        b'Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\x09\0\0',
+        b'Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\2\0\0\0\2six\0',
+        b'Exif\0\0MM\0*\xff\xff\xff',
+        b'Exif\0\0nothing',
+    ],
+    ids=['orientation 9', 'orientation as text', 'cut off', 'not EXIF'],
+)
+def test_exif_data_that_make_no_sense_leave_the_image_as_it_is(tmp_path, exif):
+    Image.new('RGB', (3, 2)).save(tmp_path / 'a.jpg', exif=exif)
+    assert read_image(tmp_path / 'a.jpg').shape == (2, 3, 3)
+    assert read_image_size(tmp_path / 'a.jpg') == (2, 3)

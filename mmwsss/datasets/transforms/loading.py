@@ -61,9 +61,12 @@ def read_background_mask(path: str, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['LoadImage', 'LoadImageFromFile'])
 class LoadImage(BaseTransform):
     """Load ``img_path`` as ``img``, BGR (H, W, 3); see :func:`read_image`.
+
+    In this scope ``LoadImageFromFile`` is the same transform: mmseg's inferencers look for that
+    name, and read files as the training did.
 
     Args:
         to_float32: Return float32 instead of uint8, so that resizing does not round.
