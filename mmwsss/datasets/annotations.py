@@ -94,7 +94,15 @@ def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:
     Raises:
         UserInputError: The file is missing, is no JSON, or has another form.
     """
-    tags = read_json(label_file, 'label file', remedy=_REMEDY)
+    return check_tags(read_json(label_file, 'label file', remedy=_REMEDY), label_file)
+
+
+def check_tags(tags: object, label_file: str | Path) -> dict[str, list[str | int]]:
+    """Return ``tags``, read from a label file, if they have the form of :func:`read_tags`.
+
+    Raises:
+        UserInputError: They have another form.
+    """
     if not isinstance(tags, dict) or not tags:
         raise UserInputError(f'{label_file}: expected {{image id: [class, ...]}} with one entry.')
     for img_id, labels in tags.items():

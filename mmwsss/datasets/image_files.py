@@ -21,6 +21,14 @@ from mmwsss.structures.input_files import read_bytes
 MAX_PIXELS = 1 << 26
 """Largest image, 67 million pixels such as 8192 x 8192: known before anything is decoded."""
 
+IMAGE_SUFFIXES = frozenset(
+    (
+        *('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.webp', '.tif', '.tiff', '.bmp'),
+        *('.gif', '.ppm', '.pgm', '.pbm', '.pnm', '.jp2', '.j2k', '.jpf', '.jpx', '.avif'),
+    )
+)
+"""Suffixes, in small letters, of files that :func:`read_image` can read."""
+
 _MAX_BYTES = 1 << 29
 # What Pillow would try as well runs other programs (EPS) or is hardly tested.
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'PPM', 'JPEG2000', 'AVIF')

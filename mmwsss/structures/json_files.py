@@ -27,7 +27,15 @@ def read_json(path: str | Path, what: str = 'file', *, remedy: str = '') -> obje
             valid JSON; names a key twice in one object; has a number that is not finite or has
             thousands of digits; or is nested too deeply.
     """
-    text = read_text(path, what, remedy=remedy)
+    return parse_json(read_text(path, what, remedy=remedy), path, what)
+
+
+def parse_json(text: str, path: str | Path, what: str = 'file') -> object:
+    """Read JSON from the text of a file, as :func:`read_json` does.
+
+    Raises:
+        UserInputError: As :func:`read_json`, except for files that cannot be read.
+    """
     try:
         return json.loads(
             text,
