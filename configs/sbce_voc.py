@@ -1,5 +1,6 @@
-# Spatial-BCE from tags to a segmentation model on the wide ResNet-38: a classifier of the same
-# architecture, then three rounds of training, labels and foreground proportions.
+# Spatial-BCE from tags to a segmentation model: on the wide ResNet-38 a classifier of the rounds'
+# architecture, then three rounds of training, labels and foreground proportions; DeepLab-V2 on
+# ResNet-101 as the last stage.
 stages = dict(
     classifier=dict(config='spatial_bce/sbce-init_resnet38_voc12-448x448.py'),
     labels0=dict(
@@ -48,11 +49,11 @@ stages = dict(
         takes={'load_from': 'round3.checkpoint'},
     ),
     segmentor=dict(
-        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv2_r101-d8_voc12-321x321.py',
         takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels3.seed_crf'},
     ),
     test=dict(
-        config='segmentors/deeplabv3_resnet38_voc12-321x321.py',
+        config='segmentors/deeplabv2_r101-d8_voc12-321x321.py',
         task='test',
         tta=True,
         takes={'load_from': 'segmentor.checkpoint'},

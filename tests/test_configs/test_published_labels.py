@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mmwsss.engine.pipeline.entries import stage_entries
 from mmwsss.registry import MODELS, TASK_UTILS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -120,10 +121,12 @@ DEEPLABV2_TEST = ((), 1, RESNET_CRF)
 TESTS = {
     'bana/bana-nal_deeplabv1-largefov_vgg16_voc12-321x321': VGG16_TEST,
     'bana/bana-nal_deeplabv2_r101-d8_voc12-321x321': RESNET_TEST,
+    'bana/bana-nal_deeplabv2-coco_r101-d8_voc12-321x321': RESNET_TEST,
     'bana/bana-nal_deeplabv3_r101-d8_voc12-321x321': RESNET_TEST,
     'segmentors/deeplabv1-largefov_resnet38_voc12-321x321': RESNET_TEST,
     'segmentors/deeplabv1-largefov_vgg16_voc12-321x321': VGG16_TEST,
     'segmentors/deeplabv2_r101-d8_voc12-321x321': DEEPLABV2_TEST,
+    'segmentors/deeplabv2-coco_r101-d8_voc12-321x321': DEEPLABV2_TEST,
     'segmentors/deeplabv3_r101-d8_voc12-321x321': RESNET_TEST,
     'segmentors/deeplabv3_resnet38_voc12-321x321': RESNET_TEST,
     'segmentors/deeplabv3plus_r101-d8_voc12-321x321': RESNET_TEST,
@@ -136,6 +139,26 @@ def test_segmentors_are_tested_with_the_published_views_and_crf(name):
     transforms = next(step for step in config.tta_pipeline if 'transforms' in step).transforms
     flips = [step for steps in transforms for step in steps if step.type == 'RandomFlip']
     assert (scales_of(config), len(flips), summary(config.tta_model.refiner)) == TESTS[name]
+
+
+LARGE_FOV, DEEPLABV2 = 'deeplabv1-largefov_{}_voc12-321x321', 'deeplabv2_r101-d8_voc12-321x321'
+SEGMENTORS = {
+    'psa_voc': LARGE_FOV.format('resnet38'),
+    'psa_vgg16_voc': LARGE_FOV.format('vgg16'),
+    'aeft_voc': LARGE_FOV.format('resnet38'),
+    'sbce_voc': DEEPLABV2,
+    'sbce-walk_voc': DEEPLABV2,
+    'rca-published_voc': DEEPLABV2,
+    'rca_resnet38_voc': DEEPLABV2,
+    'bana_voc': f'bana-nal_{LARGE_FOV.format("vgg16")}',
+    'bana_deeplabv2-r101_voc': f'bana-nal_{DEEPLABV2}',
+}
+
+
+@pytest.mark.parametrize('name', SEGMENTORS)
+def test_pipelines_train_and_test_the_segmentor_of_the_paper(name):
+    used = {entry.name: entry.config.stem for entry in stage_entries(load(name))}
+    assert used['segmentor'] == used['test'] == SEGMENTORS[name]
 
 
 def test_bana_has_its_grid_bins_temperature_gamma_and_lambda():

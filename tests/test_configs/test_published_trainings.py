@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -64,6 +65,15 @@ RCA = dict(batch=8, iterations=30 * 1323, scale=(), crop=368)
 RCA_RATES = {0: 1e-3, 6614: 1e-3, 6615: 1e-4, 13229: 1e-4, 13230: 1e-5, 39689: 1e-5}
 BANA = dict(batch=20, scale=('x', 0.5, 1.5), crop=321)
 BANA_GROUPS = {(1, DECAY): 15, (2, 0): 15, (10, DECAY): 1}
+RESNET101 = dict(batch=10, iterations=20000, rates=poly(2.5e-4, 20000), crop=321)
+BANA_DEEPLABV2 = Published(
+    groups={(1, DECAY): 104, (10, DECAY): 5}, scale=('x', 0.5, 1.5), **RESNET101
+)
+DEEPLABV2 = Published(
+    groups={(1, DECAY): 104, (10, DECAY): 4, (20, 0): 4},
+    scale=('x', 0.5, 0.75, 1, 1.25, 1.5),
+    **RESNET101,
+)
 
 TRAININGS = {
     'affinitynet/psa-cam_resnet38_voc12-448x448': Published(
@@ -123,24 +133,15 @@ TRAININGS = {
         **BANA,
     ),
     'segmentors/deeplabv1-largefov_vgg16_voc12-321x321': Published(
-        iterations=45 * 529, rates={0: 1e-3}, groups=BANA_GROUPS | {(20, 0): 1}, **BANA
+        iterations=45 * 529,
+        rates=poly(1e-3, 23805),
+        groups=BANA_GROUPS | {(20, 0): 1},
+        **BANA,
     ),
-    'bana/bana-nal_deeplabv2_r101-d8_voc12-321x321': Published(
-        batch=10,
-        iterations=20000,
-        rates=poly(2.5e-4, 20000),
-        groups={(1, DECAY): 104, (10, DECAY): 5},
-        scale=('x', 0.5, 1.5),
-        crop=321,
-    ),
-    'segmentors/deeplabv2_r101-d8_voc12-321x321': Published(
-        batch=10,
-        iterations=20000,
-        rates=poly(2.5e-4, 20000),
-        groups={(1, DECAY): 104, (10, DECAY): 4, (20, 0): 4},
-        scale=('x', 0.5, 0.75, 1, 1.25, 1.5),
-        crop=321,
-    ),
+    'bana/bana-nal_deeplabv2_r101-d8_voc12-321x321': BANA_DEEPLABV2,
+    'bana/bana-nal_deeplabv2-coco_r101-d8_voc12-321x321': BANA_DEEPLABV2,
+    'segmentors/deeplabv2_r101-d8_voc12-321x321': DEEPLABV2,
+    'segmentors/deeplabv2-coco_r101-d8_voc12-321x321': DEEPLABV2,
     # Rates, iterations and batch were not published: ours, BANA's of its second network.
     'segmentors/deeplabv1-largefov_resnet38_voc12-321x321': Published(
         batch=10,
@@ -197,6 +198,32 @@ def test_as_many_images_are_seen_at_the_published_sizes(name, published):
     assert config.train_cfg.max_iters == published.iterations
     assert config.train_dataloader.batch_size == published.batch
     assert sizes(config.train_dataloader.dataset.pipeline) == (published.scale, published.crop)
+
+
+# What is subtracted from and divides values of 0 to 255, in the order of the channels.
+CAFFE_INPUT = (False, (104.008, 116.669, 122.675), (1, 1, 1))
+INPUTS = {
+    'ResNet38': (
+        True,
+        255 * np.array([0.485, 0.456, 0.406]),
+        255 * np.array([0.229, 0.224, 0.225]),
+    ),
+    'VGG16DeepLab': CAFFE_INPUT,
+    'open-mmlab://detectron2/resnet101_caffe': (False, (103.53, 116.28, 123.675), (1, 1, 1)),
+    'deeplabv2_resnet101_coco.pth': CAFFE_INPUT,
+}
+
+
+@EVERY
+def test_values_of_pixels_are_those_that_the_first_weights_expect(name, published):
+    model = load(name).model
+    checkpoint = model.backbone.init_cfg.checkpoint
+    known = (model.backbone.type, checkpoint, Path(checkpoint).name)
+    is_rgb, mean, std = next(INPUTS[key] for key in known if key in INPUTS)
+    given = model.data_preprocessor
+    assert given.get('bgr_to_rgb', False) == is_rgb
+    assert given.mean == pytest.approx(mean)
+    assert given.std == pytest.approx(std)
 
 
 def sizes(pipeline):

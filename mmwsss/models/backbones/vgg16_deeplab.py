@@ -21,7 +21,7 @@ _FC_CHANNELS = 1024
 class VGG16DeepLab(BaseModule):
     """VGG16 with output stride 8 and 1024 non-negative channels at the end.
 
-    Five blocks of 3x3 convolutions, each followed by a 3x3 maximum pooling of which only the first
+    Five blocks of 3x3 convolutions, each followed by a maximum pooling of which only the first
     three have stride 2; the last block has dilation 2. Then a 3x3 average pooling, fc6 (3x3) and
     fc7 (1x1), each with ReLU and channel dropout. Parameters are called ``conv1_1`` to ``conv5_3``,
     ``fc6`` and ``fc7``, as in DeepLab's Caffe model.
@@ -30,6 +30,8 @@ class VGG16DeepLab(BaseModule):
         fc6_dilation: Dilation of fc6: 1 for classification, 12 for DeepLab-LargeFOV.
         out_indices: Which features to return. 0 to 4 are the outputs of the blocks before their
             pooling, 5 is that of fc7. Without 5 there are no fc6 and fc7.
+        pool_size: Side of the poolings of stride 2: 3, as in DeepLab's Caffe model, or 2, as in
+            torchvision's VGG16 and RCA's published code. The others always have 3.
         pool5: Whether maximum and average pooling follow the last block. AffinityNet's published
             code leaves both out.
         frozen_stages: The convolutions of blocks 1 to this one are not trained; 0 or -1 freezes
@@ -40,11 +42,12 @@ class VGG16DeepLab(BaseModule):
             for ``Pretrained``; it expects BGR input minus (104.008, 116.669, 122.675).
 
     Raises:
-        ValueError: If ``out_indices``, ``fc6_dilation`` or ``frozen_stages`` is out of range.
+        ValueError: If ``out_indices``, ``fc6_dilation``, ``frozen_stages`` or ``pool_size`` is out
+            of range.
 
     Shape:
         images (B, 3, H, W); features of fc7 (B, 1024, h, w), where three times n becomes
-        (n-1)//2 + 1.
+        (n-1)//2 + 1, or n//2 with ``pool_size=2``.
 
     Source: Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and Fully
         Connected CRFs", ICLR 2015, section 3. Without pool5: the published code of Ahn and Kwak,
@@ -56,6 +59,7 @@ class VGG16DeepLab(BaseModule):
         *,
         fc6_dilation: int = 1,
         out_indices: tuple[int, ...] = (5,),
+        pool_size: int = 3,
         pool5: bool = True,
         frozen_stages: int = 0,
         dropout: float | tuple[float, float] = 0.5,
@@ -70,7 +74,10 @@ class VGG16DeepLab(BaseModule):
             raise ValueError(
                 f'frozen_stages must be from -1 to {len(_BLOCKS)}, got {frozen_stages}.'
             )
+        if pool_size not in (2, 3):
+            raise ValueError(f'pool_size must be 2 or 3, got {pool_size}.')
         self.out_indices = tuple(out_indices)
+        self.pool_size = pool_size
         self.pool5 = pool5
         in_channels = 3
         for block, (num_convs, channels, dilation, _) in enumerate(_BLOCKS, start=1):
@@ -98,7 +105,8 @@ class VGG16DeepLab(BaseModule):
                 x = F.relu(getattr(self, f'conv{block}_{index}')(x))
             feats.append(x)
             if block < len(_BLOCKS) or self.pool5:
-                x = F.max_pool2d(x, 3, stride=stride, padding=1)
+                size = self.pool_size if stride == 2 else 3
+                x = F.max_pool2d(x, size, stride=stride, padding=(size - 1) // 2)
         if len(_BLOCKS) in self.out_indices:
             if self.pool5:
                 x = F.avg_pool2d(x, 3, stride=1, padding=1)

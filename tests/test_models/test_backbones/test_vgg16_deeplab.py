@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.testing import assert_close
+from torchvision.models import vgg
 
 from mmwsss.models.backbones import VGG16DeepLab
 from mmwsss.registry import MODELS
@@ -83,7 +85,13 @@ def test_pretrained_checkpoint_is_loaded(tmp_path):
 
 @pytest.mark.parametrize(
     'options',
-    [{'out_indices': ()}, {'out_indices': (6,)}, {'fc6_dilation': 0}, {'frozen_stages': 6}],
+    [
+        {'out_indices': ()},
+        {'out_indices': (6,)},
+        {'fc6_dilation': 0},
+        {'frozen_stages': 6},
+        {'pool_size': 4},
+    ],
 )
 def test_option_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match='must be'):
@@ -107,6 +115,19 @@ def test_without_pool5_the_fourth_block_is_still_pooled(rng):
         for conv in (model.conv5_1, model.conv5_2, model.conv5_3):
             x = conv(x).relu()
     assert_close(conv5, x)
+
+
+def test_with_poolings_of_2x2_it_is_the_network_of_torchvision(rng):
+    ours = VGG16DeepLab(out_indices=(0, 1, 2, 3, 4), pool_size=2, pool5=False).eval()
+    theirs = vgg.make_layers(vgg.cfgs['D'], batch_norm=False)
+    convs = (layer for layer in theirs if isinstance(layer, nn.Conv2d))
+    for conv in ours.children():
+        conv.load_state_dict(next(convs).state_dict())
+    images = torch.rand(1, 3, 21, 26, generator=rng)
+    with torch.no_grad():
+        # conv1_2, conv2_2, conv3_3 and conv4_3 with their ReLU; dilation begins behind them.
+        expected = [theirs[:end](images) for end in (4, 9, 16, 23)]
+        assert_close(list(ours(images)[:4]), expected)
 
 
 def test_without_fc7_among_the_outputs_there_are_no_fc_layers():
