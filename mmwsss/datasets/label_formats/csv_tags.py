@@ -38,6 +38,8 @@ def read_csv_tags(source: LabelSource) -> WeakLabels:
             tags[name] += _marked(heading, cells, line, source)
         else:
             tags[name] += [tag for cell in cells for tag in _split(cell, line, source)]
+    if not tags:
+        raise UserInputError(f'{source.path} holds no label, only a heading.')
     ids = source.images.match(tags, source.path, repeated=True)
     by_image: dict[str, list[str]] = defaultdict(list)
     for name, found in tags.items():

@@ -144,13 +144,12 @@ def _class_names(folder: Path) -> list[str]:
 def _names_in_yaml(path: Path) -> list[str]:
     """Read ``names``, a list, or a dict with the indices as keys, from a YAML file."""
     try:
-        content: Any = yaml.safe_load(read_text(path, 'file'))
+        content: Any = yaml.load(read_text(path, 'file'), Loader=_StrictLoader)
     except yaml.YAMLError as error:
         raise UserInputError(f'{path} is not valid YAML: {error}.') from error
     names = content.get('names') if isinstance(content, dict) else None
     if isinstance(names, dict):
-        in_order = sorted(names) == list(range(len(names))) if _are_ints(names) else False
-        names = [names[index] for index in range(len(names))] if in_order else None
+        names = list(map(names.get, range(len(names))))
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise UserInputError(
             f'{path}: expected `names`, a list of the class names or a dict with the keys 0, 1, '
@@ -163,5 +162,12 @@ def _names_in_yaml(path: Path) -> list[str]:
     return [name.strip() for name in names]
 
 
-def _are_ints(names: dict) -> bool:
-    return all(type(key) is int for key in names)
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML's own loader keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Build a dict."""
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for key in keys if isinstance(key, str) and keys.count(key) > 1]:
+            raise yaml.YAMLError(f'{twice[0]} is there twice')
+        return super().construct_mapping(node, deep)
