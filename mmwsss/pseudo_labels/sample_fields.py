@@ -4,11 +4,11 @@ import torch
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmwsss.pseudo_labels.class_boxes import ClassBoxes, class_boxes
+from mmwsss.pseudo_labels.class_boxes import ClassBox, class_boxes
 from mmwsss.structures import size_of, to_seg_label
 
 
-def boxes_of(sample: SegDataSample, maps: Tensor) -> ClassBoxes:
+def boxes_of(sample: SegDataSample, maps: Tensor) -> list[ClassBox]:
     """Boxes of the present classes on the pixel grid of ``maps`` (..., H, W)."""
     instances = sample.gt_instances
     return class_boxes(

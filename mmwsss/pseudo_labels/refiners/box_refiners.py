@@ -38,5 +38,5 @@ class BoxConstraint(Refiner):
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample) -> Tensor:
         """Refine scores (1+n, H, W)."""
-        inside = union_of_boxes(boxes_of(sample, scores))
+        inside = union_of_boxes(boxes_of(sample, scores), scores[1:])
         return torch.cat([scores[:1], scores[1:] * inside])

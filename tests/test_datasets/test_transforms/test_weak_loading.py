@@ -122,7 +122,8 @@ def test_background_mask_is_the_complement_of_the_boxes_of_pseudo_labels():
     boxes = boxes.astype(np.float32)
     for box in boxes:
         one = torch.from_numpy(box[None])
-        union = union_of_boxes(class_boxes(one, torch.tensor([0]), torch.tensor([0]), (9, 12)))
+        placed = class_boxes(one, torch.tensor([0]), torch.tensor([0]), (9, 12))
+        union = union_of_boxes(placed, torch.zeros(1, 9, 12))
         mask = background_mask_from_boxes(box[None], (9, 12))
         assert (mask == 1 - union[0].numpy()).all()
 
