@@ -2,6 +2,7 @@
 
 from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInBoxes
 from mmwsss.pseudo_labels.refiners.dense_crf import DenseCRF
+from mmwsss.pseudo_labels.refiners.pixel_adaptive import PixelAdaptiveRefinement
 from mmwsss.pseudo_labels.refiners.random_walk import RandomWalk
 from mmwsss.pseudo_labels.refiners.retrieval import RetrievalRefiner
 from mmwsss.pseudo_labels.refiners.saliency import SaliencyBackground
@@ -9,6 +10,7 @@ from mmwsss.pseudo_labels.refiners.saliency import SaliencyBackground
 __all__ = [
     'BoxConstraint',
     'DenseCRF',
+    'PixelAdaptiveRefinement',
     'RandomWalk',
     'RetrievalRefiner',
     'SaliencyBackground',
