@@ -16,14 +16,14 @@ class ClassBox(NamedTuple):
     """A box on the pixel grid: rows ``top`` to ``bottom - 1``, columns ``left`` to ``right - 1``.
 
     Attributes:
-        index: Which of the present classes it belongs to, 0..n-1.
+        map_index: Which of the present classes it belongs to, 0..n-1.
         top: First row.
         bottom: Row behind the last one.
         left: First column.
         right: Column behind the last one.
     """
 
-    index: int
+    map_index: int
     top: int
     bottom: int
     left: int
@@ -31,7 +31,7 @@ class ClassBox(NamedTuple):
 
     def of(self, maps: Tensor) -> Tensor:
         """View of the box in the map of its class, (n, H, W) -> (bottom - top, right - left)."""
-        return maps[self.index, self.top : self.bottom, self.left : self.right]
+        return maps[self.map_index, self.top : self.bottom, self.left : self.right]
 
 
 def class_boxes(
