@@ -10,6 +10,7 @@ import os
 os.environ.setdefault('OMP_NUM_THREADS', '1')  # tiny tests are many times faster on one thread
 
 import functools
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -132,6 +133,20 @@ def warm():
     """A process that forks the tools, see :mod:`faults.warm`."""
     with WarmProcess() as process:
         yield process
+
+
+@pytest.fixture(scope='session')
+def load_tool():
+    """Import a command-line tool by its path below tools/."""
+
+    def load(path):
+        file = Path(__file__).parents[1] / 'tools' / path
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        tool = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(tool)
+        return tool
+
+    return load
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from mmseg.datasets import BaseSegDataset, PascalVOCDataset
 
 from mmwsss.datasets.annotations import read_image_ids
+from mmwsss.datasets.palette import class_colors
+from mmwsss.datasets.true_masks import Others, mask_values
 from mmwsss.datasets.weak_labels import (
     ClassIndex,
     Notes,
@@ -58,6 +61,10 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
     the data set's class names selects classes: objects of the others are left out, so they count as
     background. Other names describe your own data.
 
+    Whatever the names, value i of a true mask is the i-th class. Masks of other classes, such as
+    all of VOC where some are selected, need ``mask_classes``: their entries have ``mask_values``,
+    see :func:`~mmwsss.datasets.true_masks.mask_values`. Pseudo labels are never mapped.
+
     Args:
         ann_file: List of image ids, one per line. May be empty with ``label_file``: then the ids
             are those of the label file.
@@ -71,6 +78,10 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
             any object, or stop. An XML file without objects is an image without objects.
         missing_seg_map: Whether images without a label map or score file stop the start or are left
             out.
+        mask_classes: Classes of the true masks below ``data_prefix['seg_map_path']`` in the order
+            of their values, ``'background'`` among them; None where they are those of the data set.
+        mask_others: What the classes of the masks become that the data set does not have:
+            ``'background'``, as their objects do, or ``'ignore'``, 255.
         keep_difficult: Use objects marked ``difficult``, as published box-supervised methods do.
         data_prefix: Folders below ``data_root``: ``img_path`` (default ``JPEGImages``),
             ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``,
@@ -94,6 +105,8 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
         proportion_file: str = '',
         missing_annotation: Literal['skip', 'empty', 'error'] = 'skip',
         missing_seg_map: Literal['skip', 'error'] = 'error',
+        mask_classes: Sequence[str] | None = None,
+        mask_others: Others = 'background',
         keep_difficult: bool = True,
         data_prefix: dict[str, str] | None = None,
         **base: Any,  # the sixteen options of the library's class, which names them all
@@ -112,6 +125,8 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
         self.proportion_file = proportion_file
         self.missing_annotation = missing_annotation
         self.missing_seg_map = missing_seg_map
+        self.mask_classes = mask_classes
+        self.mask_others = mask_others
         self.keep_difficult = keep_difficult
         super().__init__(ann_file, data_prefix={**_FOLDERS, **(data_prefix or {})}, **base)
 
@@ -140,18 +155,23 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
         return tuple(self._metainfo['classes'][1:])
 
     @classmethod
-    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> dict[int, int] | None:
-        """Map the values of true masks when classes are selected; own classes keep their values."""
-        if new_classes is not None and not set(new_classes) <= set(cls.METAINFO['classes']):
-            return None
-        return super().get_label_map(new_classes)
+    def get_label_map(cls, new_classes: Sequence[str] | None = None) -> None:
+        """Give no map: ``mask_classes`` says how true masks are encoded, whatever the names."""
+        return None
 
     def _update_palette(self) -> list:
         classes, palette = self._metainfo['classes'], self._metainfo['palette']
-        if self.label_map is None and len(palette) != len(classes):  # own classes, no own palette
-            enough = len(palette) > len(classes)
-            self._metainfo['palette'] = palette[: len(classes)] if enough else []
-        return super()._update_palette()
+        if len(palette) == len(classes):
+            return palette
+        if self._selects_classes:
+            colors = dict(zip(self.METAINFO['classes'], self.METAINFO['palette'], strict=True))
+            return [colors[name] for name in classes]
+        return class_colors(len(classes))
+
+    @property
+    def _selects_classes(self) -> bool:
+        """Whether the classes are a part of those of the class, or own ones."""
+        return set(self._metainfo['classes']) <= set(self.METAINFO['classes'])
 
     def load_data_list(self) -> list[dict]:
         """List the images with their labels, after checking that all files are there."""
@@ -207,7 +227,7 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
     def _label_reader(self, notes: Notes) -> XMLLabels | TagFileLabels | None:
         if self.supervision is None:
             return None
-        known = self.foreground_classes if self.label_map is None else self.METAINFO['classes'][1:]
+        known = self.METAINFO['classes'][1:] if self._selects_classes else self.foreground_classes
         class_index = ClassIndex(self.foreground_classes, known)
         if self.label_file:
             label_file = os.path.join(self.data_root or '', self.label_file)
@@ -259,13 +279,23 @@ class VOCWeakDataset(BaseSegDataset, WeakDataset):
             'img_path': os.path.join(self.data_prefix['img_path'], img_id + self.img_suffix),
             'img_id': img_id,
             'num_classes': len(self.foreground_classes),
-            'label_map': self.label_map,
+            'label_map': None,  # for transforms of MMSegmentation
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
         for prefix, suffix in self._made.items():
             entry[prefix] = os.path.join(self.data_prefix[prefix], img_id + suffix)
+        if self._mask_values is not None:
+            entry['mask_values'] = self._mask_values
         return entry
+
+    @cached_property
+    def _mask_values(self) -> dict[int, int] | None:
+        """Meaning of the values of true masks, if they are not those of the data set."""
+        if self.mask_classes is None or 'seg_map_path' not in self.data_prefix:
+            return None
+        classes = self._metainfo['classes']
+        return mask_values(self.mask_classes, classes, others=self.mask_others)
 
 
 def _files_below(folder: str, subfolders: set[str]) -> set[str]:

@@ -4,12 +4,13 @@ Legend: N images, K foreground classes, H x W pixels.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from mmwsss.datasets.image_files import read_label_map
+from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.evaluation.label_folder import label_file
 from mmwsss.structures import IGNORE_INDEX, to_seg_label
 
@@ -35,7 +36,11 @@ def class_proportions(label_map: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def proportions_of_folder(
-    folder: str | os.PathLike, img_ids: Iterable[str], num_classes: int
+    folder: str | os.PathLike,
+    img_ids: Iterable[str],
+    num_classes: int,
+    *,
+    mask_values: Mapping[int, int] | None = None,
 ) -> np.ndarray:
     """Measure the proportions of the label maps ``<folder>/<image id>.png``.
 
@@ -43,6 +48,8 @@ def proportions_of_folder(
         folder: Folder of the label maps.
         img_ids: The N images.
         num_classes: Number K of foreground classes.
+        mask_values: What the values mean where the folder holds true masks of other classes, see
+            :func:`mmwsss.datasets.true_masks.mask_values`.
 
     Returns:
         Share of the pixels of every class in every image, float64 (N, K).
@@ -50,7 +57,14 @@ def proportions_of_folder(
     Raises:
         UserInputError: A label map is missing, damaged or has other values than 0..K and 255.
     """
-    rows = [proportions_of_file(label_file(folder, img_id), num_classes) for img_id in img_ids]
+    rows = []
+    for img_id in img_ids:
+        path = label_file(folder, img_id)
+        if mask_values is None:
+            rows.append(proportions_of_file(path, num_classes))
+        else:
+            mask = read_true_mask({'seg_map_path': path, 'mask_values': mask_values})
+            rows.append(class_proportions(mask, num_classes))
     return np.stack(rows) if rows else np.zeros((0, num_classes))
 
 

@@ -4,9 +4,10 @@ Legend: K foreground classes, H x W pixels. Label files are ``<folder>/<image id
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,14 @@ from mmseg.evaluation import IoUMetric
 from prettytable import PrettyTable
 
 from mmwsss.datasets.image_files import read_label_map
+from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError
 
 # Gives the sum of a function's arrays over all items.
 SumOver = Callable[[Callable[[str], np.ndarray], Sequence[str]], np.ndarray]
+# What :func:`read_true_mask` needs of an entry of a data list.
+Mask = Mapping[str, Any]
+_MASK_KEYS = ('seg_map_path', 'num_classes', 'mask_values', 'label_map', 'reduce_zero_label')
 _VALUES = 256  # of a uint8
 # Pixels that a class covers in an image, after COCO's object areas.
 _SIZES = {'small': (0, 32**2), 'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
@@ -87,18 +92,30 @@ class LabelAgreement:
         return f'{self.share:.2f} % of the pixels {self.region} agree ({self.num_images} images)'
 
 
-def masks_of_dataset(dataset: BaseDataset) -> dict[str, str]:
-    """List the true masks of an mmseg data set as ``{image id: path}``.
+def masks_of_dataset(dataset: BaseDataset) -> dict[str, Mask]:
+    """List the images of an mmseg data set that have a true mask, by image id.
 
     Raises:
         UserInputError: The data set has no masks.
     """
-    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    if not infos or 'seg_map_path' not in infos[0]:
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    masks = masks_of_entries(infos)
+    if not masks:
         raise UserInputError(
             f'{type(dataset).__name__} lists no true masks: set data_prefix.seg_map_path.'
         )
-    return {info.get('img_id', Path(info['img_path']).stem): info['seg_map_path'] for info in infos}
+    return masks
+
+
+def masks_of_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, Mask]:
+    """Pick the entries of a data list with a true mask, and of them what says how to read it."""
+    return {
+        entry.get('img_id', Path(entry['img_path']).stem): {
+            key: entry[key] for key in _MASK_KEYS if key in entry
+        }
+        for entry in entries
+        if 'seg_map_path' in entry
+    }
 
 
 def count_pixels(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
@@ -134,7 +151,7 @@ def _sum_here(function: Callable[[str], np.ndarray], items: Sequence[str]) -> np
 
 def evaluate_label_folder(
     label_dir: str | os.PathLike,
-    masks: Mapping[str, str | Path],
+    masks: Mapping[str, Mask],
     *,
     classes: Sequence[str],
     split: str = '',
@@ -145,7 +162,8 @@ def evaluate_label_folder(
 
     Args:
         label_dir: Folder of ``<image id>.png``.
-        masks: True mask of every image id.
+        masks: Where the true mask of every image id lies and how it is encoded: entries of a data
+            list for :func:`~mmwsss.datasets.true_masks.read_true_mask`.
         classes: Names of all classes, background first.
         split: What is evaluated, for the report.
         second_label_dir: Evaluate only the pixels where the labels of this folder say the same.
@@ -165,10 +183,14 @@ def evaluate_label_folder(
     num_classes = len(classes) - 1
 
     def counts_of(img_id: str) -> np.ndarray:
-        label, mask = _read_pair(label_file(label_dir, img_id), masks[img_id], num_classes)
+        path = label_file(label_dir, img_id)
+        label, entry = read_label_map(path, num_classes=num_classes), masks[img_id]
+        mask = read_true_mask({'num_classes': num_classes, **entry})
+        _check_sizes((path, label), (entry['seg_map_path'], mask))
         if second_label_dir is not None:
-            second_file = label_file(second_label_dir, img_id)
-            second, _ = _read_pair(second_file, masks[img_id], num_classes)
+            path = label_file(second_label_dir, img_id)
+            second = read_label_map(path, num_classes=num_classes)
+            _check_sizes((path, second), (entry['seg_map_path'], mask))
             mask = np.where(label == second, mask, IGNORE_INDEX)
         return count_pixels(label, mask, len(classes))
 
@@ -198,7 +220,9 @@ def label_agreement(
     _check_files([first_dir, second_dir], img_ids)
     equal = total = 0
     for img_id in img_ids:
-        first, second = _read_pair(label_file(first_dir, img_id), label_file(second_dir, img_id))
+        paths = label_file(first_dir, img_id), label_file(second_dir, img_id)
+        first, second = map(read_label_map, paths)
+        _check_sizes((paths[0], first), (paths[1], second))
         region = (first != BACKGROUND) | (second != BACKGROUND)
         if boxes is not None:
             region = _inside(boxes[img_id], first.shape)
@@ -231,17 +255,14 @@ def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Collectio
             )
 
 
-def _read_pair(
-    first: str | Path, second: str | Path, num_classes: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    one, other = (read_label_map(path, num_classes=num_classes) for path in (first, second))
+def _check_sizes(*maps: tuple[str | Path, np.ndarray]) -> None:
+    (first, one), (second, other) = maps
     if one.shape != other.shape:
         sizes = ' and '.join(f'{label.shape[0]}x{label.shape[1]}' for label in (one, other))
         raise UserInputError(
             f'{first} and {second} have sizes {sizes} (height x width). Labels must have the '
             'original size of their image.'
         )
-    return one, other
 
 
 def _inside(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

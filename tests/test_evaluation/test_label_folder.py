@@ -23,7 +23,8 @@ def folders(tmp_path, labels, masks):
     for name, label in labels.items():
         write(tmp_path / 'labels', name, label)
     return tmp_path / 'labels', {
-        name: write(tmp_path / 'masks', name, mask) for name, mask in masks.items()
+        name: {'seg_map_path': write(tmp_path / 'masks', name, mask)}
+        for name, mask in masks.items()
     }
 
 
@@ -178,7 +179,8 @@ def test_masks_are_listed_from_a_data_set():
         def get_data_info(self, index):
             return self[index]
 
-    infos = Dataset([{'img_path': 'images/a.jpg', 'seg_map_path': 'masks/a.png'}])
-    assert masks_of_dataset(infos) == {'a': 'masks/a.png'}
+    mask = {'seg_map_path': 'masks/a.png', 'mask_values': {0: 0}}
+    infos = Dataset([{'img_path': 'images/a.jpg', **mask}, {'img_path': 'images/b.jpg'}])
+    assert masks_of_dataset(infos) == {'a': mask}
     with pytest.raises(UserInputError, match='seg_map_path'):
         masks_of_dataset(Dataset([{'img_path': 'images/a.jpg'}]))

@@ -1,6 +1,3 @@
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 from mmwsss.models.backbones import resnet38, vgg16_deeplab
@@ -21,17 +18,3 @@ def narrow_backbones(monkeypatch):
     blocks = ((2, 2, 1, 2), (2, 3, 1, 2), (3, 4, 1, 2), (3, 5, 1, 1), (3, 6, 2, 1))
     monkeypatch.setattr(vgg16_deeplab, '_BLOCKS', blocks)
     monkeypatch.setattr(vgg16_deeplab, '_FC_CHANNELS', 7)
-
-
-@pytest.fixture(scope='session')
-def load_tool():
-    """Import a command-line tool by its path below tools/."""
-
-    def load(path):
-        file = Path(__file__).parents[2] / 'tools' / path
-        spec = importlib.util.spec_from_file_location(file.stem, file)
-        tool = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(tool)
-        return tool
-
-    return load

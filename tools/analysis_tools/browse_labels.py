@@ -1,7 +1,7 @@
 """Draw images beside one or more folders of label maps as one PNG.
 
 python tools/analysis_tools/browse_labels.py data/VOCdevkit/VOC2012/JPEGImages \
-    work_dirs/bana_voc/labels/Y_crf data/VOCdevkit/VOC2012/SegmentationClass --out sheet.png
+    work_dirs/bana_voc/labels/Y_crf --masks data/VOCdevkit/VOC2012/SegmentationClass --out sheet.png
 """
 
 import argparse
@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.apis.command_line import run_tool
-from mmwsss.datasets import VOCWeakDataset
+from mmwsss.apis.mask_arguments import add_class_arguments, mask_encoding
 from mmwsss.datasets.annotations import read_image_ids
 from mmwsss.datasets.image_files import read_image, read_label_map
+from mmwsss.datasets.palette import class_colors
+from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.structures import UserInputError
 from mmwsss.visualization import contact_sheet, overlay
 
@@ -24,6 +26,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('images', type=Path, help='folder of images')
     parser.add_argument('labels', type=Path, nargs='+', help='folders of label maps')
+    parser.add_argument('--masks', type=Path, help='folder of true masks')
+    add_class_arguments(parser)
     parser.add_argument('--split', type=Path, help='list of image ids; else those of the labels')
     parser.add_argument('--count', type=int, default=12, help='number of images')
     parser.add_argument('--seed', type=int, help='draw the images; else the first ones')
@@ -34,11 +38,17 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    palette, encoding = class_colors(len(args.classes)), mask_encoding(args)
     rows = []
     for img_id in choose(args):
         image = read_image(args.images / f'{img_id}{args.suffix}')
-        rows.append([image, *(draw_label(image, f / f'{img_id}.png') for f in args.labels)])
-    titles = ['image', *(folder.name for folder in args.labels)]
+        row = [image, *(draw_label(image, f / f'{img_id}.png', palette) for f in args.labels)]
+        if args.masks:
+            entry = {'seg_map_path': args.masks / f'{img_id}.png', **encoding}
+            mask = read_true_mask(entry, image_shape=image.shape[:2])
+            row.append(overlay(image, mask, palette))
+        rows.append(row)
+    titles = ['image', *(folder.name for folder in args.labels), *(['truth'] * bool(args.masks))]
     print(contact_sheet(rows, titles, args.out))
 
 
@@ -56,12 +66,12 @@ def choose(args: argparse.Namespace) -> list[str]:
     return img_ids[: args.count]
 
 
-def draw_label(image: np.ndarray, path: Path) -> np.ndarray:
+def draw_label(image: np.ndarray, path: Path, palette: list[list[int]]) -> np.ndarray:
     """Lay a label map over its image."""
     label = read_label_map(path)
     if label.shape != image.shape[:2]:
         raise UserInputError(f'{path} has the size {label.shape}, its image {image.shape[:2]}.')
-    return overlay(image, label, VOCWeakDataset.METAINFO['palette'])
+    return overlay(image, label, palette)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,8 @@ python tools/analysis_tools/estimate_proportions.py work_dirs/cam_voc/labels/crf
     --out data/VOCdevkit/VOC2012/proportions.npz
 
 The file is what `proportion_file` of a data set names (Spatial-BCE). Labels are palette or
-greyscale PNGs named after the image. True masks would be cheating.
+greyscale PNGs named after the image. True masks, whose values --mask-classes explains, would be
+cheating; they give an upper bound.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from rich.progress import track
 
 from mmwsss.apis.command_line import run_tool
-from mmwsss.datasets import VOCWeakDataset
+from mmwsss.apis.mask_arguments import add_class_arguments, mask_encoding
 from mmwsss.evaluation import proportions_of_folder
 from mmwsss.structures import UserInputError, write_proportions
 
@@ -24,12 +25,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('labels', type=Path, help='folder of label maps')
     parser.add_argument('--out', type=Path, required=True, help='npz file to write')
-    parser.add_argument(
-        '--classes',
-        nargs='+',
-        default=VOCWeakDataset.METAINFO['classes'],
-        help='names of all classes, background first; those of VOC by default',
-    )
+    add_class_arguments(parser)
     return parser.parse_args()
 
 
@@ -43,7 +39,9 @@ def main() -> None:
         raise UserInputError(f'{args.labels} holds no PNG.')
     foreground = args.classes[1:]
     progress = track(img_ids, description='label maps')
-    values = proportions_of_folder(args.labels, progress, len(foreground))
+    values = proportions_of_folder(
+        args.labels, progress, len(foreground), mask_values=mask_encoding(args).get('mask_values')
+    )
     write_proportions(args.out, img_ids, values, foreground)
     print(f'{args.out}: {len(img_ids)} images, {len(foreground)} classes')
 

@@ -4,7 +4,8 @@ python tools/analysis_tools/evaluate_labels.py work_dirs/bana_voc/labels/Y_crf \
     --split data/VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt \
     --masks data/VOCdevkit/VOC2012/SegmentationClass
 
-Labels and masks are palette or greyscale PNGs named after the image.
+Labels and masks are palette or greyscale PNGs named after the image. Labels of some classes of VOC
+need --classes and, for the values of the masks, --mask-classes.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mmwsss.apis.command_line import run_tool
-from mmwsss.datasets import VOCWeakDataset
+from mmwsss.apis.mask_arguments import add_class_arguments, mask_encoding
 from mmwsss.datasets.annotations import read_image_ids, read_voc_xml
 from mmwsss.evaluation import evaluate_label_folder, label_agreement
 from mmwsss.structures import UserInputError, write_json
@@ -28,12 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--masks', type=Path, required=True, help='folder of true masks')
     parser.add_argument('--second', type=Path, help='folder of other label maps of the images')
     parser.add_argument('--boxes', type=Path, help='folder of VOC XML: measure agreement in boxes')
-    parser.add_argument(
-        '--classes',
-        nargs='+',
-        default=VOCWeakDataset.METAINFO['classes'],
-        help='names of all classes, background first; those of VOC by default',
-    )
+    add_class_arguments(parser)
     parser.add_argument('--json', type=Path, help='file to write the figures to')
     return parser.parse_args()
 
@@ -43,7 +39,8 @@ def main() -> None:
     if args.boxes and not args.second:
         raise UserInputError('--boxes is for the agreement with a second folder: give --second.')
     img_ids = read_image_ids(args.split)
-    masks = {img_id: args.masks / f'{img_id}.png' for img_id in img_ids}
+    encoding = mask_encoding(args)
+    masks = {i: {'seg_map_path': args.masks / f'{i}.png', **encoding} for i in img_ids}
     options = dict(classes=args.classes, split=str(args.split))
     figures = {}
     for folder in filter(None, (args.labels, args.second)):

@@ -4,6 +4,7 @@ from mmwsss.datasets.transforms.affinity_labels import AffinityLabels, LoadConfi
 from mmwsss.datasets.transforms.color_jitter import BrightnessContrastSaturation
 from mmwsss.datasets.transforms.formatting import PackWeakInputs
 from mmwsss.datasets.transforms.loading import (
+    LoadAnnotations,
     LoadImage,
     LoadPseudoLabels,
     LoadWeakAnnotations,
@@ -18,6 +19,7 @@ from mmwsss.datasets.transforms.rescaling import RandomBoxScale, RandomLongSide,
 __all__ = [
     'AffinityLabels',
     'BrightnessContrastSaturation',
+    'LoadAnnotations',
     'LoadConfidentScores',
     'LoadImage',
     'LoadPseudoLabels',

@@ -6,8 +6,10 @@ from typing import Literal
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
+from mmseg.datasets.transforms import LoadAnnotations as MMSegLoadAnnotations
 
 from mmwsss.datasets.image_files import read_image, read_label_map
+from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.datasets.weak_labels import MIN_BOX_SIDE
 from mmwsss.registry import TRANSFORMS
 from mmwsss.structures import UserInputError
@@ -156,10 +158,31 @@ class LoadWeakAnnotations(BaseTransform):
 
 
 @TRANSFORMS.register_module()
+class LoadAnnotations(MMSegLoadAnnotations):
+    """Load the true mask as ``gt_seg_map``, in the classes of the data set; for evaluation.
+
+    It has the name of MMSegmentation's, because its inferencers leave out what has this name.
+
+    Raises:
+        UserInputError: There is no mask, or it is damaged, has not the size of its image or has
+            values of no class, see :func:`~mmwsss.datasets.true_masks.read_true_mask`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def transform(self, results: dict) -> dict:
+        """Add the true mask, uint8 (H, W)."""
+        results['gt_seg_map'] = read_true_mask(results, image_shape=results['ori_shape'])
+        results['seg_fields'].append('gt_seg_map')
+        return results
+
+
+@TRANSFORMS.register_module()
 class LoadPseudoLabels(BaseTransform):
     """Load pseudo labels as ``gt_seg_map`` and, if there is a second one, ``gt_seg_map_aux``.
 
-    The values are those of the classes in use (no ``label_map``): 0..K and 255.
+    The values are those of the classes in use, and nothing maps them: 0..K and 255.
 
     Raises:
         UserInputError: A map is damaged, has not the size of its image or has other values.

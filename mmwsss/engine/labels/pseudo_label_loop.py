@@ -31,7 +31,7 @@ from mmwsss.engine.labels.store import LabelStore
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, sum_over_ranks
 from mmwsss.engine.state.contents import Contents
-from mmwsss.evaluation.label_folder import evaluate_label_folder
+from mmwsss.evaluation.label_folder import evaluate_label_folder, masks_of_entries
 from mmwsss.registry import DATASETS, LOOPS, TASK_UTILS
 from mmwsss.structures import (
     Checked,
@@ -126,7 +126,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 **_checkpoint_of(runner, contents),
             ),
         )
-        self.masks = {i['img_id']: i['seg_map_path'] for i in infos if 'seg_map_path' in i}
+        self.masks = masks_of_entries(infos)
         self.todo, self._by_hand = self._look()
         if 0 < len(self.todo) < len(self.ids):
             dataset.get_subset_(self.todo)

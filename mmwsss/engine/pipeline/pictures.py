@@ -10,6 +10,7 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
 
 from mmwsss.datasets.image_files import read_image, read_label_map
+from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
@@ -118,8 +119,13 @@ def _weak_label(image: np.ndarray, info: dict, metainfo: dict) -> np.ndarray:
 def _truth(image: np.ndarray, info: dict, palette: list) -> list[np.ndarray]:
     if 'seg_map_path' not in info:
         return []
-    return [overlay(image, read_label_map(info['seg_map_path']), palette)]
+    mask = read_true_mask(info, image_shape=image.shape[:2])
+    return [overlay(image, mask, palette)]
 
 
 def _with_truth(titles: list[str], rows: list[list[np.ndarray]]) -> list[str]:
-    return titles + ['truth'] * (len(rows[0]) - len(titles))
+    """Name the last column, and fill it where only some images have a true mask."""
+    width = max(map(len, rows))
+    for row in rows:
+        row.extend([np.full((1, 1, 3), 255, dtype=np.uint8)] * (width - len(row)))
+    return titles + ['truth'] * (width - len(titles))

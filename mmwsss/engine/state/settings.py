@@ -32,6 +32,8 @@ _PLACES = {
     'data_prefix',
     'data_root',
     'label_file',
+    'mask_classes',
+    'mask_others',
     'missing_annotation',
     'missing_seg_map',
     'proportion_file',
