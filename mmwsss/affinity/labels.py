@@ -51,6 +51,38 @@ def affinity_label(
     return np.where(outside, IGNORE_INDEX, label).astype(np.uint8)
 
 
+def confident_label(foreground: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Merge a label map whose classes are to be trusted and one whose background is.
+
+    A class of ``foreground`` wins, whatever the other says; where only ``background`` has a class,
+    the label is ignored; where neither has one it is background.
+
+    Args:
+        foreground: Label map made with a high threshold, of 0..K and 255, any shape.
+        background: Label map made with a low threshold, of the same shape.
+
+    Returns:
+        Label map, uint8.
+
+    Source: Ahn, Cho and Kwak, "Weakly Supervised Learning of Instance Segmentation with Inter-pixel
+    Relations", CVPR 2019, Sec. 3.3; the rule is that of the published code.
+    """
+    unsure = np.where(background != BACKGROUND, IGNORE_INDEX, BACKGROUND)
+    return np.where(foreground != BACKGROUND, foreground, unsure).astype(np.uint8)
+
+
+def grid_label(label: np.ndarray, stride: int) -> np.ndarray:
+    """Take the label in the middle of every cell, (H, W) -> (H/stride, W/stride).
+
+    That is the pixel ``(stride y + stride // 2, stride x + stride // 2)``.
+
+    Raises:
+        UserInputError: If H or W is not a multiple of ``stride``.
+    """
+    _check_multiple(label.shape, stride)
+    return label[stride // 2 :: stride, stride // 2 :: stride]
+
+
 def block_means(maps: np.ndarray, stride: int) -> np.ndarray:
     """Average blocks of ``stride x stride`` pixels: (C, H, W) -> float32 (C, H/stride, W/stride).
 
@@ -58,10 +90,15 @@ def block_means(maps: np.ndarray, stride: int) -> np.ndarray:
         UserInputError: If H or W is not a multiple of ``stride``.
     """
     channels, height, width = maps.shape
+    _check_multiple((height, width), stride)
+    blocks = maps.reshape(channels, height // stride, stride, width // stride, stride)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)
+
+
+def _check_multiple(size: tuple[int, ...], stride: int) -> None:
+    height, width = size
     if height % stride or width % stride:
         raise UserInputError(
             f'Expected height and width to be multiples of the stride {stride}, got {height}x'
             f'{width}. Choose such a `crop_size`.'
         )
-    blocks = maps.reshape(channels, height // stride, stride, width // stride, stride)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)

@@ -14,12 +14,14 @@ from mmwsss.models import (
     segmentors,
 )
 from mmwsss.models.affinity_network import AffinityNetwork
+from mmwsss.models.boundary_network import BoundaryNetwork
 from mmwsss.models.data_preprocessor import WeakSegDataPreProcessor
 from mmwsss.models.pretrained import Pretrained
 from mmwsss.models.regions import RegionMemory
 
 __all__ = [
     'AffinityNetwork',
+    'BoundaryNetwork',
     'Pretrained',
     'RegionMemory',
     'WeakSegDataPreProcessor',

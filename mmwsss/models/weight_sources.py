@@ -16,6 +16,9 @@ _SOURCES = {
         f'`{_CONVERTERS}/torchvision_weights.py vgg16 {{path}}` downloads and converts it; from '
         f"DeepLab's vgg16_20M `{_CONVERTERS}/vgg16_to_deeplab.py vgg16_20M.pth {{path}}` makes it"
     ),
+    'resnet50.pth': (
+        f'`{_CONVERTERS}/torchvision_weights.py resnet50 {{path}}` downloads and converts it'
+    ),
     'resnet38.pth': (
         'download ilsvrc-cls_rna-a1_cls1000_ep-0001.params (README of github.com/itijyou/ademxapp),'
         f' then `{_CONVERTERS}/mxnet_to_resnet38.py <that file> {{path}}`'

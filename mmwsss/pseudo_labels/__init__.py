@@ -16,6 +16,7 @@ from mmwsss.pseudo_labels.normalizers import (
     MinMaxNormalize,
 )
 from mmwsss.pseudo_labels.refiners import (
+    BoundaryWalk,
     BoxConstraint,
     DenseCRF,
     RandomWalk,
@@ -27,6 +28,7 @@ from mmwsss.pseudo_labels.refiners import (
 __all__ = [
     'ArgmaxLabeler',
     'AttentionBackground',
+    'BoundaryWalk',
     'BoxConstraint',
     'BoxNormalize',
     'ConflictLabeler',

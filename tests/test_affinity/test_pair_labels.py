@@ -1,8 +1,18 @@
 import numpy as np
 import pytest
+import torch
 from reference.affinity_labels import affinity_label as slow_affinity_label
 
-from mmwsss.affinity import affinity_label, block_means
+from mmwsss.affinity import (
+    affinity_label,
+    block_means,
+    confident_label,
+    grid_label,
+    pair_masks,
+    stencil_mask,
+    stencil_offsets,
+)
+from mmwsss.affinity.paths import path_cells
 from mmwsss.structures import to_class_index
 
 
@@ -78,3 +88,47 @@ def test_scores_of_different_classes_are_refused():
     low, high = np.ones((3, 8, 8)), np.ones((2, 8, 8))
     with pytest.raises(ValueError, match=r'\(3, H, W\) for 2 classes'):
         affinity_label(low, high, np.array([0, 1]), stride=8)
+
+
+# Labels of cells from label maps
+
+
+def test_a_cell_has_the_label_of_the_pixel_in_its_middle(oracle):
+    values = oracle('irn_labels')
+    for case in range(int(values['num_full_cases'])):
+        label = grid_label(values[f'f{case}_label_full'], 4)
+        assert np.array_equal(label, values[f'f{case}_label'])
+
+
+def test_pairs_are_of_the_published_kinds(oracle):
+    values = oracle('irn_labels')
+    cases = [f'f{k}' for k in range(int(values['num_full_cases']))]
+    cases += [f'm{k}' for k in range(int(values['num_map_cases']))]
+    for case in cases:
+        label, radius = torch.from_numpy(values[f'{case}_label']), int(values[f'{case}_radius'])
+        # Their ids end at 20, ours at 254.
+        suffix = '_all' if f'{case}_bg_all' in values else ''
+        frame = stencil_mask(label.shape, radius=radius, official_border=True)
+        lengths = [len(path_cells(offset)) for offset in stencil_offsets(radius)]
+        order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        masks = pair_masks(label[None], radius=radius, official_border=True)
+        for mask, kind in zip(masks, ('bg', 'fg', 'neg'), strict=True):
+            listed = torch.stack([mask[0, k][frame[k]] for k in order])
+            assert np.array_equal(listed, values[f'{case}_{kind}{suffix}'])
+
+
+def test_two_label_maps_are_merged_as_published(oracle):
+    values = oracle('irn_ir_labels')
+    ids = np.concatenate([[0], values['rule_class_ids'] + 1])
+    foreground, background = ids[values['rule_fg_crf']], ids[values['rule_bg_crf']]
+    assert np.array_equal(confident_label(foreground, background), values['rule_label'])
+
+
+@pytest.mark.parametrize(
+    ('foreground', 'background', 'expected'),
+    [(3, 3, 3), (3, 0, 3), (3, 5, 3), (0, 5, 255), (0, 0, 0), (255, 255, 255)],
+)
+def test_the_class_of_the_high_threshold_wins(foreground, background, expected):
+    merged = confident_label(np.array([[foreground]]), np.array([[background]]))
+    assert merged.dtype == np.uint8
+    assert merged.tolist() == [[expected]]

@@ -27,11 +27,13 @@ TORCHVISION = {
 }
 
 
-def networks(node: object) -> Iterator[dict]:
-    """All models on MobileNetV2, at any depth."""
+def networks(node: object) -> Iterator[tuple[dict, dict]]:
+    """All models on MobileNetV2, at any depth, each with its backbone."""
     if isinstance(node, dict):
-        if (node.get('backbone') or {}).get('type') == 'DilatedMobileNetV2':
-            yield node
+        backbone = node.get('backbone') or {}
+        backbone = backbone.get('backbone', backbone)  # of a TappedBackbone
+        if backbone.get('type') == 'DilatedMobileNetV2' and 'data_preprocessor' in node:
+            yield node, backbone
         for child in node.values():
             yield from networks(child)
     elif isinstance(node, list | tuple):
@@ -46,8 +48,8 @@ def test_weights_padding_normalisation_and_input_belong_together(path):
     for stage in load_stages(Config.fromfile(path)):
         # A config may keep a network in a variable of its own, which nothing reads.
         read = {key: stage.config.get(key) for key in ('model', 'test_cfg')}
-        for network in networks(read):
-            backbone, preprocessor = network['backbone'], network['data_preprocessor']
+        for network, backbone in networks(read):
+            preprocessor = network['data_preprocessor']
             found = {key: backbone.get(key) for key in ('norm_cfg', 'conv_cfg')}
             found['file'] = Path(backbone['init_cfg']['checkpoint']).name
             found |= {key: preprocessor[key] for key in ('mean', 'std')}

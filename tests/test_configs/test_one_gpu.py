@@ -19,7 +19,7 @@ COMMANDS = [
 ]
 
 
-METHODS = ['affinitynet', 'aeft', 'bana', 'rca', 'segmentors', 'spatial_bce']
+METHODS = ['affinitynet', 'aeft', 'bana', 'irn', 'rca', 'segmentors', 'spatial_bce']
 
 
 def counts_of(config):

@@ -3,6 +3,7 @@
 from mmwsss.datasets.transforms.affinity_labels import AffinityLabels, LoadConfidentScores
 from mmwsss.datasets.transforms.color_jitter import BrightnessContrastSaturation
 from mmwsss.datasets.transforms.formatting import PackWeakInputs
+from mmwsss.datasets.transforms.grid_labels import GridLabels
 from mmwsss.datasets.transforms.loading import (
     LoadAnnotations,
     LoadImage,
@@ -19,6 +20,7 @@ from mmwsss.datasets.transforms.rescaling import RandomBoxScale, RandomLongSide,
 __all__ = [
     'AffinityLabels',
     'BrightnessContrastSaturation',
+    'GridLabels',
     'LoadAnnotations',
     'LoadConfidentScores',
     'LoadImage',

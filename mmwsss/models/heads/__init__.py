@@ -1,6 +1,7 @@
 """Heads of classifiers and segmentors."""
 
 from mmwsss.models.heads.affinity_head import AffinityHead
+from mmwsss.models.heads.boundary_head import BoundaryHead
 from mmwsss.models.heads.cam_head import CAMHead
 from mmwsss.models.heads.class_branches_head import ClassBranches, ClassBranchesHead
 from mmwsss.models.heads.cosine_classifier import CosineClassifier, cosine_logits
@@ -16,6 +17,7 @@ from mmwsss.models.heads.noise_aware_head import (
 
 __all__ = [
     'AffinityHead',
+    'BoundaryHead',
     'CAMHead',
     'ClassBranches',
     'ClassBranchesHead',

@@ -1,5 +1,6 @@
 """Refiners: scores in, scores out."""
 
+from mmwsss.pseudo_labels.refiners.boundary_walk import BoundaryWalk
 from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInBoxes
 from mmwsss.pseudo_labels.refiners.dense_crf import DenseCRF
 from mmwsss.pseudo_labels.refiners.pixel_adaptive import PixelAdaptiveRefinement
@@ -8,6 +9,7 @@ from mmwsss.pseudo_labels.refiners.retrieval import RetrievalRefiner
 from mmwsss.pseudo_labels.refiners.saliency import SaliencyBackground
 
 __all__ = [
+    'BoundaryWalk',
     'BoxConstraint',
     'DenseCRF',
     'PixelAdaptiveRefinement',

@@ -9,9 +9,9 @@ from torch import Tensor
 from mmwsss.affinity.random_walk import check_steps, random_walk
 from mmwsss.affinity.stencil import stencil_mask
 from mmwsss.models.affinity_network import AffinityNetwork
-from mmwsss.pseudo_labels.refiners.trained_network import load_network
-from mmwsss.registry import MODELS, TASK_UTILS
-from mmwsss.structures import Refiner, UserInputError, size_of
+from mmwsss.pseudo_labels.refiners.trained_network import TrainedNetworkRefiner
+from mmwsss.registry import TASK_UTILS
+from mmwsss.structures import UserInputError, size_of
 
 
 def to_grid(maps: Tensor, stride: int) -> Tensor:
@@ -42,7 +42,7 @@ def _pad(maps: Tensor, stride: int) -> Tensor:
 
 
 @TASK_UTILS.register_module()
-class RandomWalk(Refiner):
+class RandomWalk(TrainedNetworkRefiner):
     """Random walk of the scores over the affinities of a trained network, see :func:`random_walk`.
 
     Scores are averaged over the cells of the feature grid, walk there and are enlarged again. The
@@ -82,26 +82,18 @@ class RandomWalk(Refiner):
         check_steps(beta, log_steps)
         if stride < 1:
             raise ValueError(f'stride must be at least 1 pixel, got {stride}.')
-        _check_type(network)
-        self.network = network
-        self.checkpoint = checkpoint
+        super().__init__(network, checkpoint)
         self.beta = beta
         self.log_steps = log_steps
         self.stride = stride
         self.official_border = official_border
-        self._loaded: AffinityNetwork | None = None
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Files whose content decides the result."""
-        return (str(self.checkpoint),) if self.checkpoint else ()
 
     @torch.no_grad()
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
         """Refine scores (1+n, H, W); background alone is returned as it is."""
         if len(scores) == 1:
             return scores
-        network = self._network(scores.device)
+        network = self.loaded_network(scores.device)
         pooled = to_grid(scores, self.stride)[None]
         affinities = self._affinities(network, image, size_of(pooled))
         walked = random_walk(
@@ -116,10 +108,8 @@ class RandomWalk(Refiner):
     def _affinities(
         self, network: AffinityNetwork, image: np.ndarray, grid: tuple[int, int]
     ) -> Tensor:
-        bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as LoadImage gives it
-        normalized = network.data_preprocessor(dict(inputs=[bgr]))['inputs']
         # After normalisation, so that the padding has the mean colour.
-        padded = _pad(normalized, self.stride)
+        padded = _pad(self.normalized(network, image), self.stride)
         affinities = network.affinities(padded)
         if size_of(affinities) != grid:
             raise UserInputError(
@@ -132,19 +122,3 @@ class RandomWalk(Refiner):
                 grid, radius=network.radius, official_border=True, device=affinities.device
             )
         return affinities
-
-    def _network(self, device: torch.device) -> AffinityNetwork:
-        if self._loaded is None:
-            self._loaded = load_network(self.network, self.checkpoint)
-        return self._loaded.to(device)
-
-
-def _check_type(network: dict) -> None:
-    """Find a typo now: the network is built at the first image, hours after a pipeline's start."""
-    kind = network.get('type')
-    if isinstance(kind, str | None) and (not kind or MODELS.get(kind) is None):
-        raise UserInputError(
-            f'RandomWalk: network.type = {kind!r} is no registered model. Give the config of the '
-            "trained network, usually type='AffinityNetwork'; name modules of your own in "
-            '`custom_imports`.'
-        )

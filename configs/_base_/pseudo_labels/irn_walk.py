@@ -1,0 +1,15 @@
+# Walk of the seeds up to learned boundaries, its scores kept so that the threshold can be chosen
+# later, then a CRF. A leaf puts the walk into `labels.walk.refiners`, because it knows the network.
+crf = dict(type='DenseCRF', gt_prob=0.7, bilateral_weight=10, bilateral_xy=50, bilateral_rgb=5)
+test_cfg = dict(
+    type='PseudoLabelLoop',
+    keep_scores=('walk',),
+    generator=dict(
+        type='PseudoLabelGenerator',
+        labels=dict(
+            walk=dict(background=dict(type='ConstantBackground', threshold=0.25)),
+            walk_crf=dict(start='walk', refiners=[crf]),
+        ),
+    ),
+)
+test_evaluator = []
