@@ -36,7 +36,7 @@ def test_a_plain_name_of_mmwsss_is_found_without_importing_its_module_first():
         ('METRICS', 'IoUMetric', 'mmseg'),
         ('METRICS', 'mmpretrain.MultiLabelMetric', 'mmpretrain'),
         ('TRANSFORMS', 'PackSegInputs', 'mmseg'),
-        ('TRANSFORMS', 'LoadImageFromFile', 'mmcv'),
+        ('TRANSFORMS', 'CenterCrop', 'mmcv'),
         ('HOOKS', 'LoggerHook', 'mmengine'),
         ('LOOPS', 'IterBasedTrainLoop', 'mmengine'),
         ('OPTIMIZERS', 'SGD', 'torch'),

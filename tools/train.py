@@ -21,6 +21,7 @@ from mmwsss.apis.command_line import (
 from mmwsss.engine.checks.preflight import preflight
 from mmwsss.engine.config.files import override
 from mmwsss.engine.pipeline.pictures import draw_results
+from mmwsss.engine.pipeline.prediction_configs import write_prediction_configs
 from mmwsss.engine.pipeline.report import write_report
 from mmwsss.engine.pipeline.run import run_pipeline, run_single
 from mmwsss.engine.pipeline.stages import Stage, is_pipeline, load_stages
@@ -63,6 +64,7 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
     _report(results, args, work_dir)
     if is_main_process():
         draw_results(stages, results, work_dir)
+        write_prediction_configs(stages, results, work_dir)
 
 
 def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> None:

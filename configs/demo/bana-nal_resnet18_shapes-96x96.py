@@ -46,8 +46,12 @@ train_pipeline = [
     {{_base_.jitter}},
     dict(type='PackWeakInputs'),
 ]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='PackWeakInputs'),
+]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]

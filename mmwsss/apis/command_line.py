@@ -26,7 +26,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=_Overrides,
+        action=Overrides,
         default={},
         help='overrides key=value; in a pipeline <stage>.key=value',
     )
@@ -42,7 +42,7 @@ def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
-class _Overrides(DictAction):
+class Overrides(DictAction):
     """``key=value`` pairs; what cannot be read as one is an error of the command line."""
 
     def __call__(

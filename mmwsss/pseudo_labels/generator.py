@@ -131,13 +131,17 @@ class PseudoLabelGenerator:
             ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
             UserInputError: If a part gives something that its contract does not allow.
         """
+        return self.make(sample, image).labels
+
+    def make(self, sample: SegDataSample, image: np.ndarray) -> LabelMaps:
+        """As :meth:`generate`, but with the scores behind the label maps."""
         steps = self.steps(sample, image)
         refined: Any = None
         while True:
             try:
                 job = steps.send(refined)
             except StopIteration as finished:
-                return finished.value.labels
+                return finished.value
             refined = job()
 
     @torch.no_grad()

@@ -45,6 +45,7 @@ from mmwsss.structures.score_files import (
     is_valid_scores,
     manifest_stamp,
     read_scores,
+    round_scores,
     settings_stamp,
     write_scores,
 )
@@ -87,6 +88,7 @@ __all__ = [
     'read_json',
     'read_proportions',
     'read_scores',
+    'round_scores',
     'seg_map_from_scores',
     'settings_stamp',
     'size_of',

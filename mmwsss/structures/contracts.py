@@ -244,10 +244,35 @@ class CAMSource(BaseModel, Checked):
     Attributes:
         rectify: When the maps lost their negative part; None where nobody says.
         maps_per_view: Number of maps summed to the maps of one view.
+        requires: Fields of the data sample from which the maps are made, beside the image.
     """
 
     rectify: str | None = None
     maps_per_view: int = 1
+    requires: tuple[str, ...] = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> 'CAMSource':
+        """Refuse to be built by mmseg's ``init_model``, which sets these two of a segmentor."""
+        if {'pretrained', 'train_cfg'} <= kwargs.keys():
+            raise _not_a_segmentor(cls)
+        return super().__new__(cls)
+
+    @property
+    def cfg(self) -> None:
+        """Where inferencers of other packages put the config: there is none."""
+        raise AttributeError('cfg')
+
+    @cfg.setter
+    def cfg(self, config: object) -> None:
+        raise _not_a_segmentor(type(self))
+
+
+def _not_a_segmentor(kind: type) -> UserInputError:
+    return UserInputError(
+        f'{kind.__name__} gives class activation maps, not a segmentation: use '
+        'mmwsss.apis.CAMInferencer(model, weights) for its maps, or PseudoLabelInferencer for '
+        'labels.'
+    )
 
 
 @runtime_checkable

@@ -39,19 +39,33 @@ def write_scores(path: Path, scores: np.ndarray, classes: np.ndarray, stamp: str
     Raises:
         ValueError: If a score is not finite, or too large for float16.
     """
-    with np.errstate(over='ignore'):  # becomes infinite and is refused below
-        halves = scores.astype(np.float16)
-    if not np.isfinite(halves).all():
-        raise ValueError(
-            f'{path}: scores to keep must be finite and below 65504, got {scores.min()} to '
-            f'{scores.max()}. Check the class activation maps of this image, and give the '
-            'generator a `normalize`.'
-        )
+    halves = round_scores(scores, path)
     buffer = BytesIO()
     np.savez_compressed(
         buffer, scores=halves, classes=classes.astype(np.int64), fingerprint=np.array(stamp)
     )
     write_atomically(path, buffer.getvalue())
+
+
+def round_scores(scores: np.ndarray, source: str | Path) -> np.ndarray:
+    """Round scores to float16, as they are kept.
+
+    Args:
+        scores: The scores.
+        source: What has them, for the message.
+
+    Raises:
+        ValueError: If a score is not finite, or too large for float16.
+    """
+    with np.errstate(over='ignore'):  # becomes infinite and is refused below
+        halves = scores.astype(np.float16)
+    if not np.isfinite(halves).all():
+        raise ValueError(
+            f'{source}: scores to keep must be finite and below 65504, got {scores.min()} to '
+            f'{scores.max()}. Check the class activation maps of this image, and give the '
+            'generator a `normalize`.'
+        )
+    return halves
 
 
 def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

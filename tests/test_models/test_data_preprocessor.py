@@ -54,6 +54,17 @@ def test_prediction_keeps_the_original_maps():
     assert data['data_samples'][0].background_mask.shape == (2, 3)
 
 
+def test_images_of_different_sizes_are_padded_together_for_a_prediction():
+    preprocessor = WeakSegDataPreProcessor(mean=[4.0] * 3, std=[2.0] * 3)
+    data = preprocessor(batch((2, 3), (4, 2)), training=False)
+    rows = [[3.0] * 3, [3.0] * 3, [0.0] * 3, [0.0] * 3]  # (10 - 4) / 2, then padding
+    assert data['inputs'][0].tolist() == [rows] * 3
+    first, second = data['data_samples']
+    assert tuple(first.img_padding_size) == (0, 0, 0, 2)  # left, right, top, bottom
+    assert tuple(second.img_padding_size) == (0, 1, 0, 0)
+    assert first.background_mask.shape == (2, 3)
+
+
 def test_caffe_normalisation_is_a_mean_in_bgr():
     preprocessor = MODELS.build(
         {'type': 'WeakSegDataPreProcessor', 'mean': [1.0, 2.0, 3.0], 'std': [1.0, 1.0, 1.0]}

@@ -10,8 +10,12 @@ train_pipeline = [
     dict(type='BrightnessContrastSaturation'),
     dict(type='PackWeakInputs'),
 ]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='PackWeakInputs'),
+]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]

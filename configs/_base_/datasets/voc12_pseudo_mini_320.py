@@ -14,8 +14,12 @@ train_pipeline = [
     ),
     dict(type='PackWeakInputs'),
 ]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='PackWeakInputs'),
+]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]

@@ -81,7 +81,7 @@ def run_pipeline(
                 if result is not None and _is_taken(stage, stages, only):
                     _warn_if_changed(stage, state, results, contents)
             else:
-                taking = _with_taken_paths(stage, results)
+                taking = with_taken_paths(stage, results)
                 with hold_folder(state.folder):
                     result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
             if result is not None:
@@ -180,7 +180,7 @@ def _warn_if_changed(
 ) -> None:
     """Say that a result which is taken as it is would be another one now."""
     try:
-        taking = _with_taken_paths(stage, results)
+        taking = with_taken_paths(stage, results)
         decided = decide(taking.config, contents, task=stage.task, tta=stage.tta)
     except UserInputError:
         return  # what it was made from is gone: nothing to compare with
@@ -222,7 +222,7 @@ def _run(
     return result
 
 
-def _with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
+def with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
     """Fill what a stage takes into its config."""
     paths = {}
     for key, source in stage.takes.items():

@@ -42,6 +42,8 @@ class FilledBoxes(CAMSource):
     and evaluation serve the baseline "filled boxes" of every box-supervised paper.
     """
 
+    requires = ('gt_instances',)
+
     def forward(
         self, inputs: Tensor, data_samples: list[SegDataSample], mode: str = 'predict'
     ) -> list[SegDataSample]:

@@ -1,0 +1,81 @@
+"""Predicts many images into a folder, for the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmseg.models import BaseSegmentor
+
+from mmwsss.apis.cam_inferencer import CAMInferencer
+from mmwsss.apis.image_inferencer import ImageInferencer
+from mmwsss.apis.input_images import InputImage, check_names, input_images
+from mmwsss.apis.prediction_config import config_for_prediction
+from mmwsss.apis.pseudo_label_inferencer import PseudoLabelInferencer
+from mmwsss.apis.segmentor_inferencer import SegmentorInferencer
+from mmwsss.engine.folder_lock import hold_folder
+from mmwsss.engine.labels.files import LabelFile
+from mmwsss.engine.progress import Progress
+from mmwsss.registry import MODELS, find_class
+from mmwsss.structures import UserInputError
+
+
+def inferencer_of(config: Config, weights: str | None, *, maps: bool, **options: Any) -> Any:
+    """Build the inferencer that fits a config.
+
+    Args:
+        config: Config of a segmentor, of a label stage or of a classifier.
+        weights: Checkpoint, if the config does not name it.
+        maps: Give the activation maps of a classifier, even if the config makes labels.
+        **options: Those of :class:`ImageInferencer`.
+    """
+    model = config_for_prediction(config).model
+    with DefaultScope.overwrite_default_scope('mmwsss'):
+        kind = find_class(model, MODELS)
+    if kind is not None and issubclass(kind, BaseSegmentor):
+        return SegmentorInferencer(config, weights, **options)
+    if maps or not (config.get('test_cfg') or {}).get('generator'):
+        return CAMInferencer(config, weights, **options)
+    return PseudoLabelInferencer(config, weights, **options)
+
+
+def predict_images(inferencer: ImageInferencer, inputs: Sequence[str], out_dir: str) -> None:
+    """Write the predictions of all images that are not done, and say what was skipped.
+
+    Raises:
+        UserInputError: If there is no image, or none can be read.
+    """
+    images = input_images(list(inputs))
+    check_names(images)
+    inferencer.show_progress = False
+    logger = MMLogger.get_current_instance()
+    counts = dict.fromkeys(LabelFile, 0)
+    unreadable = 0
+    with hold_folder(Path(out_dir)), Progress('predictions', len(images), logger) as progress:
+        for image in progress.iterate(images):
+            state = inferencer.state_of(out_dir, image)
+            if state is LabelFile.TO_MAKE and (trouble := _trouble(image)):
+                unreadable += 1
+                logger.warning(f'Image no. {unreadable} that cannot be read, skipped: {trouble}')
+                continue
+            counts[state] += 1
+            if state is LabelFile.TO_MAKE:
+                inferencer([image], out_dir=out_dir)
+    if unreadable == len(images):
+        raise UserInputError(f'None of the {len(images)} images can be read.')
+    folders = ', '.join(f'{out_dir}/{name}' for name in inferencer.names)
+    print(
+        f'{counts[LabelFile.TO_MAKE]} images predicted, {counts[LabelFile.DONE]} done already, '
+        f'{counts[LabelFile.BY_HAND]} corrected by hand and kept, {unreadable} cannot be read: '
+        f'{folders}'
+    )
+
+
+def _trouble(image: InputImage) -> UserInputError | None:
+    try:
+        image.read()
+    except UserInputError as error:
+        return error
+    return None

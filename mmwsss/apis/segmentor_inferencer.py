@@ -1,0 +1,40 @@
+"""Segmentations of new images, with the files of this package."""
+
+from typing import Any
+
+import numpy as np
+from mmseg.models import BaseSegmentor
+
+from mmwsss.apis.image_inferencer import ImageInferencer, Prediction
+from mmwsss.apis.input_images import InputImage
+from mmwsss.models.checkpoint_fit import base_model
+from mmwsss.structures import UserInputError
+
+
+class SegmentorInferencer(ImageInferencer):
+    """What ``tools/predict.py`` uses for segmentors; mmseg's ``MMSegInferencer`` takes them too.
+
+    A prediction is a label map uint8 (H, W). Results are palette PNGs ``pred/<img_id>.png`` and
+    overlays.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of the folder of the segmentations."""
+        return ('pred',)
+
+    def _init_model(self, cfg: Any, weights: str | None, device: str = 'cpu') -> Any:
+        model = super()._init_model(cfg, weights, device)
+        if not isinstance(base_model(model), BaseSegmentor):
+            raise UserInputError(f'{cfg.filename}: {type(model).__name__} is not a segmentor.')
+        return model
+
+    def predict(self, image: InputImage, weak: dict | None, score_thr: float) -> Prediction:
+        """Segment an image."""
+        sample = self.loaded.run(self.loaded.entry_of(image, image.read(), None))
+        label = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+        return Prediction(sample, {'pred': label})
+
+    def result_of(self, prediction: Prediction) -> Any:
+        """Give the label map."""
+        return prediction.labels['pred']

@@ -1,0 +1,51 @@
+"""Predict new images with a trained segmentor, label generator or classifier.
+
+python tools/predict.py work_dirs/bana_shapes/segmentor.py photos/ --out-dir predictions
+python tools/predict.py configs/segmentors/SEGMENTOR.py iter_20000.pth photo.jpg --tta
+python tools/predict.py work_dirs/psa_shapes/walk.py 'photos/**/*.jpg'
+
+A pipeline writes such configs into its work folder, with their checkpoints in them; elsewhere the
+checkpoint comes after the config. Results are palette PNGs and pictures over the image. What is
+done already, from the same files with the same settings, is skipped. Images that cannot be read
+are skipped and counted; the exit code is 0 if all others are written.
+"""
+
+import argparse
+
+from mmwsss.apis.command_line import Overrides, run_tool
+from mmwsss.apis.prediction import inferencer_of, predict_images
+from mmwsss.engine.config.files import override, read_config
+from mmwsss.structures import check_folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config of a segmentor, a label stage or a classifier')
+    parser.add_argument(
+        'inputs',
+        nargs='+',
+        metavar='input',
+        help='files, folders or patterns; a checkpoint (.pth) first, unless the config names it',
+    )
+    parser.add_argument('--out-dir', default='predictions', help='folder of the results')
+    parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
+    parser.add_argument('--maps', action='store_true', help='activation maps instead of labels')
+    parser.add_argument('--device', help='such as cuda:1 or cpu; a GPU if there is one')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=Overrides, default={}, help='overrides key=value'
+    )
+    args = parser.parse_args()
+    check_folder('--out-dir', args.out_dir)
+    config = read_config(args.config)
+    for key, value in args.cfg_options.items():
+        override(config, key, value)
+    has_weights = args.inputs[0].endswith('.pth')
+    weights, *inputs = args.inputs if has_weights else (None, *args.inputs)
+    inferencer = inferencer_of(config, weights, device=args.device, tta=args.tta, maps=args.maps)
+    predict_images(inferencer, inputs, args.out_dir)
+
+
+if __name__ == '__main__':
+    run_tool(main)
