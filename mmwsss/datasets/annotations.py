@@ -65,11 +65,7 @@ def read_image_ids(list_file: str | Path) -> list[str]:
         UserInputError: The file is missing, is not text, holds no id, one outside the data root, or
             one twice.
     """
-    text = read_text(list_file, 'list of images', remedy=_REMEDY)
-    lines = (line.strip() for line in _LINE_END.split(text))
-    ids = [check_image_id(_first_column(line), list_file) for line in lines if line]
-    if not ids:
-        raise UserInputError(f'{list_file} holds no image id; expected one a line.')
+    ids = [check_image_id(_id_in(line), list_file) for line in list_lines(list_file)]
     if len(set(ids)) < len(ids):
         twice, count = Counter(ids).most_common(1)[0]
         raise UserInputError(
@@ -78,14 +74,37 @@ def read_image_ids(list_file: str | Path) -> list[str]:
     return ids
 
 
-def _first_column(line: str) -> str:
-    """Give the id in a line of several columns; a line of another form is an id with blanks."""
+def list_lines(list_file: str | Path) -> list[str]:
+    """Read the lines of a list of images, without blank ones and blanks at their ends.
+
+    Raises:
+        UserInputError: The file is missing, is not text, or has no line.
+    """
+    text = read_text(list_file, 'list of images', remedy=_REMEDY)
+    lines = [line.strip() for line in _LINE_END.split(text)]
+    if not any(lines):
+        raise UserInputError(f'{list_file} holds no image id; expected one a line.')
+    return [line for line in lines if line]
+
+
+def first_column(line: str) -> str:
+    """Give the image in a line of a list: all of it, unless it has columns.
+
+    It has where a file is followed by that of a label map, or an image by indices of its classes.
+    """
     first, *others = line.split()
-    if others and all(word.isdecimal() for word in others):
-        return first
-    if len(others) == 1 and all(word.lower().endswith(_SUFFIXES) for word in (first, *others)):
-        return PurePosixPath(first).stem
-    return line
+    has_indices = bool(others) and all(word.isdecimal() for word in others)
+    has_files = len(others) == 1 and all(_is_file(word) for word in (first, *others))
+    return first if has_indices or has_files else line
+
+
+def _id_in(line: str) -> str:
+    column = first_column(line)
+    return PurePosixPath(column).stem if column != line and _is_file(column) else column
+
+
+def _is_file(word: str) -> bool:
+    return word.lower().endswith(_SUFFIXES)
 
 
 def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:

@@ -17,7 +17,11 @@ _VALUES = 256  # of a uint8
 
 
 def mask_values(
-    mask_classes: Sequence[str], classes: Sequence[str], *, others: Others = 'background'
+    mask_classes: Sequence[str],
+    classes: Sequence[str],
+    *,
+    others: Others = 'background',
+    names: Mapping[str, str] | None = None,
 ) -> dict[int, int]:
     """Say what each value of a mask means: classes are found by their names.
 
@@ -25,6 +29,7 @@ def mask_values(
         mask_classes: Classes of the masks in the order of their values, background among them.
         classes: Classes of the data set, background first.
         others: What the classes of the masks become that the data set does not have.
+        names: Name of every class in the masks, and its name in the data set, where they differ.
 
     Returns:
         Label 0..K or 255 of every value that a mask may have; 255 stays 255.
@@ -40,12 +45,15 @@ def mask_values(
         )
     if len(set(mask_classes)) < len(mask_classes):
         raise UserInputError(f'The classes of the true masks have a name twice: {mask_classes}.')
-    if lacking := [name for name in classes if name not in mask_classes]:
+    if names is None:
+        names = dict(zip(classes, classes, strict=True))
+    in_masks = {names[name] for name in mask_classes if name in names}
+    if lacking := [name for name in classes if name not in in_masks]:
         raise UserInputError(
             f'The classes of the true masks lack {lacking[0]!r:.80}, a class of the data set. Name '
             'all classes of the masks in the order of their values.'
         )
-    labels = {name: label for label, name in enumerate(classes)}
+    labels = {name: list(classes).index(own) for name, own in names.items()}
     values = {i: labels.get(name, _OTHERS[others]) for i, name in enumerate(mask_classes)}
     return {**values, IGNORE_INDEX: IGNORE_INDEX}
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mmengine.logging import print_log
 
-from mmwsss.datasets.annotations import AnnotatedObject, Annotation, read_tags, read_voc_xml
+from mmwsss.datasets.annotations import AnnotatedObject, read_tags, read_voc_xml
 from mmwsss.structures import UserInputError, read_proportions
 
 # Boxes with a shorter side, in pixels of the image, are left out.
@@ -60,6 +60,51 @@ class ClassIndex:
         return self._index[name]
 
 
+def tag_label(objects: list[tuple[AnnotatedObject, int]]) -> dict[str, list]:
+    """Give the tags of an image, ``gt_label``.
+
+    Args:
+        objects: Objects of the image with their class indices.
+    """
+    return {'gt_label': sorted({label for _, label in objects})}
+
+
+def box_label(
+    objects: list[tuple[AnnotatedObject, int]],
+    img_id: str,
+    *,
+    shape: tuple[int, int] | None,
+    notes: Notes,
+) -> dict[str, list]:
+    """Give the boxes of an image, ``instances``; objects without a box are left out.
+
+    Args:
+        objects: Objects of the image with their class indices.
+        img_id: The image.
+        shape: Its height and width if they are known.
+        notes: Collects what is left out or reaches beyond the image.
+    """
+    instances = []
+    height, width = shape or (float('inf'), float('inf'))
+    for entry, label in objects:
+        if entry.box is None:
+            continue
+        x1, y1, x2, y2 = entry.box
+        if min(x2 - x1, y2 - y1) < MIN_BOX_SIDE:
+            note = 'boxes with a side below 1 pixel or swapped corners are left out'
+            notes.add(note, img_id)
+            continue
+        # The size in the file may itself be wrong, so that the loaded image decides.
+        inside = min(min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0))
+        if inside < MIN_BOX_SIDE:
+            note = 'boxes have a side below 1 pixel in the image and are left out there'
+            notes.add(note, img_id)
+        elif x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+            notes.add('boxes reach beyond the image and are clipped to it', img_id)
+        instances.append({'bbox': [x1, y1, x2, y2], 'bbox_label': label})
+    return {'instances': instances}
+
+
 class XMLLabels:
     """Reads the boxes or tags of an image from its PASCAL VOC XML file.
 
@@ -90,7 +135,7 @@ class XMLLabels:
             )
         self.folder = folder
         self.class_index = class_index
-        self.read = self._boxes if kind == 'box' else self._tags
+        self.kind = kind
         self.keep_difficult = keep_difficult
         self.notes = notes
 
@@ -107,44 +152,12 @@ class XMLLabels:
                 self.notes.add('objects of classes that are not in use are left out', img_id)
             elif self.keep_difficult or not entry.difficult:
                 objects.append((entry, label))
-        return self.read(objects, annotation, img_id, xml_file)
-
-    def _tags(
-        self,
-        objects: list[tuple[AnnotatedObject, int]],
-        annotation: Annotation,
-        img_id: str,
-        xml_file: str,
-    ) -> dict:
-        return {'gt_label': sorted({label for _, label in objects})}
-
-    def _boxes(
-        self,
-        objects: list[tuple[AnnotatedObject, int]],
-        annotation: Annotation,
-        img_id: str,
-        xml_file: str,
-    ) -> dict:
-        instances = []
-        height, width = annotation.shape or (float('inf'), float('inf'))
-        for entry, label in objects:
+        if self.kind == 'tag':
+            return tag_label(objects)
+        for entry, _ in objects:
             if entry.box is None:
                 raise UserInputError(f'{xml_file}: a {entry.name!r} has no <bndbox>.')
-            x1, y1, x2, y2 = entry.box
-            if min(x2 - x1, y2 - y1) < MIN_BOX_SIDE:
-                self.notes.add(
-                    'boxes with a side below 1 pixel or swapped corners are left out', img_id
-                )
-                continue
-            # The size in the file may itself be wrong, so that the loaded image decides.
-            inside = min(min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0))
-            if inside < MIN_BOX_SIDE:
-                note = 'boxes have a side below 1 pixel in the image and are left out there'
-                self.notes.add(note, img_id)
-            elif x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-                self.notes.add('boxes reach beyond the image and are clipped to it', img_id)
-            instances.append({'bbox': [x1, y1, x2, y2], 'bbox_label': label})
-        return {'instances': instances}
+        return box_label(objects, img_id, shape=annotation.shape, notes=self.notes)
 
 
 class TagFileLabels:
