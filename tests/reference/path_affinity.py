@@ -33,22 +33,19 @@ def affinities(edge, radius):
 
 @lru_cache(maxsize=4)
 def path_indices(size, radius):
-    """For each length of path: which pairs have it, and the flat indices of their cells (P, L)."""
-    width, found = size[1], {}
-    for number, (k, first, _) in enumerate(pairs(size, radius)):
-        cells = path(offsets(radius)[k])
-        flat = [first + v * width + u for v, u in cells]
-        numbers, indices = found.setdefault(len(cells), ([], []))
-        numbers.append(number)
-        indices.append(flat)
-    return [(torch.tensor(numbers), torch.tensor(indices)) for numbers, indices in found.values()]
+    """For each offset the flat indices of the cells of all paths, (P, L)."""
+    height, width = size
+    flat = torch.arange(height * width).view(size)
+    found = []
+    for dy, dx in offsets(radius):
+        first = flat[: max(height - dy, 0), max(-dx, 0) : max(width - max(dx, 0), 0)].flatten()
+        steps = torch.tensor([v * width + u for v, u in path((dy, dx))])
+        found.append(first[:, None] + steps)
+    return found
 
 
 def gathered_affinities(edge, radius):
     """Affinities (B, P) of all P pairs: every cell of every path is copied out."""
     cells = edge.flatten(1)
-    groups = path_indices(tuple(edge.shape[2:]), radius)
-    result = edge.new_zeros(len(edge), sum(len(numbers) for numbers, _ in groups))
-    values = [cells[:, indices].amax(dim=2) for _, indices in groups]
-    order = torch.cat([numbers for numbers, _ in groups])
-    return result.index_copy(1, order, 1 - torch.cat(values, dim=1))
+    indices = path_indices(tuple(edge.shape[2:]), radius)
+    return 1 - torch.cat([cells[:, paths].amax(dim=2) for paths in indices], dim=1)

@@ -16,6 +16,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 PSA_CRF = ('DenseCRF', (10, 80, 13), (3, 3), 10, None)
 AEFT_CRF = ('DenseCRF', (10, 80, 13), (3, 3), 1, None)
 BANA_CRF = ('DenseCRF', (4, 55, 3), (3, 3), 10, None)
+IRN_CRF = ('DenseCRF', (10, 50, 5), (3, 3), 10, 0.7)
 SBCE_CRF = ('DenseCRF', (10, 40, 5), (3, 3), 10, 0.7)
 
 
@@ -46,6 +47,9 @@ def summary(refiner):
     if refiner.type == 'RandomWalk':
         beta, log_steps = pick(refiner, 'beta', 'log_steps', registry=TASK_UTILS)
         return refiner.type, beta, 2**log_steps, refiner.network.radius
+    if refiner.type == 'BoundaryWalk':
+        names = ('beta', 'log_steps', 'radius', 'stride', 'min_size')
+        return refiner.type, *pick(refiner, *names, registry=TASK_UTILS), refiner.network.radius
     return refiner.type
 
 
@@ -64,6 +68,12 @@ PSA_SEEDS = dict(seed=(16,), low=(4, PSA_CRF), high=(32, PSA_CRF))
 PSA_WALK = dict(walk=(16, ('RandomWalk', 8, 256, 5)), walk_crf=('walk', PSA_CRF))
 RCA_SEEDS = dict(seed=(4,), seed_crf=('seed', PSA_CRF))
 LABELS = {
+    'irn/irn-cam_resnet50_voc12-512x512': dict(
+        seed=(0.15,), foreground=(0.3, IRN_CRF), background=(0.05, IRN_CRF)
+    ),
+    'irn/irn-walk_resnet50_voc12': dict(
+        walk=(0.25, ('BoundaryWalk', 10, 8, 5, 4, 512, 10)), walk_crf=('walk', IRN_CRF)
+    ),
     'affinitynet/psa-cam_resnet38_voc12-448x448': PSA_SEEDS,
     'affinitynet/psa-cam_vgg16_voc12-448x448': PSA_SEEDS,
     'affinitynet/psa-walk_resnet38_voc12': PSA_WALK,
@@ -94,6 +104,7 @@ def test_labels_have_the_published_exponents_crfs_and_walks(name):
 FOUR_SCALES = (1, 0.5, 1.5, 2)
 BANA_SCALES = (1, 0.5, 0.75, 1.5)
 MAPS = {
+    'irn/irn-cam_resnet50_voc12-512x512': FOUR_SCALES,
     'affinitynet/psa-cam_resnet38_voc12-448x448': FOUR_SCALES,
     'affinitynet/psa-cam_vgg16_voc12-448x448': FOUR_SCALES,
     'aeft/aeft_resnet38_voc12-320x320': FOUR_SCALES,

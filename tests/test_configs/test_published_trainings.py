@@ -74,8 +74,27 @@ DEEPLABV2 = Published(
     scale=('x', 0.5, 0.75, 1, 1.25, 1.5),
     **RESNET101,
 )
+# IRN: the weight decay stands in the place of the momentum. The classifier is frozen up to its
+# second stage, but normalisations after it learn; of the boundary network only the head learns.
+IRN = dict(crop=512, momentum=1e-4)
 
 TRAININGS = {
+    'irn/irn-cam_resnet50_voc12-512x512': Published(
+        batch=16,
+        iterations=5 * (10582 // 16),
+        rates=poly(0.1, 3305),
+        groups={(1, 1e-4): 3 * (19 + 10), (10, 1e-4): 1},
+        scale=(320, 640),
+        **IRN,
+    ),
+    'irn/irn-boundary_resnet50_voc12-512x512': Published(
+        batch=32,
+        iterations=3 * (10582 // 32),
+        rates=poly(0.1, 990),
+        groups={(1, 1e-4): 3 * 5 + 2},
+        scale=('x', 0.5, 1.5),
+        **IRN,
+    ),
     'affinitynet/psa-cam_resnet38_voc12-448x448': Published(
         rates=poly(0.01, 9915), groups={(1, DECAY): 35, (10, DECAY): 1}, **PSA_CLASSIFIER
     ),
@@ -202,13 +221,15 @@ def test_as_many_images_are_seen_at_the_published_sizes(name, published):
 
 # What is subtracted from and divides values of 0 to 255, in the order of the channels.
 CAFFE_INPUT = (False, (104.008, 116.669, 122.675), (1, 1, 1))
+TORCHVISION_INPUT = (
+    True,
+    255 * np.array([0.485, 0.456, 0.406]),
+    255 * np.array([0.229, 0.224, 0.225]),
+)
 INPUTS = {
-    'ResNet38': (
-        True,
-        255 * np.array([0.485, 0.456, 0.406]),
-        255 * np.array([0.229, 0.224, 0.225]),
-    ),
+    'ResNet38': TORCHVISION_INPUT,
     'VGG16DeepLab': CAFFE_INPUT,
+    'resnet50.pth': TORCHVISION_INPUT,
     'open-mmlab://detectron2/resnet101_caffe': (False, (103.53, 116.28, 123.675), (1, 1, 1)),
     'deeplabv2_resnet101_coco.pth': CAFFE_INPUT,
 }
@@ -217,8 +238,9 @@ INPUTS = {
 @EVERY
 def test_values_of_pixels_are_those_that_the_first_weights_expect(name, published):
     model = load(name).model
-    checkpoint = model.backbone.init_cfg.checkpoint
-    known = (model.backbone.type, checkpoint, Path(checkpoint).name)
+    backbone = model.backbone.get('backbone', model.backbone)  # of a TappedBackbone
+    checkpoint = backbone.init_cfg.checkpoint
+    known = (backbone.type, checkpoint, Path(checkpoint).name)
     is_rgb, mean, std = next(INPUTS[key] for key in known if key in INPUTS)
     given = model.data_preprocessor
     assert given.get('bgr_to_rgb', False) == is_rgb

@@ -127,3 +127,27 @@ def test_box_seeds_are_walked_and_stay_within_their_boxes(run, tmp_path) -> None
     metrics = json.loads((tmp_path / 'results.json').read_text())['walk']['metrics']
     assert metrics['walk/mIoU'] > 50  # filled boxes have 61
     assert metrics['walk_crf/mIoU'] > 50
+
+
+@pytest.mark.slow
+def test_box_seeds_are_walked_up_to_boundaries(run, tmp_path) -> None:
+    options = shorter('labels', 'walk', classifier=60, boundary=60)
+    config = str(ROOT / 'configs/mixed/bana-boundary_shapes.py')
+    run(tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    metrics = json.loads((tmp_path / 'results.json').read_text())['walk']['metrics']
+    assert metrics['walk/mIoU'] > 50  # filled boxes have 61
+
+
+@pytest.mark.slow
+def test_seeds_from_tags_are_walked_up_to_boundaries(run, tmp_path) -> None:
+    options = shorter('seeds', 'walk', classifier=40, boundary=20)
+    for hook, begin in enumerate((10, 20, 30)):
+        options.append(f'classifier.custom_hooks.{hook}.begin={begin}')
+    config = str(ROOT / 'configs/mixed/rca-boundary_shapes.py')
+    run(tmp_path, 'train.py', config, '--work-dir', '.', '--cfg-options', *options)
+    seeds = {path.stem for path in (tmp_path / 'seeds/labels/seed').glob('*.png')}
+    assert seeds
+    for kept in ('walk', 'walk_crf', 'walk_scores'):
+        assert seeds == {path.stem for path in (tmp_path / 'walk/labels' / kept).glob('*.*')}
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert np.isfinite(results['walk']['metrics']['walk/mIoU'])
