@@ -25,7 +25,7 @@ class BoundaryWalk(TrainedNetworkRefiner):
     r"""Random walk of the class scores, kept apart by the boundaries of a trained network.
 
     With e the boundary probabilities of the cells, and S the means of the scores over the pixels of
-    each cell:
+    each cell, negative ones taken as 0:
 
     .. math:: S' = up((S \odot (1 - e))\,T^{2^s}), \quad \text{refined} = S' / \max S'
 
@@ -92,7 +92,7 @@ class BoundaryWalk(TrainedNetworkRefiner):
         if len(scores) == 1:
             return scores
         edge = self.boundaries(self.loaded_network(scores.device), image)
-        classes = scores[1:].to(torch.promote_types(scores.dtype, torch.float32))
+        classes = scores[1:].to(torch.promote_types(scores.dtype, torch.float32)).clamp_min(0)
         # Over the pixels that there are, at the right and bottom.
         means = F.avg_pool2d(classes, self.stride, ceil_mode=True, count_include_pad=False)
         walked = random_walk(

@@ -240,6 +240,15 @@ def test_without_any_score_left_all_is_background(given_walk, logit):
     assert not seg_map_from_scores(refined, torch.tensor([3, 7])).any()
 
 
+def test_negative_scores_count_as_none(rng, walk):
+    scores, image = random_inputs(rng)
+    scores -= 0.5
+    refined = walk().refine(scores, image, None)
+    assert_close(refined[1:], walk().refine(scores.clamp_min(0), image, None)[1:])
+    scores[1:] = -scores[1:].abs()
+    assert not walk().refine(scores, image, None)[1:].any()
+
+
 def test_an_image_larger_than_the_crop_of_the_training_is_whole(rng, walk):
     scores, image = random_inputs(rng, size=(530, 21))
     refiner = walk(min_size=512)
