@@ -58,6 +58,7 @@ NETWORKS = {
         partial(ResNet, 101),
     ),
     'vgg16': Network('VGG16_Weights', 'VGG16DeepLab', vgg16_weights.INPUT, 'features.0.weight'),
+    'vgg16_rgb': Network('VGG16_Weights', 'VGG16DeepLab', IMAGENET_INPUT, 'features.0.weight'),
 }
 
 
@@ -69,7 +70,8 @@ def convert(name: str, source: dict[str, Tensor]) -> dict[str, Tensor]:
         source: State dict of torchvision's network, names with any common prefix.
 
     Returns:
-        State dict of the backbone. VGG16's is changed too, see :mod:`mmwsss.apis.vgg16_weights`.
+        State dict of the backbone. That of ``vgg16`` is changed to take the input of Caffe's
+        weights, see :mod:`mmwsss.apis.vgg16_weights`; that of ``vgg16_rgb`` is not.
 
     Raises:
         UserInputError: If it is another network, or tensors are missing or have another shape.
@@ -82,7 +84,7 @@ def convert(name: str, source: dict[str, Tensor]) -> dict[str, Tensor]:
             f'{list(source)[:3]}.'
         )
     if network.build is None:
-        return vgg16_weights.convert(source)
+        return vgg16_weights.convert(source, keep_input=network.input == IMAGENET_INPUT)
     source = {key.removeprefix(prefix): tensor for key, tensor in source.items()}
     if name == 'mobilenet_v2':
         names = {key: mobilenet_name(key) for key in source}

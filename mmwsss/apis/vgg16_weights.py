@@ -26,12 +26,13 @@ TORCHVISION_NAMES = {
 }
 
 
-def convert(source: dict[str, Tensor], *, caffe_input: bool = False) -> dict[str, Tensor]:
+def convert(source: dict[str, Tensor], *, keep_input: bool = False) -> dict[str, Tensor]:
     """Rename, thin out and check the tensors of a state dict.
 
     Args:
         source: State dict of VGG16, names with any common prefix.
-        caffe_input: The weights expect BGR minus mean although they bear torchvision's names.
+        keep_input: Leave the first convolution as it is: weights with torchvision's names that
+            expect BGR minus mean already, or a config that feeds torchvision's own input.
 
     Returns:
         State dict of VGG16DeepLab. What ``source`` holds beyond it is left out.
@@ -54,7 +55,7 @@ def convert(source: dict[str, Tensor], *, caffe_input: bool = False) -> dict[str
                 f'{name} has shape {tuple(source[name].shape)}, which does not lead to '
                 f'{tuple(expected[name].shape)}: these are not weights of VGG16.'
             )
-    if from_torchvision and not caffe_input:
+    if from_torchvision and not keep_input:
         _expect_caffe_input(converted)
     return converted
 

@@ -19,6 +19,9 @@ _SOURCES = {
     'resnet50.pth': (
         f'`{_CONVERTERS}/torchvision_weights.py resnet50 {{path}}` downloads and converts it'
     ),
+    'vgg16_torchvision.pth': (
+        f'`{_CONVERTERS}/torchvision_weights.py vgg16_rgb {{path}}` downloads and converts it'
+    ),
     'resnet38.pth': (
         'download ilsvrc-cls_rna-a1_cls1000_ep-0001.params (README of github.com/itijyou/ademxapp),'
         f' then `{_CONVERTERS}/mxnet_to_resnet38.py <that file> {{path}}`'

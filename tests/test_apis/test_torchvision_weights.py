@@ -98,7 +98,18 @@ def test_names_of_mobilenet(name, own):
     assert mobilenet_name(name) == own
 
 
-@pytest.mark.parametrize('name', ['mobilenet_v2', 'resnet50', 'vgg16'])
+@torch.no_grad()
+def test_vgg16_with_its_own_poolings_and_input_equals_torchvision(image):
+    source = randomised('vgg16')
+    own = VGG16DeepLab(out_indices=(0, 1, 2, 3), pool_size=2, pool5=False).eval()
+    converted = convert('vgg16_rgb', source.state_dict())
+    own.load_state_dict({k: v for k, v in converted.items() if not k.startswith('fc')})
+    # Before each pooling; dilation begins behind the last of these.
+    expected = [source.features[:end](image) for end in (4, 9, 16, 23)]
+    assert_close(list(own(image)), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['mobilenet_v2', 'resnet50', 'vgg16', 'vgg16_rgb'])
 def test_another_network_is_refused(name):
     with pytest.raises(UserInputError, match="not torchvision's"):
         convert(name, {'stem.weight': torch.zeros(1)})

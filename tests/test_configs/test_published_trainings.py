@@ -228,6 +228,7 @@ TORCHVISION_INPUT = (
 )
 INPUTS = {
     'ResNet38': TORCHVISION_INPUT,
+    'vgg16_torchvision.pth': TORCHVISION_INPUT,
     'VGG16DeepLab': CAFFE_INPUT,
     'resnet50.pth': TORCHVISION_INPUT,
     'open-mmlab://detectron2/resnet101_caffe': (False, (103.53, 116.28, 123.675), (1, 1, 1)),
@@ -240,7 +241,7 @@ def test_values_of_pixels_are_those_that_the_first_weights_expect(name, publishe
     model = load(name).model
     backbone = model.backbone.get('backbone', model.backbone)  # of a TappedBackbone
     checkpoint = backbone.init_cfg.checkpoint
-    known = (backbone.type, checkpoint, Path(checkpoint).name)
+    known = (Path(checkpoint).name, checkpoint, backbone.type)
     is_rgb, mean, std = next(INPUTS[key] for key in known if key in INPUTS)
     given = model.data_preprocessor
     assert given.get('bgr_to_rgb', False) == is_rgb

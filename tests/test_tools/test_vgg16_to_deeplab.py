@@ -72,7 +72,7 @@ def test_normalisation_of_torchvision_is_folded_into_the_first_layer(source, tor
 
 
 def test_caffe_weights_under_torchvision_names_are_not_rescaled(source, torchvision_source):
-    converted = converter.convert(torchvision_source, caffe_input=True)
+    converted = converter.convert(torchvision_source, keep_input=True)
     assert_close(converted['conv1_1.weight'], source['conv1_1.weight'])
 
 

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     args = parser.parse_args(arguments)
     source = load_state_dict(args.source)
-    converted = convert(source, caffe_input=args.caffe_input)
+    converted = convert(source, keep_input=args.caffe_input)
     meta = {'source': args.source.name, 'input': INPUT}
     save_atomically({'state_dict': converted, 'meta': meta}, args.target)
     print(f'{args.target}: {len(converted)} tensors for VGG16DeepLab, none missing.')

@@ -39,7 +39,7 @@ class VGG16DeepLab(BaseModule):
         dropout: Probability of dropping a channel after fc6 and after fc7, or one for each.
             AffinityNet's fc7 features have none, ``(0.5, 0)``; its classifier brings its own.
         init_cfg: Weight initialisation; Kaiming by default. ``tools/model_converters`` makes a file
-            for ``Pretrained``; it expects BGR input minus (104.008, 116.669, 122.675).
+            for ``Pretrained``; what input it expects is in docs/weights.md.
 
     Raises:
         ValueError: If ``out_indices``, ``fc6_dilation``, ``frozen_stages`` or ``pool_size`` is out
