@@ -41,7 +41,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@echo 'Installing $(TORCH) ...'
 	@$(PIP_INSTALL) $(TORCH)
 	@echo 'Installing the OpenMMLab packages and mmwsss ...'
-	@$(PIP_INSTALL) -e '.[onedl,crf,tests]'
+	@$(PIP_INSTALL) -e '.[onedl,crf,coco,tests]'
 	@# The usual OpenCV needs graphics libraries, which servers and containers often lack.
 	@$(BIN)/python -c 'import cv2' 2> /dev/null || { \
 		echo 'No graphics libraries here: taking OpenCV without windows ...'; \

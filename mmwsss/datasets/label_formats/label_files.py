@@ -2,36 +2,72 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mmwsss.structures.input_files import read_text
 from mmwsss.structures.json_files import parse_json
 
-# Polygons are most of a COCO file. Only a key is followed by a colon, and only their lists of
-# numbers are without quotes and braces up to the last bracket.
-_POLYGONS = re.compile(r'(?<!\\)("segmentation"\s*:\s*)\[\s*\[[^"{}]*\]')
+_KEY = '"segmentation"'
+_LISTS = re.compile(r'\s*:\s*(?=\[\s*\[)')
 
 
-def read_annotation_json(path: Path) -> object:
-    """Read a JSON file without the polygons of its objects, which no weak label needs.
+def read_annotation_json(path: Path, *, keep_polygons: bool = False) -> object:
+    """Read a JSON file in which polygons are not parsed: of a COCO file they are the most.
+
+    Args:
+        path: The file.
+        keep_polygons: Whether lists of polygons, ``segmentation``, become the text that the file
+            has for them, or None.
 
     Raises:
         UserInputError: The file cannot be read or is not valid JSON.
     """
-    text = _POLYGONS.sub(r'\1null', read_text(path, 'label file'))
-    return parse_json(text, path, 'label file')
+    text = read_text(path, 'label file')
+    return parse_json(''.join(_replace_polygons(text, keep_polygons)), path, 'label file')
+
+
+def _replace_polygons(text: str, keep: bool) -> Iterator[str]:
+    """Cut JSON into pieces, with a string or null in the place of lists of polygons."""
+    done, key = 0, text.find(_KEY)
+    while key >= 0:
+        value = _LISTS.match(text, key + len(_KEY))
+        # With a backslash before it, it is part of a string.
+        if value and not text.startswith('\\', key - 1):
+            start = value.end()
+            end = _end_of_lists(text, start)
+            yield text[done:start]
+            # Line breaks are not allowed in a string.
+            yield f'"{" ".join(text[start:end].split())}"' if keep else 'null'
+            done = end
+        key = text.find(_KEY, max(done, key + 1))
+    yield text[done:]
+
+
+def _end_of_lists(text: str, start: int) -> int:
+    """Find the end of lists of numbers: no quote or brace is in them, but one is behind them."""
+    quote = text.find('"', start)
+    limit = len(text) if quote < 0 else quote
+    brace = text.find('}', start, limit)
+    end = text.rfind(']', start, limit if brace < 0 else brace)
+    return start if end < 0 else end + 1
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> dict[str, str]:
     """Find files by their suffixes, in any case: ``{path below the folder: path}``, sorted.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are left out. Links to folders are followed, to each folder once.
     """
     found = {}
+    seen = set()
     endings = tuple(suffixes)
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith('.')]
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:  # such as a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith('.'))
         below = Path(parent).relative_to(folder).as_posix()
         start = '' if below == '.' else f'{below}/'
         for name in names:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mmwsss.datasets.label_formats.class_folders import read_class_folders
-from mmwsss.datasets.label_formats.coco import is_coco, read_coco
+from mmwsss.datasets.label_formats.coco import read_coco
+from mmwsss.datasets.label_formats.coco_file import is_coco
 from mmwsss.datasets.label_formats.csv_tags import read_csv_tags
 from mmwsss.datasets.label_formats.json_tags import read_json_tags
 from mmwsss.datasets.label_formats.label_files import files_below, read_annotation_json

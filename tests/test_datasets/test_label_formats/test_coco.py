@@ -102,6 +102,22 @@ def test_polygons_are_not_parsed(photos, content, indent):
     assert photos.boxes() == BOXES
 
 
+@pytest.mark.parametrize('text', ['{"segmentation": [[', '{"segmentation": [["a"]]}', '{"a": ['])
+@pytest.mark.parametrize('keep', [False, True])
+def test_polygons_that_are_none_are_invalid(photos, text, keep):
+    path = photos.write('labels', text)
+    with pytest.raises(UserInputError, match='is not valid JSON'):
+        label_files.read_annotation_json(path, keep_polygons=keep)
+
+
+def test_polygons_may_be_kept_as_text(photos, content):
+    polygons = [[1.5, 2, 3e1, -4], [5, 6, 7, 8]]
+    content['annotations'][0]['segmentation'] = polygons
+    path = photos.write('labels', json.dumps(content, indent=1))
+    kept = label_files.read_annotation_json(path, keep_polygons=True)
+    assert json.loads(kept['annotations'][0]['segmentation']) == polygons
+
+
 def broken(path, value):
     """The file with one place changed; ``...`` removes it."""
     content = copy.deepcopy(COCO)
@@ -124,7 +140,7 @@ def broken(path, value):
         (['images', 0, 'id'], 1, '1 ids are there twice'),
         (['images', 0, 'id'], '1', '1 ids are there twice'),
         (['images', 0, 'id'], True, '`id` is True'),
-        (['images', 0, 'id'], 8, "1 ids of images in `annotations` .* the first is '9'"),
+        (['images', 0, 'id'], 8, "id 3: its .image_id. '9' is not in .images."),
         (['images', 0, 'file_name'], 'a.jpg', r"'a\.jpg' is the `file_name` of another image"),
         (['images', 0, 'file_name'], 'a.png', 'labels of the same image'),
         (['images', 0, 'file_name'], '../../b.jpg', 'is not an image id'),

@@ -1,0 +1,185 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmwsss.datasets.annotations import read_image_ids
+from mmwsss.datasets.palette import class_colors
+from mmwsss.structures import UserInputError
+
+pytest.importorskip('pycocotools')
+
+IDS = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
+
+
+@pytest.fixture
+def tool(load_tool):
+    return load_tool('dataset_converters/coco_masks.py')
+
+
+def square(x1, y1, x2, y2):
+    """Polygon and area of a box, which covers whole pixels."""
+    return {'segmentation': [[x1, y1, x2, y1, x2, y2, x1, y2]], 'area': (x2 - x1) * (y2 - y1)}
+
+
+class CocoTree:
+    """Two splits of images of 6 x 4 pixels, 80 classes with gaps in their ids."""
+
+    def __init__(self, root):
+        self.root = root
+        self.images = {'train2014': [], 'val2014': []}
+        self.annotations = {'train2014': [], 'val2014': []}
+
+    def add(self, split, number, *objects):
+        name = f'COCO_{split}_{number:012d}.jpg'
+        entry = {'id': number, 'file_name': name, 'width': 6, 'height': 4}
+        self.images[split].append(entry)
+        for one in objects:
+            count = len(self.annotations[split]) + 1
+            entry = {'id': count, 'image_id': number, 'iscrowd': 0, **one}
+            self.annotations[split].append(entry)
+        return self
+
+    def write(self):
+        for split, images in self.images.items():
+            path = self.root / 'annotations' / f'instances_{split}.json'
+            path.parent.mkdir(exist_ok=True)
+            # Not in the order of the ids.
+            categories = [{'id': number, 'name': f'class {number}'} for number in IDS[::-1]]
+            content = {'annotations': self.annotations[split]}
+            path.write_text(json.dumps({'images': images, **content, 'categories': categories}))
+        return self
+
+    def mask(self, split, number):
+        path = self.root / 'masks' / split / f'COCO_{split}_{number:012d}.png'
+        return np.array(Image.open(path)).tolist()
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Images with overlapping objects, with a crowd, and without objects."""
+    rest = {'counts': [12, 12], 'size': [4, 6]}  # by columns: the right half
+    overlapping = (
+        {'category_id': 90, **square(0, 0, 2, 2)},
+        {'category_id': 1, **square(0, 0, 6, 4)},
+        {'category_id': 13, **square(1, 1, 3, 3)},
+    )
+    crowd = (
+        {'category_id': 1, 'iscrowd': 1, 'segmentation': rest, 'area': 1},
+        {'category_id': 2, **square(0, 0, 6, 2)},
+    )
+    tree = CocoTree(tmp_path).add('train2014', 9, *overlapping).add('train2014', 4, *crowd)
+    tree.add('train2014', 7).add('val2014', 42, {'category_id': 90, **square(5, 0, 6, 4)})
+    return tree.write()
+
+
+def run(tool, tree, *options):
+    tool.main([str(tree.root), '--workers', '0', *options])
+
+
+def test_smaller_objects_are_on_top_and_values_have_no_gaps(tool, tree):
+    run(tool, tree)
+    # The 90th category is the 80th class, the 13th is the 12th; of equal areas the first is on top.
+    assert tree.mask('train2014', 9) == [
+        [80, 80, 1, 1, 1, 1],
+        [80, 80, 12, 1, 1, 1],
+        [1, 12, 12, 1, 1, 1],
+        [1, 1, 1, 1, 1, 1],
+    ]
+    assert tree.mask('val2014', 42) == [[0, 0, 0, 0, 0, 80]] * 4
+
+
+@pytest.mark.parametrize(('crowd', 'value'), [('class', 1), ('ignore', 255), ('background', 0)])
+def test_a_crowd_is_below_all_objects(tool, tree, crowd, value):
+    run(tool, tree, '--crowd', crowd)
+    below = [0, 0, 0, value, value, value]
+    assert tree.mask('train2014', 4) == [[2] * 6, [2] * 6, below, below]
+
+
+def test_lists_and_masks_leave_out_images_without_annotation(tool, tree):
+    run(tool, tree)
+    train = read_image_ids(tree.root / 'train2014.txt')
+    assert train == [f'train2014/COCO_train2014_{number:012d}' for number in (4, 9)]
+    assert len(read_image_ids(tree.root / 'val2014.txt')) == 1
+    assert len(list((tree.root / 'masks/train2014').glob('*.png'))) == 2
+
+
+def test_images_without_annotation_may_be_background(tool, tree):
+    run(tool, tree, '--keep-empty')
+    assert len(read_image_ids(tree.root / 'train2014.txt')) == 3
+    assert tree.mask('train2014', 7) == [[0] * 6] * 4
+
+
+def test_masks_that_are_there_are_kept(tool, tree, capsys):
+    run(tool, tree)
+    path = tree.root / 'masks/train2014/COCO_train2014_000000000004.png'
+    assert Image.open(path).mode == 'P'
+    assert Image.open(path).getpalette()[3:6] == class_colors(2)[1]
+    path.unlink()
+    capsys.readouterr()
+    run(tool, tree)
+    out = capsys.readouterr().out
+    assert '1 masks written, 1 were there, 80 classes' in out
+    assert '0 masks written, 1 were there' in out
+
+
+def test_masks_of_another_option_are_not_mixed(tool, tree):
+    run(tool, tree)
+    with pytest.raises(UserInputError, match='another --crowd'):
+        run(tool, tree, '--crowd', 'ignore')
+
+
+@pytest.mark.slow
+def test_processes_write_the_same_masks(tool, tree):
+    tool.main([str(tree.root), '--workers', '2'])
+    assert tree.mask('val2014', 42) == [[0, 0, 0, 0, 0, 80]] * 4
+
+
+@pytest.mark.parametrize(
+    ('entry', 'message'),
+    [
+        ({'segmentation': {'counts': [3, 4], 'size': [4, 6]}}, 'run lengths do not fill'),
+        ({'segmentation': {'counts': [20, 4], 'size': [6, 4]}}, r'its size is \[6, 4\]'),
+        ({'segmentation': {'counts': 'zzzz', 'size': [4, 6]}}, 'annotation 1 of .* cannot be'),
+        ({'segmentation': {'size': [4, 6]}}, 'cannot be painted'),
+        ({'area': 'large'}, "`area` is 'large'"),
+        ({'id': 'x'}, "the id 'x' is not an integer"),
+        ({'image_id': 8}, "`image_id` '8' is not in `images`"),
+    ],
+)
+def test_a_mistake_is_explained(tool, tree, entry, message):
+    tree.annotations['train2014'][0].update(entry)
+    with pytest.raises(UserInputError, match=message):
+        run(tool, tree.write())
+
+
+@pytest.mark.parametrize(
+    ('entry', 'message'),
+    [
+        ({'height': 0}, '`height`, `width` are 0, 6'),
+        ({'width': 1 << 20, 'height': 1 << 20}, 'too large for an image'),
+        ({'file_name': '../../x.jpg'}, 'is not an image id'),
+    ],
+)
+def test_an_image_that_cannot_be_is_explained(tool, tree, entry, message):
+    tree.images['train2014'][0].update(entry)
+    with pytest.raises(UserInputError, match=message):
+        run(tool, tree.write())
+
+
+def test_polygons_that_are_too_small_and_none_are_nothing(tool, tree):
+    tree.annotations['val2014'][0]['segmentation'] = [[1, 1, 4, 4]]
+    run(tool, tree.write())
+    assert tree.mask('val2014', 42) == [[0] * 6] * 4
+
+
+def test_a_missing_package_is_one_line(tool, tree, monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'pycocotools', None)
+    with pytest.raises(UserInputError, match='pip install "mmwsss'):
+        run(tool, tree)
+
+
+def test_a_missing_split_is_explained(tool, tree):
+    with pytest.raises(UserInputError, match=r'instances_train2017\.json.* does not exist'):
+        run(tool, tree, '--splits', 'train2017')
