@@ -37,6 +37,11 @@ class CAMInferencer(ImageInferencer):
         >>> inferencer('photo.jpg', tags=['dog'])['predictions']['cams']  # doctest: +SKIP
     """
 
+    model_kind: ClassVar[type] = CAMSource
+    instead: ClassVar[str] = (
+        "gives no class activation maps. For a segmentor use mmseg's MMSegInferencer(model, "
+        "weights, scope='mmwsss')."
+    )
     suffix: ClassVar[str] = '.npz'
 
     @property
@@ -46,13 +51,7 @@ class CAMInferencer(ImageInferencer):
 
     def _init_model(self, cfg: Any, weights: str | None, device: str = 'cpu') -> Any:
         model = super()._init_model(cfg, weights, device)
-        source = base_model(model)
-        if not isinstance(source, CAMSource):
-            raise UserInputError(
-                f'{cfg.filename or "the config"}: {type(source).__name__} gives no class '
-                "activation maps. For a segmentor use mmseg's MMSegInferencer(model, weights, "
-                "scope='mmwsss')."
-            )
+        source: CAMSource = base_model(model)  # type: ignore[assignment]  # of `model_kind`
         if isinstance(source, StoredCAMs):
             raise UserInputError(
                 f'{cfg.filename or "the config"} reads its maps from files, which new images do '

@@ -63,12 +63,16 @@ class ImageInferencer(BaseInferencer):
         show_progress: Show a bar.
 
     Attributes:
+        model_kind: What the class of the model must derive from.
+        instead: What is said of one that does not.
         suffix: Suffix of the files of results.
 
     Raises:
         UserInputError: If config and checkpoint do not fit each other or cannot be read.
     """
 
+    model_kind: ClassVar[type]
+    instead: ClassVar[str]
     suffix: ClassVar[str] = '.png'
     preprocess_kwargs: ClassVar[set[str]] = {'tags', 'boxes', 'many'}
     forward_kwargs: ClassVar[set[str]] = {'score_thr'}
@@ -112,7 +116,7 @@ class ImageInferencer(BaseInferencer):
     # What BaseInferencer asks for
 
     def _init_model(self, cfg: Config, weights: str | None, device: str = 'cpu') -> nn.Module:
-        self.loaded = LoadedModel(cfg, weights, device)
+        self.loaded = LoadedModel(cfg, weights, device, kind=self.model_kind, instead=self.instead)
         return self.loaded.model
 
     def _init_pipeline(self, cfg: Config) -> Callable:

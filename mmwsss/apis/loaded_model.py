@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.apis.input_images import InputImage
 from mmwsss.apis.prediction_config import metainfo_of, pipeline_of, without
-from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
+from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError
@@ -22,18 +22,26 @@ class LoadedModel:
         config: Config of the model.
         weights: Its checkpoint; a model without parameters needs none.
         device: Where it runs.
+        kind: What its class must derive from.
+        instead: What to do with a model that does not.
 
     Attributes:
         classes: Names of the classes, background first.
         palette: RGB colour of each.
 
     Raises:
-        UserInputError: If config and checkpoint do not fit each other or cannot be read.
+        UserInputError: If the model is of another kind, config and checkpoint do not fit each
+            other, or one cannot be read.
     """
 
-    def __init__(self, config: Config, weights: str | None, device: str) -> None:
+    def __init__(
+        self, config: Config, weights: str | None, device: str, *, kind: type, instead: str
+    ) -> None:
         with DefaultScope.overwrite_default_scope('mmwsss'):
             self.model = MODELS.build(config.model)
+            if not isinstance(base_model(self.model), kind):
+                found = type(base_model(self.model)).__name__
+                raise UserInputError(f'{config.filename or "the config"}: {found} {instead}')
             # What is given is read before, so that files and arrays go the same way.
             loader, *transforms = without(pipeline_of(config), 'LoadAnnotations')
             self._unlabelled = Compose(without(transforms, 'LoadWeakAnnotations'))

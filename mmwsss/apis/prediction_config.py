@@ -32,6 +32,8 @@ def config_for_prediction(model: object, *, tta: bool = False) -> Config:
         )
     if isinstance(model, str | os.PathLike):
         config = read_config(model)
+    elif isinstance(model, Config):
+        config = copy.deepcopy(model)
     else:
         config = Config(copy.deepcopy(dict(model)))  # type: ignore[call-overload]
     if 'stages' in config:

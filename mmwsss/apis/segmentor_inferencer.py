@@ -1,14 +1,12 @@
 """Segmentations of new images, with the files of this package."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mmseg.models import BaseSegmentor
 
 from mmwsss.apis.image_inferencer import ImageInferencer, Prediction
 from mmwsss.apis.input_images import InputImage
-from mmwsss.models.checkpoint_fit import base_model
-from mmwsss.structures import UserInputError
 
 
 class SegmentorInferencer(ImageInferencer):
@@ -18,16 +16,13 @@ class SegmentorInferencer(ImageInferencer):
     overlays.
     """
 
+    model_kind: ClassVar[type] = BaseSegmentor
+    instead: ClassVar[str] = 'is not a segmentor.'
+
     @property
     def names(self) -> tuple[str, ...]:
         """Name of the folder of the segmentations."""
         return ('pred',)
-
-    def _init_model(self, cfg: Any, weights: str | None, device: str = 'cpu') -> Any:
-        model = super()._init_model(cfg, weights, device)
-        if not isinstance(base_model(model), BaseSegmentor):
-            raise UserInputError(f'{cfg.filename}: {type(model).__name__} is not a segmentor.')
-        return model
 
     def predict(self, image: InputImage, weak: dict | None, score_thr: float) -> Prediction:
         """Segment an image."""

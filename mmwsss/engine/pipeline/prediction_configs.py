@@ -16,7 +16,7 @@ from mmwsss.structures import UserInputError
 from mmwsss.structures.atomic_files import write_atomically
 
 _HEADER = """# Written by tools/train.py: predicts new images with what the pipeline trained.
-# python tools/predict.py {path} photos/ --out-dir predictions
+# python tools/predict.py <this file> photos/ --out-dir predictions
 """
 _INITIAL = ('init_cfg', 'pretrained')
 _SCORES = '_scores'
@@ -131,7 +131,7 @@ def _text(content: dict[str, Any], path: Path) -> str:
     """Write a config whose paths are relative to its folder, so that it can be moved with that."""
     text = Config(_without_initial_weights(content)).pretty_text
     folder = str(path.parent.absolute())
-    return _HEADER.format(path=path) + text.replace(f"'{folder}/", "'{{ fileDirname }}/")
+    return _HEADER + text.replace(f"'{folder}/", "'{{ fileDirname }}/")
 
 
 def _without_initial_weights(node: Any) -> Any:
