@@ -14,7 +14,7 @@ from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
     add_common_arguments,
-    load_config,
+    load_stage_config,
     parse_arguments,
     print_metrics,
     run_tool,
@@ -38,7 +38,7 @@ def main() -> None:
     )
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
-    config = load_config(args.config, args.cfg_options)
+    config, _ = load_stage_config(args)
     if type_name(config.get('test_cfg') or {}) != 'PseudoLabelLoop':
         raise UserInputError(
             f'{args.config}: test_cfg is not a PseudoLabelLoop, so this config makes no labels. '

@@ -9,7 +9,8 @@ from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
     add_common_arguments,
-    load_config,
+    check_measured,
+    load_stage_config,
     parse_arguments,
     print_metrics,
     run_tool,
@@ -27,7 +28,8 @@ def main() -> None:
     parser.add_argument('checkpoint', nargs='?', help='checkpoint, if the model has weights')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     args = parse_arguments(parser)
-    config = load_config(args.config, args.cfg_options)
+    config, unmeasured = load_stage_config(args)
+    check_measured(unmeasured)
     if args.checkpoint:
         config.load_from = args.checkpoint
     work_dir = work_dir_of(args)

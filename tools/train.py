@@ -3,6 +3,7 @@
 python tools/train.py configs/bana_voc.py
 python tools/train.py configs/bana_voc.py --stages labels,segmentor --resume
 python tools/train.py configs/bana/bana_vgg16_voc12-321x321.py --work-dir work_dirs/classifier
+python tools/train.py configs/psa_mobilenet-v2_voc.py --data my_data.py
 """
 
 import argparse
@@ -13,13 +14,15 @@ from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
     add_common_arguments,
-    load_config,
+    check_measured,
+    load_stage_config,
     parse_arguments,
     run_tool,
     work_dir_of,
 )
 from mmwsss.engine.checks.preflight import preflight
-from mmwsss.engine.config.files import override
+from mmwsss.engine.config.data import read_data
+from mmwsss.engine.config.files import read_config
 from mmwsss.engine.pipeline.pictures import draw_results
 from mmwsss.engine.pipeline.prediction_configs import write_prediction_configs
 from mmwsss.engine.pipeline.report import write_report
@@ -42,10 +45,12 @@ def main() -> None:
     )
     args = parse_arguments(parser)
 
-    config = load_config(args.config)
+    config = read_config(args.config)
     work_dir = work_dir_of(args)
-    run = _run_pipeline if is_pipeline(config) else _run_single
-    run(config, args, work_dir)
+    if is_pipeline(config):
+        _run_pipeline(config, args, work_dir)
+    else:
+        _run_single(args, work_dir)
 
 
 def _report(results: dict[str, StageResult], args: argparse.Namespace, work_dir: Path) -> None:
@@ -54,7 +59,8 @@ def _report(results: dict[str, StageResult], args: argparse.Namespace, work_dir:
 
 
 def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> None:
-    stages = load_stages(config, args.cfg_options)
+    data = read_data(args.data) if args.data else None
+    stages = load_stages(config, args.cfg_options, data=data)
     for stage in stages:
         _use_amp(stage.config, args.amp)
         if args.overwrite and stage.makes_labels:
@@ -67,15 +73,16 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
         write_prediction_configs(stages, results, work_dir)
 
 
-def _run_single(config: Config, args: argparse.Namespace, work_dir: Path) -> None:
+def _run_single(args: argparse.Namespace, work_dir: Path) -> None:
     if args.stages is not None:
         raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
-    for key, value in args.cfg_options.items():
-        override(config, key, value)
+    config, unmeasured = load_stage_config(args)
     _use_amp(config, args.amp)
     task = 'train' if config.get('train_cfg') else 'test'
+    if task == 'test':
+        check_measured(unmeasured)
     preflight(task, config, task=task)
-    stage = Stage(task, config)
+    stage = Stage(task, config, unmeasured=unmeasured)
     result = run_single(stage, work_dir, resume=args.resume, launcher=args.launcher)
     _report({task: result}, args, work_dir)
 

@@ -12,7 +12,8 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import get_rank, is_main_process
 from torch.distributed import DistError
 
-from mmwsss.engine.config.files import override, read_config
+from mmwsss.engine.config.data import finish_config, read_data
+from mmwsss.engine.config.files import read_config
 from mmwsss.structures import UserInputError, check_folder
 
 # What gloo and NCCL say when the process at the other end of a connection has ended.
@@ -23,12 +24,13 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that all tools with a runner have."""
     parser.add_argument('config', help='config of a pipeline or of a single stage')
     parser.add_argument('--work-dir', help='folder of logs and results')
+    parser.add_argument('--data', help='config that describes your own data, data = dict(...)')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=Overrides,
         default={},
-        help='overrides key=value; in a pipeline <stage>.key=value',
+        help='overrides key=value; in a pipeline <stage>.key=value; data.key=value for own data',
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     # torch.distributed.launch passes one spelling or the other, depending on the version.
@@ -63,25 +65,44 @@ class Overrides(DictAction):
             parser.error(f'{option_string} {" ".join(values)}: {error}')
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
-    """Read a config, with overrides of ``--cfg-options``.
+def load_stage_config(args: argparse.Namespace) -> tuple[Config, dict[str, str]]:
+    """Read the config of a single stage, with own data and overrides.
+
+    Returns:
+        The config, and what own data cannot measure: see
+        :func:`~mmwsss.engine.config.data.use_data`.
 
     Raises:
-        UserInputError: If the file does not exist or is not a config, or an override does not fit.
+        UserInputError: If a file does not exist or is not a config, the data do not fit, or an
+            override does not.
     """
-    config = read_config(path)
-    for key, value in (options or {}).items():
-        override(config, key, value)
-    return config
+    config = read_config(args.config)
+    if args.data:
+        config.data = read_data(args.data)
+    return config, finish_config(config, args.cfg_options)
+
+
+def check_measured(unmeasured: dict[str, str]) -> None:
+    """Refuse a test that has nothing to measure with.
+
+    Raises:
+        UserInputError: Naming what the data lack.
+    """
+    if 'test' in unmeasured:
+        raise UserInputError(
+            f'there is nothing to test with: the data have no {unmeasured["test"]}. Add it to the '
+            'description of the data.'
+        )
 
 
 def work_dir_of(args: argparse.Namespace) -> Path:
-    """Give the work folder: the option, else ``work_dirs/<config name>``.
+    """Give the work folder: the option, else ``work_dirs/<config name>[_<data name>]``.
 
     Raises:
         UserInputError: If it cannot be made or written to.
     """
-    folder = Path(args.work_dir or os.path.join('work_dirs', Path(args.config).stem))
+    names = [Path(path).stem for path in (args.config, args.data) if path]
+    folder = Path(args.work_dir or os.path.join('work_dirs', '_'.join(names)))
     check_folder('--work-dir', folder)
     return folder
 

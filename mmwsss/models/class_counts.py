@@ -6,7 +6,21 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import nn
 
 from mmwsss.models.classifiers import CAMClassifier
-from mmwsss.structures import Context, Pooling, UserInputError, check_class_count
+from mmwsss.structures import (
+    Context,
+    Head,
+    Objective,
+    Pooling,
+    UserInputError,
+    check_class_count,
+)
+
+
+def counts_background(kind: type) -> bool | None:
+    """Say whether a kind of part counts background as a class; None if it counts no classes."""
+    if issubclass(kind, BaseDecodeHead):
+        return True
+    return False if issubclass(kind, Head | Context | Pooling | Objective) else None
 
 
 def check_num_classes(model: nn.Module, classes: Sequence[str]) -> None:

@@ -249,8 +249,13 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         """Compare the labels with true masks, if the data set lists them."""
         metrics: dict[str, float] = {}
         folders = self.store.label_folders if self.masks else {}
+        if 0 < len(self.masks) < len(self.ids):
+            self.runner.logger.info(
+                f'{len(self.masks)} of {len(self.ids)} images have a true mask: the labels are '
+                'measured on these'
+            )
         for name, folder in folders.items():
-            count = len(share_of_rank(self.ids))
+            count = len(share_of_rank(list(self.masks)))
             with Progress(f'evaluation {name}', count, self.runner.logger) as progress:
                 quality = evaluate_label_folder(
                     folder,

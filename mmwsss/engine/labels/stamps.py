@@ -7,7 +7,12 @@ from mmengine.config import Config
 from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.state.contents import Contents, files_below
 from mmwsss.engine.state.fingerprints import fingerprint
-from mmwsss.engine.state.settings import by_content, label_making_settings, named_paths
+from mmwsss.engine.state.settings import (
+    by_content,
+    data_root,
+    label_making_settings,
+    named_paths,
+)
 
 
 def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple[str, list[str]]:
@@ -40,7 +45,7 @@ def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple
         )
         for info in infos
     ]
-    root = config.test_dataloader.dataset.get('data_root')
+    root = data_root(config.test_dataloader.dataset)
     return stamp, [fingerprint(entry) for entry in contents.of_infos(inputs, root)]
 
 

@@ -63,6 +63,9 @@ def run_pipeline(
         )
     connect_ranks(launcher, copy.deepcopy(stages[0].config))
     for stage in stages:
+        _say_what_is_unmeasured(stage)
+    stages = [stage for stage in stages if not stage.is_left_out]
+    for stage in stages:
         if not only or stage.name in only:
             preflight(
                 stage.name,
@@ -103,6 +106,7 @@ def run_single(
         launcher: How this process was started.
     """
     connect_ranks(launcher, copy.deepcopy(stage.config))
+    _say_what_is_unmeasured(stage)
     with hold_folder(work_dir):
         state, contents = StageState(work_dir), Contents(work_dir / _CONTENTS)
         decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
@@ -247,6 +251,14 @@ def with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
     config = copy.deepcopy(stage.config)
     config.merge_from_dict(paths)
     return replace(stage, config=config)
+
+
+def _say_what_is_unmeasured(stage: Stage) -> None:
+    if stage.is_left_out:
+        _say(f"stage '{stage.name}' is left out: the data have no {stage.unmeasured['test']}")
+    elif stage.task == 'train' and 'val' in stage.unmeasured:
+        lack = stage.unmeasured['val']
+        _say(f"stage '{stage.name}' trains without validation: the data have no {lack}")
 
 
 def _say(line: str) -> None:

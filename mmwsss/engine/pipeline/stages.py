@@ -1,10 +1,12 @@
 """The stages of a pipeline, with their configs."""
 
+import copy
 from dataclasses import dataclass, field
 
 from mmengine.config import Config
 
 from mmwsss.engine.config.call_checks import nearest
+from mmwsss.engine.config.data import finish_config
 from mmwsss.engine.config.files import override, read_config
 from mmwsss.engine.config.structure import check_structure
 from mmwsss.engine.labels import PseudoLabelLoop
@@ -23,6 +25,7 @@ class Stage:
         takes: Config key -> ``'<stage>.<output>'`` of an earlier stage.
         task: ``'train'`` or ``'test'``; by default ``'train'`` when the config has a training loop.
         tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
+        unmeasured: What the data lack for a validation (``'val'``) or a test (``'test'``).
     """
 
     name: str
@@ -30,6 +33,7 @@ class Stage:
     takes: dict[str, str] = field(default_factory=dict)
     task: str = ''
     tta: bool = False
+    unmeasured: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Choose the task."""
@@ -41,30 +45,45 @@ class Stage:
         loop = find_class(self.config.get('test_cfg') or {}, LOOPS)
         return self.task == 'test' and loop is not None and issubclass(loop, PseudoLabelLoop)
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is a test that has nothing to measure with."""
+        return self.task == 'test' and 'test' in self.unmeasured
+
 
 def is_pipeline(config: Config) -> bool:
     """Say whether a config has stages."""
     return 'stages' in config
 
 
-def load_stages(config: Config, options: dict | None = None) -> list[Stage]:
+def load_stages(
+    config: Config, options: dict | None = None, *, data: dict | None = None
+) -> list[Stage]:
     """Read the configs of all stages.
 
     Args:
-        config: Config with ``stages``, see :func:`~mmwsss.engine.pipeline.entries.stage_entries`.
-        options: Overrides ``'<stage>.<key>' -> value``.
+        config: Config with ``stages``, see :func:`~mmwsss.engine.pipeline.entries.stage_entries`,
+            and perhaps ``data``.
+        options: Overrides ``'<stage>.<key>' -> value``, or ``'data.<key>'`` for all stages.
+        data: Description of own data for all stages. Without it the ``data`` of a stage's config
+            count, or else those of the pipeline.
 
     Raises:
-        UserInputError: If an entry of ``stages`` is wrong, a config cannot be read, or an override
-            or ``takes`` names a stage, an output or a config key that does not exist.
+        UserInputError: If an entry of ``stages`` is wrong, a config cannot be read, an override
+            or ``takes`` names a stage, an output or a config key that does not exist, or own data
+            do not fit.
     """
+    entries = stage_entries(config)
+    overrides = _by_stage(options or {}, [entry.name for entry in entries])
     stages = []
-    for entry in stage_entries(config):
+    for entry in entries:
         own = read_config(entry.config)
+        if (described := data or own.get('data') or config.get('data')) is not None:
+            own.data = copy.deepcopy(described)
         for key, value in entry.options.items():
             override(own, key, value, asked=f'{config.filename}: stages.{entry.name}.options')
-        stages.append(Stage(entry.name, own, entry.takes, entry.task, entry.tta))
-    _override(stages, options or {})
+        unmeasured = finish_config(own, overrides[entry.name])
+        stages.append(Stage(entry.name, own, entry.takes, entry.task, entry.tta, unmeasured))
     for stage in stages:
         check_structure(stage.name, stage.config)
         for key in stage.takes:
@@ -131,13 +150,19 @@ def _has_unknown_loop(config: Config) -> bool:
     return 'type' in loop and find_class(loop, LOOPS) is None
 
 
-def _override(stages: list[Stage], options: dict) -> None:
-    by_name = {stage.name: stage for stage in stages}
+def _by_stage(options: dict, names: list[str]) -> dict[str, dict]:
+    """Sort the overrides of a pipeline by stage; those of ``data`` are for all."""
+    found: dict[str, dict] = {name: {} for name in names}
     for key, value in options.items():
         name, _, rest = key.partition('.')
-        if name not in by_name or not rest:
+        if name == 'data' and name not in names:
+            for own in found.values():
+                own[key] = value
+            continue
+        if name not in names or not rest:
             raise UserInputError(
                 f"--cfg-options {key}: a pipeline's overrides start with a stage's name, one of "
-                f'{list(by_name)}, e.g. {next(iter(by_name))}.{key}=...'
+                f'{names}, e.g. {names[0]}.{key}=...'
             )
-        override(by_name[name].config, rest, value)
+        found[name][rest] = value
+    return found

@@ -17,6 +17,7 @@ from mmengine.logging import MMLogger
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, run_on_ranks
 from mmwsss.engine.state.fingerprints import file_hash, fingerprint
+from mmwsss.engine.state.settings import data_root
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.structures.atomic_files import write_atomically
@@ -99,7 +100,7 @@ class Contents:
         """
         infos: list[dict] = []
         run_on_ranks(lambda: infos.extend(_infos(config)))
-        return fingerprint(self.of_infos(infos, config.get('data_root')))
+        return fingerprint(self.of_infos(infos, data_root(config)))
 
     def of_infos(self, infos: list[dict], root: str | None) -> list[dict]:
         """Copy entries of a data list, with the content of each file in place of its path."""

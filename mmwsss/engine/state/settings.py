@@ -13,6 +13,8 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmwsss import registry
+from mmwsss.datasets.description import DataDescription
+from mmwsss.registry import type_name
 from mmwsss.structures import Checked
 
 # Settings that change how a stage runs but not what it makes.
@@ -37,7 +39,10 @@ _PLACES = {
     'missing_annotation',
     'missing_seg_map',
     'proportion_file',
+    'split',
+    'true_masks',
 }
+_OWN_DATA = 'CustomWeakDataset'
 # Where the first weights of a network come from; a checkpoint that is loaded replaces them all.
 _FIRST_WEIGHTS = {'init_cfg', 'pretrained'}
 _FOLDER_KEYS = {'dir', 'folder', 'path', 'root'}
@@ -113,7 +118,7 @@ def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str
         chosen.pop('auto_scale_lr', None)
     for loader in LOADERS[task]:
         if loader in chosen:
-            chosen[loader] = without_keys(chosen[loader], _PLACES)
+            chosen[loader] = _with_class_names(without_keys(chosen[loader], _PLACES))
     if task == 'test':
         chosen = without_keys(chosen, _FIRST_WEIGHTS)
     plain = {k: plain_settings(v, kind=_TAKEN_BY.get(k)) for k, v in chosen.items()}
@@ -131,10 +136,29 @@ def _decides(name: str, hook: dict | None) -> bool:
 def label_making_settings(config: dict) -> dict[str, object]:
     """Pick the settings that decide the content of labels, whatever the images."""
     chosen = decisive_settings(config, 'test')
-    dataset = chosen.pop('test_dataloader')['dataset']
+    # Of own data the names of the classes are left by now, which no label holds.
+    dataset = without_keys(chosen.pop('test_dataloader')['dataset'], {'data'})
     generator = chosen.pop('test_cfg')['generator']
     chosen.pop('test_evaluator', None)
     return {**chosen, 'dataset': dataset, 'generator': generator}
+
+
+def _with_class_names(node: Any) -> Any:
+    """Reduce descriptions of own data to the classes; the rest says where data lie."""
+    if isinstance(node, list):
+        return [_with_class_names(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    reduced = {key: _with_class_names(child) for key, child in node.items()}
+    if type_name(node) == _OWN_DATA:
+        reduced['data'] = list(DataDescription.from_dict(node['data']).classes)
+    return reduced
+
+
+def data_root(dataset: dict) -> str | None:
+    """Give the root of the data that the config of a data set names."""
+    data = dataset.get('data')
+    return data.get('root') if isinstance(data, dict) else dataset.get('data_root')
 
 
 def loader_datasets(config: dict, task: str) -> Iterator[tuple[str, dict]]:

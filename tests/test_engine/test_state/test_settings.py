@@ -159,3 +159,35 @@ def test_defaults_of_settings_without_a_type_count_as_well(one, other):
 def test_values_that_are_not_plain_are_told_apart():
     values = [Path('x'), Path('y'), torch.float16, torch.bfloat16, slice(1, 2), slice(1, 3), Path]
     assert len({str(plain_settings(value)) for value in values}) == len(values)
+
+
+def own_data(classes=('cat', 'dog'), **places):
+    data = {'root': 'here', 'labels': 'tags.json', 'classes': classes, **places}
+    dataset = dict(type='CustomWeakDataset', data=data, split='train', supervision='tag')
+    return dict(
+        train_dataloader=dict(dataset=dataset),
+        test_dataloader=dict(dataset=dataset),
+        test_cfg=dict(generator=dict(labels=dict())),
+    )
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        own_data(root='there', labels='labels.csv', images='photos', masks='masks', val='val.txt'),
+        own_data(dict(cat='cat', hound='dog')),
+    ],
+)
+def test_of_own_data_the_names_of_the_classes_count_and_not_where_they_lie(other):
+    for task in ('train', 'test'):
+        assert decisive_settings(own_data(), task) == decisive_settings(other, task)
+
+
+def test_renamed_classes_are_other_settings_but_their_labels_are_the_same():
+    renamed = own_data(dict(cat='kitty', dog='dog'))
+    for task in ('train', 'test'):
+        assert decisive_settings(own_data(), task) != decisive_settings(renamed, task)
+    measured = own_data()
+    measured['test_dataloader']['dataset']['true_masks'] = True
+    for other in (renamed, measured):
+        assert label_making_settings(own_data()) == label_making_settings(other)

@@ -1,0 +1,38 @@
+"""The number of classes, written into every part of a config that counts them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmwsss.engine.config.call_checks import parameters_of
+from mmwsss.models.class_counts import counts_background
+from mmwsss.registry import MODELS, find_class
+
+# Where a config names networks: the model, and those that a label generator loads.
+_PLACES = ('model', 'tta_model', 'test_cfg')
+
+
+def set_num_classes(config: dict, num_foreground: int) -> None:
+    """Set ``num_classes`` of all parts that count classes, also where the config leaves it out.
+
+    Which parts these are, and whether background counts, is told by their class, as in
+    :func:`mmwsss.models.class_counts.check_num_classes`. The number that they had does not matter.
+
+    Args:
+        config: Config of a stage, changed in place.
+        num_foreground: Number K of foreground classes.
+    """
+    for place in _PLACES:
+        for part in _dicts(config.get(place)):
+            kind = find_class(part, MODELS) if 'type' in part else None
+            with_background = None if kind is None else counts_background(kind)
+            if with_background is not None and 'num_classes' in parameters_of(kind):
+                part['num_classes'] = num_foreground + int(with_background)
+
+
+def _dicts(node: Any) -> Iterator[dict]:
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list | tuple):
+        for child in node:
+            yield from _dicts(child)
