@@ -9,6 +9,7 @@ import pytest
 from photographs import (
     IDS,
     PHOTOGRAPHS,
+    draw_photograph,
     image_id,
     tags,
     write_class_folders,
@@ -92,6 +93,24 @@ def test_tags_are_enough_for_labels_and_a_segmentor(own):
     for name in ('seeds', 'walk', 'segmentor'):
         assert (own.work / f'{name}.png').stat().st_size > 5_000
     assert own.metrics('seeds') == own.metrics('segmentor') == {}
+
+
+@pytest.mark.slow
+def test_new_images_are_predicted_without_the_data(own):
+    new = {'ein Hund.png': 'dog', 'draußen/Kätzchen.JPG': 'cat'}
+    for seed, (file, name) in enumerate(new.items(), start=100):
+        box = (20, 20, 70, 60)
+        draw_photograph(own.folder / 'neue Bilder' / file, [(name, box)], seed=seed)
+    for stage, label in (('segmentor', 'pred'), ('walk', 'walk_crf')):
+        options = ['neue Bilder', '--out-dir', f'predicted by {stage}']
+        argv = ['tools/predict.py', own.work / f'{stage}.py', *options]
+        done = own.warm.run(argv, cwd=own.folder)
+        assert done.code == 0, done.stderr[-3000:]
+        for file in new:
+            path = own.folder / f'predicted by {stage}' / label / f'{image_id(file)}.png'
+            predicted = Image.open(path)
+            assert predicted.mode == 'P' and predicted.size == (96, 80)
+            assert np.asarray(predicted).max() <= 2
 
 
 @pytest.mark.slow

@@ -86,7 +86,7 @@ def test_without_val_or_masks_nothing_is_validated_and_images_stay(describe, giv
     assert splits(config) == {'train': 'train', 'test': tested}
     assert config.test_evaluator == []
     kinds = [step.type for step in config.test_dataloader.dataset.pipeline]
-    assert kinds == ['LoadImage', 'PackWeakInputs']
+    assert kinds == ['LoadImageFromFile', 'PackWeakInputs']
 
 
 def test_seeds_are_measured_on_the_training_images_with_masks(describe):
