@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.datasets.description import DataDescription
+from mmwsss.datasets.description import DataDescription, Split
 from mmwsss.engine.config.files import override, read_config
 from mmwsss.engine.config.num_classes import set_num_classes
 from mmwsss.engine.config.own_datasets import (
@@ -107,7 +107,7 @@ def _use_for_validation(config: Config, data: Mapping, description: DataDescript
 def _use_for_test(config: Config, data: Mapping, description: DataDescription) -> str:
     """Test on own data, or only read them; name what they lack."""
     loader, labels_images = config.test_dataloader, _labels_images(config)
-    split = 'train' if labels_images or _measures_seeds(config) else 'val'
+    split: Split = 'train' if labels_images or _measures_seeds(config) else 'val'
     views = () if labels_images else config.get('tta_pipeline')
     needs_masks = _any_loads_masks([loader, views])
     lack = _lack(description, split, needs_masks=needs_masks)
@@ -142,7 +142,7 @@ def _any_loads_masks(node: object) -> bool:
     return any(map(loads_masks, dicts_in(node)))
 
 
-def _lack(description: DataDescription, split: str, *, needs_masks: bool) -> str:
+def _lack(description: DataDescription, split: Split, *, needs_masks: bool) -> str:
     """Name what the data do not have to measure something on a split."""
     if split == 'val' and description.val is None:
         return '`val`'

@@ -24,8 +24,9 @@ def set_num_classes(config: dict, num_foreground: int) -> None:
     for place in _PLACES:
         for part in _dicts(config.get(place)):
             kind = find_class(part, MODELS) if 'type' in part else None
-            with_background = None if kind is None else counts_background(kind)
-            if with_background is not None and 'num_classes' in parameters_of(kind):
+            if kind is None or 'num_classes' not in parameters_of(kind):
+                continue
+            if (with_background := counts_background(kind)) is not None:
                 part['num_classes'] = num_foreground + int(with_background)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmcv.transforms import LoadAnnotations
 
+from mmwsss.datasets.description import Split
 from mmwsss.engine.config.call_checks import parameters_of
 from mmwsss.registry import DATASETS, TRANSFORMS, find_class
 
@@ -22,7 +23,7 @@ _KEPT = (
 
 
 def replace_dataset(
-    dataset: dict, data: Mapping, split: str, *, evaluated: bool = False, measured: bool = False
+    dataset: dict, data: Mapping, split: Split, *, evaluated: bool = False, measured: bool = False
 ) -> dict:
     """Give the config of own data that are used as a data set was.
 
@@ -44,7 +45,7 @@ def replace_dataset(
         return {**dataset, 'dataset': inner}
     others = {'img_path', 'ann_path', *(['seg_map_path'] if evaluated else [])}
     folders = dataset.get('data_prefix') or {}
-    own = dict(
+    own: dict[str, Any] = dict(
         type='CustomWeakDataset',
         data=copy.deepcopy(data),
         split=split,
