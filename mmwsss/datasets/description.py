@@ -4,7 +4,7 @@ import logging
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from mmwsss.datasets.annotations import check_image_id, first_column, list_lines
 from mmwsss.datasets.description_checks import checked_classes, checked_masks, checked_texts
-from mmwsss.datasets.image_files import image_suffixes
+from mmwsss.datasets.image_files import IMAGE_SUFFIXES
 from mmwsss.datasets.label_formats import WeakLabels, read_labels
 from mmwsss.datasets.label_formats.label_files import files_below
 from mmwsss.datasets.label_formats.records import ImageNames
@@ -113,7 +113,7 @@ class DataDescription:
                 f'`root` of the data, {self.root!r}, is not a folder. Correct it; a relative path '
                 'starts from the folder in which the command runs.'
             )
-        files = _files_by_id(self.images, 'images', image_suffixes())
+        files = _files_by_id(self.images, 'images', IMAGE_SUFFIXES)
         if not files:
             raise UserInputError(f'`images` of the data: {self.images!r} holds no image.')
         return files
@@ -245,7 +245,7 @@ class DataDescription:
             )
 
 
-def _files_by_id(folder: str, key: str, suffixes: Sequence[str]) -> dict[str, str]:
+def _files_by_id(folder: str, key: str, suffixes: Iterable[str]) -> dict[str, str]:
     if not os.path.isdir(folder):
         raise UserInputError(f'`{key}` of the data: {folder!r} is not a folder. Correct it.')
     found: dict[str, str] = {}

@@ -149,13 +149,6 @@ def _known_formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-@lru_cache(maxsize=1)
-def image_suffixes() -> tuple[str, ...]:
-    """Suffixes of the files that :func:`read_image` may read, in lower case."""
-    formats, suffixes = _known_formats(), Image.registered_extensions()
-    return tuple(suffix for suffix, kind in suffixes.items() if kind in formats)
-
-
 def _identify(path: str | Path) -> tuple[ImageFile, int]:
     """Find out what image it is and its EXIF orientation; its pixels are not decoded yet."""
     content = read_bytes(path, 'image file', max_bytes=_MAX_BYTES, remedy='Check `data_root`.')

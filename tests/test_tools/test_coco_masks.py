@@ -1,15 +1,20 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from PIL import Image
 
+from mmwsss.datasets import CustomWeakDataset
 from mmwsss.datasets.annotations import read_image_ids
 from mmwsss.datasets.palette import class_colors
 from mmwsss.structures import UserInputError
 
 pytest.importorskip('pycocotools')
 
+COCO14 = Path(__file__).parents[2] / 'configs/_base_/data/coco14.py'
+DATA = Config.fromfile(COCO14).data
 IDS = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
 
 
@@ -19,8 +24,13 @@ def tool(load_tool):
 
 
 def square(x1, y1, x2, y2):
-    """Polygon and area of a box, which covers whole pixels."""
-    return {'segmentation': [[x1, y1, x2, y1, x2, y2, x1, y2]], 'area': (x2 - x1) * (y2 - y1)}
+    """An object that fills a box of whole pixels."""
+    width, height = x2 - x1, y2 - y1
+    return {
+        'segmentation': [[x1, y1, x2, y1, x2, y2, x1, y2]],
+        'bbox': [x1, y1, width, height],
+        'area': width * height,
+    }
 
 
 class CocoTree:
@@ -46,7 +56,8 @@ class CocoTree:
             path = self.root / 'annotations' / f'instances_{split}.json'
             path.parent.mkdir(exist_ok=True)
             # Not in the order of the ids.
-            categories = [{'id': number, 'name': f'class {number}'} for number in IDS[::-1]]
+            names = zip(IDS, DATA.classes, strict=True)
+            categories = [{'id': number, 'name': name} for number, name in names][::-1]
             content = {'annotations': self.annotations[split]}
             path.write_text(json.dumps({'images': images, **content, 'categories': categories}))
         return self
@@ -183,3 +194,24 @@ def test_a_missing_package_is_one_line(tool, tree, monkeypatch):
 def test_a_missing_split_is_explained(tool, tree):
     with pytest.raises(UserInputError, match=r'instances_train2017\.json.* does not exist'):
         run(tool, tree, '--splits', 'train2017')
+
+
+def test_the_data_file_of_coco_reads_what_the_tool_writes(tool, tree):
+    """Ids 1, 2, 13 and 90 are person, bicycle, stop sign and toothbrush: classes 0, 1, 11, 79."""
+    run(tool, tree)
+    for split, images in tree.images.items():
+        (tree.root / 'images' / split).mkdir(parents=True)
+        for image in images:
+            Image.new('RGB', (6, 4)).save(tree.root / 'images' / split / image['file_name'])
+    data = {**DATA, 'root': str(tree.root)}
+    train = CustomWeakDataset(data, supervision='tag', true_masks=True)
+    assert [(one['img_id'][-2:], one['gt_label']) for one in train.load_data_list()] == [
+        ('04', [0, 1]),
+        ('09', [0, 11, 79]),
+    ]
+    boxes = CustomWeakDataset(data, supervision='box').load_data_list()[0]['instances']
+    assert boxes == [{'bbox': [0, 0, 6, 2], 'bbox_label': 1}]  # a crowd has no box
+    (val,) = CustomWeakDataset(data, 'val', supervision=None, true_masks=True).load_data_list()
+    assert val['num_classes'] == 80
+    assert val['img_id'] == 'val2014/COCO_val2014_000000000042'
+    assert val['seg_map_path'] == str(tree.root / 'masks' / f'{val["img_id"]}.png')
