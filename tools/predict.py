@@ -12,9 +12,8 @@ are skipped and counted; the exit code is 0 if all others are written.
 
 import argparse
 
-from mmwsss.apis.command_line import Overrides, run_tool
+from mmwsss.apis.command_line import Overrides, load_stage_config, run_tool
 from mmwsss.apis.prediction import inferencer_of, predict_images
-from mmwsss.engine.config.files import override, read_config
 from mmwsss.structures import check_folder
 
 
@@ -33,14 +32,13 @@ def main() -> None:
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     parser.add_argument('--maps', action='store_true', help='activation maps instead of labels')
     parser.add_argument('--device', help='such as cuda:1 or cpu; a GPU if there is one')
+    parser.add_argument('--data', help='own data that a shipped config was trained on')
     parser.add_argument(
         '--cfg-options', nargs='+', action=Overrides, default={}, help='overrides key=value'
     )
     args = parser.parse_args()
     check_folder('--out-dir', args.out_dir)
-    config = read_config(args.config)
-    for key, value in args.cfg_options.items():
-        override(config, key, value)
+    config, _ = load_stage_config(args)
     has_weights = args.inputs[0].endswith('.pth')
     weights, *inputs = args.inputs if has_weights else (None, *args.inputs)
     inferencer = inferencer_of(config, weights, device=args.device, tta=args.tta, maps=args.maps)

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
+from mmengine.registry import DefaultScope
 from mmseg.structures import SegDataSample
 from torch import nn
 
@@ -147,7 +148,8 @@ class ImageInferencer(BaseInferencer):
         self, inputs: list[tuple[InputImage, dict | None]], score_thr: float = SCORE_THR
     ) -> list[Prediction]:
         """Predict images one by one: their sizes differ."""
-        with torch.no_grad():
+        # Refiners build their networks at the first image.
+        with torch.no_grad(), DefaultScope.overwrite_default_scope('mmwsss'):
             predictions = [self.predict(image, weak, score_thr) for image, weak in inputs]
         for prediction, (_, weak) in zip(predictions, inputs, strict=True):
             prediction.asked = (weak, score_thr)

@@ -68,12 +68,21 @@ def made(label_config, tiny_classifier, shapes_data, tmp_path_factory):
         dict(type='LoadWeakAnnotations'),
         dict(type='TestTimeAug', transforms=[sizes, [dict(type='PackWeakInputs')]]),
     ]
+    network = Config.fromfile(CONFIGS / 'demo/psa-affinity_resnet18_shapes-96x96.py').model
+    refiner = dict(
+        type='RandomWalk',
+        network=network.to_dict(),
+        checkpoint=checkpoint_of(network, work_dir / 'affinity/iter_2.pth'),
+        beta=8,
+        log_steps=2,
+        stride=4,
+    )
     sharper = dict(background=dict(type='PowerBackground', alpha=3))
     walk = label_config(
         shapes_data,
         'val',
         work_dir / 'walk/labels',
-        dict(low=dict(background=POWER), high=sharper),
+        dict(low=dict(background=POWER, refiners=[refiner]), high=sharper),
         model=dict(type='StoredCAMs', folder=''),
     )
     walk.test_dataloader.dataset.supervision = 'tag'
