@@ -86,7 +86,8 @@ class CustomWeakDataset(WeakSegDataset):
                 f'{description.label_path} has tags, but boxes are needed. Give boxes as `labels` '
                 'of the data, or use a config that learns from tags.'
             )
-        return images, partial(self._read_label, labels, notes)
+        index = {name: i for i, name in enumerate(self.foreground_classes)}
+        return images, partial(self._read_label, labels, index, notes)
 
     def _with_masks(
         self, images: dict[str, dict], description: DataDescription, notes: Notes
@@ -104,12 +105,14 @@ class CustomWeakDataset(WeakSegDataset):
                 found[img_id] = entry
         return found
 
-    def _read_label(self, labels: WeakLabels, notes: Notes, img_id: str) -> dict | None:
+    def _read_label(
+        self, labels: WeakLabels, index: Mapping[str, int], notes: Notes, img_id: str
+    ) -> dict | None:
         found = labels.objects.get(img_id)
         if found is None:
             notes.add('images without a label are left out', img_id)
             return None
-        objects = [(entry, self.foreground_classes.index(entry.name)) for entry in found]
+        objects = [(entry, index[entry.name]) for entry in found]
         if self.supervision == 'tag':
             return tag_label(objects)
         if any(entry.box is None for entry in found):

@@ -4,7 +4,7 @@ import logging
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from mmengine.logging import print_log
 
-from mmwsss.datasets.annotations import check_image_id, first_column, list_lines
+from mmwsss.datasets.annotations import AnnotatedObject, check_image_id, first_column, list_lines
 from mmwsss.datasets.description_checks import checked_classes, checked_masks, checked_texts
 from mmwsss.datasets.image_files import IMAGE_SUFFIXES
 from mmwsss.datasets.label_formats import WeakLabels, read_labels
@@ -157,15 +157,13 @@ class DataDescription:
             format=self.format,
             classes=tuple(self.names),
         )
+        spellings = Counter(entry.name for own in found.objects.values() for entry in own)
         counts: Counter[str] = Counter()
-        objects = {}
-        for img_id, entries in found.objects.items():
-            named = [(_composed(entry.name), entry) for entry in entries]
-            counts.update(name for name, _ in named)
-            objects[img_id] = [
-                entry._replace(name=self.names[name]) for name, entry in named if name in self.names
-            ]
+        for name, count in spellings.items():
+            counts[_composed(name)] += count
         self._check_names(counts)
+        names = {name: self.names.get(_composed(name)) for name in spellings}
+        objects = {i: list(_renamed(own, names)) for i, own in found.objects.items()}
         return found._replace(objects=objects)
 
     def _check_names(self, counts: Counter[str]) -> None:
@@ -258,6 +256,17 @@ def _files_by_id(folder: str, key: str, suffixes: Iterable[str]) -> dict[str, st
             )
         found[img_id] = path
     return found
+
+
+def _renamed(
+    objects: list[AnnotatedObject], names: Mapping[str, str | None]
+) -> Iterator[AnnotatedObject]:
+    """Give the objects of the classes that have an own name, under that name."""
+    for entry in objects:
+        own = names[entry.name]
+        if own is not None:
+            # As it is where it can be: the tags of a class are one object, in all images.
+            yield entry if own == entry.name else entry._replace(name=own)
 
 
 def _composed(name: str) -> str:

@@ -1,10 +1,11 @@
 """What every reader of labels takes and gives."""
 
+import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path, PurePath
+from functools import cache, cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from mmwsss.datasets.annotations import AnnotatedObject, check_image_id
@@ -42,7 +43,12 @@ class LabelSource(NamedTuple):
 
 def tags_of(names: Iterable[str]) -> list[AnnotatedObject]:
     """Give one tag for each class, in the order of its first occurrence."""
-    return [AnnotatedObject(name, None, False) for name in dict.fromkeys(names)]
+    return [_tag(name) for name in dict.fromkeys(names)]
+
+
+@cache  # one object stands for all tags of a class, of which there may be a million
+def _tag(name: str) -> AnnotatedObject:
+    return AnnotatedObject(name, None, False)
 
 
 class ImageNames:
@@ -132,7 +138,7 @@ class ImageNames:
 
 def has_image_suffix(name: str) -> bool:
     """Whether a name ends with the suffix of an image."""
-    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _enumerate(names: Sequence[str]) -> str:
