@@ -10,6 +10,8 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
+from mmwsss.engine.config.data import read_data
+from mmwsss.engine.pipeline.stages import load_stages
 from mmwsss.registry import DATASETS, MODELS, TASK_UTILS
 
 ROOT = Path(__file__).parents[1]
@@ -91,14 +93,19 @@ def test_the_first_config_of_the_readme_builds(read_config):
     assert set(generator.names) == {'boxed'}
 
 
-def test_the_config_for_own_tags_of_the_readme_reads_images_and_tags(read_config, tmp_path):
-    config = read_config('configs/mixed/pets_tags.py', EXAMPLES['configs/mixed/pets_tags.py'])
-    (tmp_path / 'JPEGImages').mkdir()
-    for name in ('rex', 'tom'):
-        Image.new('RGB', (8, 6)).save(tmp_path / 'JPEGImages' / f'{name}.jpg')
-    (tmp_path / 'tags.json').write_text(json.dumps({'rex': ['dog'], 'tom': ['cat', 'dog']}))
-    config.train_dataloader.dataset.data_root = str(tmp_path)
-    dataset = DATASETS.build(config.train_dataloader.dataset)
-    tags = {info['img_id']: info['gt_label'] for info in map(dataset.get_data_info, range(2))}
-    assert tags == {'rex': [1], 'tom': [0, 1]}
-    assert MODELS.build(config.model).head.num_classes == 2
+def test_the_data_file_of_the_readme_runs_through_the_pipeline_that_it_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('my_data.py').write_text(EXAMPLES['my_data.py'])
+    tags = {'a.jpg': ['cat'], 'holiday/b.png': ['cat', 'dog']}
+    for name in tags:
+        path = tmp_path / 'data/pets/images' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new('RGB', (8, 6)).save(path)
+    (tmp_path / 'data/pets/tags.json').write_text(json.dumps(tags))
+    pipeline = Config.fromfile(ROOT / 'configs/psa_mobilenet-v2_voc.py')
+    stages = {stage.name: stage for stage in load_stages(pipeline, data=read_data('my_data.py'))}
+    dataset = DATASETS.build(stages['classifier'].config.train_dataloader.dataset)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert {i['img_id']: i['gt_label'] for i in infos} == {'a': [0], 'holiday/b': [0, 1]}
+    assert stages['classifier'].config.model.head.num_classes == 2
+    assert stages['segmentor'].config.model.decode_head.num_classes == 3
