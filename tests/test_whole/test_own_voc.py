@@ -28,12 +28,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Nine images of train.txt with at least one of the classes, and random weights."""
+    """Six images of train.txt with at least one of the classes, and random weights."""
     folder = tmp_path_factory.mktemp('voc')
     ids = (VOC / 'ImageSets/Segmentation/train.txt').read_text().split()
     for name in NAMES:
         of_class = (i for i in ids if f'<name>{name}<' in annotation(i))
-        for img_id in islice(of_class, 3):
+        for img_id in islice(of_class, 2):
             for below, suffix in (
                 ('JPEGImages', '.jpg'),
                 ('Annotations', '.xml'),

@@ -1,9 +1,7 @@
 """The number of classes, written into every part of a config that counts them."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from mmwsss.engine.config.call_checks import parameters_of
+from mmwsss.engine.config.own_datasets import dicts_in
 from mmwsss.models.class_counts import counts_background
 from mmwsss.registry import MODELS, find_class
 
@@ -22,18 +20,9 @@ def set_num_classes(config: dict, num_foreground: int) -> None:
         num_foreground: Number K of foreground classes.
     """
     for place in _PLACES:
-        for part in _dicts(config.get(place)):
+        for part in dicts_in(config.get(place)):
             kind = find_class(part, MODELS) if 'type' in part else None
             if kind is None or 'num_classes' not in parameters_of(kind):
                 continue
             if (with_background := counts_background(kind)) is not None:
                 part['num_classes'] = num_foreground + int(with_background)
-
-
-def _dicts(node: Any) -> Iterator[dict]:
-    if isinstance(node, dict):
-        yield node
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for child in node:
-            yield from _dicts(child)
