@@ -23,8 +23,9 @@ def read_annotation_json(path: Path, *, keep_polygons: bool = False) -> object:
     Raises:
         UserInputError: The file cannot be read or is not valid JSON.
     """
-    text = read_text(path, 'label file')
-    return parse_json(''.join(_replace_polygons(text, keep_polygons)), path, 'label file')
+    # The text of the file is not kept while the rest of it is parsed.
+    text = ''.join(_replace_polygons(read_text(path, 'label file'), keep_polygons))
+    return parse_json(text, path, 'label file')
 
 
 def _replace_polygons(text: str, keep: bool) -> Iterator[str]:
