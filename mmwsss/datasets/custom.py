@@ -116,5 +116,6 @@ class CustomWeakDataset(WeakSegDataset):
         if self.supervision == 'tag':
             return tag_label(objects)
         if any(entry.box is None for entry in found):
-            notes.add('images have objects without a box, such as crowds: tags alone', img_id)
+            note = 'images have objects without a box, such as crowds, which count as background'
+            notes.add(note, img_id)
         return box_label(objects, img_id, shape=None, notes=notes)

@@ -4,7 +4,7 @@ import logging
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -187,9 +187,13 @@ class DataDescription:
     def split(self, split: Split) -> list[str]:
         """Ids of the training or validation images, in the order of their list.
 
+        Images of both lists, and images without a label where there is no list of those to train
+        on, are counted in a warning.
+
         Raises:
             UserInputError: The list cannot be read, or names an image twice or one that does not
-                exist; there is no ``val``; or a validation image lacks its mask.
+                exist; there is no ``val``, or it leaves nothing to train on; or a validation image
+                lacks its mask.
         """
         if split == 'val':
             if self.val is None:
@@ -199,10 +203,16 @@ class DataDescription:
             ids = self._read_list(self.val)
             self._check_masks(ids)
             return ids
-        if self.train is not None:
-            return self._read_list(self.train)
         held_out = set(self._read_list(self.val)) if self.val is not None else set()
-        return sorted(self.labels().objects.keys() - held_out)
+        if self.train is not None:
+            ids = self._read_list(self.train)
+            _warn(held_out.intersection(ids), f'images of {self.train} are in {self.val} as well')
+            return ids
+        labelled = self.labels().objects.keys()
+        _warn(self.image_files.keys() - labelled - held_out, 'images without a label are left out')
+        if not labelled - held_out:
+            raise UserInputError(f'{self.val} lists all labelled images: none is left to train on.')
+        return sorted(labelled - held_out)
 
     def _read_list(self, path: str) -> list[str]:
         """Find the images of a list; the first column counts, suffix and folder may be left out."""
@@ -272,6 +282,11 @@ def _renamed(
 def _composed(name: str) -> str:
     """Spell umlauts in one way: file systems and annotation tools have two."""
     return unicodedata.normalize('NFC', name)
+
+
+def _warn(ids: Collection[str], note: str) -> None:
+    if ids:
+        print_log(f'{len(ids)} {note} (first: {min(ids)}).', 'current', logging.WARNING)
 
 
 def _shortened(names: Sequence[str]) -> str:

@@ -100,8 +100,9 @@ def checked_masks(
         raise UserInputError(
             f'Expected `data.masks.classes` to be names of classes, got {classes!r:.80}.'
         )
+    classes = [unicodedata.normalize('NFC', name.strip()) for name in classes]
     # The background is added here as in the classes of the data, unless it has another value.
-    of_masks = classes if _BACKGROUND in classes else (_BACKGROUND, *classes)
+    of_masks = classes if _BACKGROUND in classes else [_BACKGROUND, *classes]
     values = mask_values(
         of_masks,
         (_BACKGROUND, *dict.fromkeys(names.values())),

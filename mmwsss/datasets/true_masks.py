@@ -38,7 +38,7 @@ def mask_values(
         UserInputError: A name occurs twice, the masks lack a class of the data set, or ``others``
             is neither of the two.
     """
-    if others not in _OTHERS:
+    if others not in tuple(_OTHERS):  # a dict would not look for a list
         raise UserInputError(
             f'What classes outside the data set become in true masks must be one of '
             f'{tuple(_OTHERS)}, got {others!r}.'

@@ -104,6 +104,7 @@ def test_a_folder_without_images_is_named_with_its_key(folder, data, message):
         ({'masks': {'path': 'masks', 'classes': ('cat',)}}, "lack 'dog'"),
         ({'masks': {'path': 'masks', 'classes': 'dog'}}, r'`data\.masks\.classes` to be names'),
         ({'masks': {'path': 'masks', 'others': 'ignore'}}, '`others` without `classes`'),
+        ({'masks': {'path': '', 'classes': ('cat', 'dog'), 'others': ['x']}}, r"got \['x'\]"),
     ],
 )
 def test_a_mistake_in_the_description_names_its_key(folder, data, message):
@@ -222,6 +223,37 @@ def test_without_a_list_all_labelled_images_that_are_not_held_out_are_trained_on
     description = folder.describe(val='val.txt')
     assert description.split('val') == ['b', 'unlabelled']
     assert description.split('train') == ['10', 'a photo', NFC, 'sub/deep/c']
+
+
+def test_images_without_a_label_are_counted_where_no_list_names_images(folder, notes):
+    for name in ('x.jpg', 'unlabelled.jpg', 'held out.jpg'):
+        folder.touch(f'images/{name}')
+    folder.write('val.txt', 'held out\n')
+    folder.describe(val='val.txt').split('train')
+    assert notes == ['2 images without a label are left out (first: unlabelled).']
+
+
+def test_training_images_in_both_lists_are_counted(folder, notes):
+    folder.write('train.txt', 'b\n10\na photo\n')
+    folder.write('val.txt', 'sub/deep/c\n10\na photo\n')
+    description = folder.describe(train='train.txt', val='val.txt')
+    assert description.split('train') == ['b', '10', 'a photo']
+    (note,) = notes
+    assert note.startswith('2 images of ') and note.endswith('val.txt as well (first: 10).')
+
+
+def test_a_validation_list_that_leaves_nothing_to_train_on_is_refused(folder):
+    folder.write('val.txt', '\n'.join(IDS))
+    with pytest.raises(UserInputError, match=r'val\.txt lists all labelled images'):
+        folder.describe(val='val.txt').split('train')
+
+
+def test_classes_of_masks_may_spell_umlauts_in_the_other_way(folder):
+    masks = {'path': 'masks', 'classes': ('cat', 'Ka\u0308fer ')}
+    assert folder.describe(classes=('K\u00e4fer', 'cat'), masks=masks).mask_values == {
+        **{0: 0, 1: 2, 2: 1},
+        255: 255,
+    }
 
 
 def test_a_validation_without_a_list_is_refused(folder):

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -49,7 +50,8 @@ def read_csv_tags(source: LabelSource) -> WeakLabels:
 
 def _rows(source: LabelSource) -> list[Row]:
     """Give line numbers and cells of the rows that are not blank."""
-    text = read_text(source.path, 'label file')
+    # Names of several words are looked for as the description spells them.
+    text = unicodedata.normalize('NFC', read_text(source.path, 'label file'))
     # The first separator stands behind the name of an image; others may divide its tags.
     separator = re.match(r'\s*(?:"(?:[^"]|"")*"|[^,;\t\r\n"]*)\s*([,;\t])', text)
     if separator is None:

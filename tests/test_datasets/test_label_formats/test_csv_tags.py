@@ -78,6 +78,13 @@ def test_a_mistake_is_explained(photos, text, message):
         photos.read()
 
 
+def test_a_name_of_two_words_may_spell_umlauts_in_the_other_way(photos):
+    photos.write('labels', 'a.jpg,roter Ka\u0308fer\n'.encode())
+    assert [tag.name for tag in photos.read(classes=('roter K\u00e4fer',)).objects['a']] == [
+        'roter K\u00e4fer'
+    ]
+
+
 def test_an_encoding_of_a_spreadsheet_is_explained(photos):
     photos.write('labels', 'a.jpg,K\xe4tzchen\n'.encode('cp1252'))
     with pytest.raises(UserInputError, match='is not UTF-8 text'):
