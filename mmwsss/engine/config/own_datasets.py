@@ -55,7 +55,8 @@ def replace_dataset(
     own.update((key, dataset[key]) for key in _KEPT if key in dataset)
     if evaluated and data.get('masks'):
         own['true_masks'] = True
-    if measured:
+    if measured or not evaluated:
+        # Without a mask nothing is measured; without a weak label there is no pseudo label.
         own['missing_seg_map'] = 'skip'
     return own
 

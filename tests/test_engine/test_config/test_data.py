@@ -64,6 +64,8 @@ def test_a_segmentor_is_validated_and_tested_on_val(describe):
     assert splits(config) == {'train': 'train', 'val': 'val', 'test': 'val'}
     assert config.model.decode_head.num_classes == 3
     assert config.train_dataloader.dataset.data_prefix == {}
+    # An image of the list without a weak label has no pseudo label.
+    assert config.train_dataloader.dataset.missing_seg_map == 'skip'
     assert 'true_masks' not in config.train_dataloader.dataset
     for loader in (config.val_dataloader, config.test_dataloader):
         assert loader.dataset.true_masks and loader.dataset.missing_seg_map == 'skip'
