@@ -141,6 +141,13 @@ def test_masks_of_another_option_are_not_mixed(tool, tree):
         run(tool, tree, '--crowd', 'ignore')
 
 
+def test_masks_of_a_corrected_file_are_not_mixed(tool, tree):
+    run(tool, tree)
+    tree.annotations['train2014'][0]['category_id'] = 2
+    with pytest.raises(UserInputError, match='masks of other annotations'):
+        run(tool, tree.write())
+
+
 @pytest.mark.slow
 def test_processes_write_the_same_masks(tool, tree):
     tool.main([str(tree.root), '--workers', '2'])
@@ -183,6 +190,22 @@ def test_polygons_that_are_too_small_and_none_are_nothing(tool, tree):
     tree.annotations['val2014'][0]['segmentation'] = [[1, 1, 4, 4]]
     run(tool, tree.write())
     assert tree.mask('val2014', 42) == [[0] * 6] * 4
+
+
+def test_objects_without_an_outline_are_counted(tool, tree, capsys):
+    del tree.annotations['train2014'][0]['segmentation']
+    tree.annotations['train2014'][1]['segmentation'] = [0, 0, 6, 0, 6, 4]  # not a list of polygons
+    run(tool, tree.write())
+    out = capsys.readouterr().out
+    assert 'train2014.json: 2 annotations without a `segmentation` are not painted' in out
+    assert out.count('not painted') == 1
+
+
+def test_boxes_alone_are_refused_and_not_painted_as_background(tool, tree):
+    del tree.annotations['val2014'][0]['segmentation']
+    with pytest.raises(UserInputError, match=r'val2014\.json: no annotation has a `segmentation`'):
+        run(tool, tree.write())
+    assert not (tree.root / 'masks/val2014').exists()
 
 
 def test_a_missing_package_is_one_line(tool, tree, monkeypatch):

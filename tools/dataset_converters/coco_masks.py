@@ -28,6 +28,7 @@ from mmwsss.datasets.label_formats.coco_file import check_coco
 from mmwsss.datasets.label_formats.label_files import read_annotation_json
 from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.engine.progress import Progress
+from mmwsss.engine.state.fingerprints import file_hash
 from mmwsss.structures import UserInputError, read_json, write_json
 from mmwsss.structures.atomic_files import write_atomically
 
@@ -67,7 +68,9 @@ def convert(root: Path, split: str, args: argparse.Namespace) -> None:
     values = classes_of(file)
     images = images_of(file, crowd=args.crowd, keep_empty=args.keep_empty)
     folder = root / 'masks' / split
-    check_settings(folder, {'crowd': args.crowd, 'classes': values})
+    check_outlines(images, path)
+    settings = {'annotations': file_hash(path), 'crowd': args.crowd, 'classes': values}
+    check_settings(folder, settings)
     missing = [one for one in images if not (folder / f'{one.name}.png').exists()]
     paint(missing, folder, args.workers)
     ids = ''.join(f'{split}/{one.name}\n' for one in images)
@@ -78,13 +81,25 @@ def convert(root: Path, split: str, args: argparse.Namespace) -> None:
     )
 
 
+def check_outlines(images: list[CocoImage], path: Path) -> None:
+    """Refuse objects without an outline, such as boxes alone; count them if only some have none."""
+    found = [isinstance(one.segmentation, str | dict) for image in images for one in image.objects]
+    if found and not any(found):
+        raise UserInputError(
+            f'{path}: no annotation has a `segmentation`, polygons or run lengths, of which masks '
+            'are painted. Boxes alone give none.'
+        )
+    if lacking := found.count(False):
+        print(f'{path}: {lacking} annotations without a `segmentation` are not painted.')
+
+
 def check_settings(folder: Path, settings: dict) -> None:
     """Refuse to go on in a folder of masks that were painted in another way."""
     path = folder / SETTINGS
     if path.exists() and read_json(path) != settings:
         raise UserInputError(
-            f'{folder} holds masks of other classes or with another --crowd, see {SETTINGS} there. '
-            'Remove the folder, or give the same options.'
+            f'{folder} holds masks of other annotations or with another --crowd, see {SETTINGS} '
+            'there. Remove the folder, or give the same annotations and options.'
         )
     write_json(path, settings)
 
