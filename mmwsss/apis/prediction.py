@@ -1,5 +1,6 @@
 """Predicts many images into a folder, for the command line."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ def predict_images(inferencer: ImageInferencer, inputs: Sequence[str], out_dir: 
     unreadable = 0
     with hold_folder(Path(out_dir)), Progress('predictions', len(images), logger) as progress:
         for image in progress.iterate(images):
-            state = inferencer.state_of(out_dir, image)
+            is_there = image.path is None or os.access(image.path, os.R_OK)
+            state = inferencer.state_of(out_dir, image) if is_there else LabelFile.TO_MAKE
             if state is LabelFile.TO_MAKE and (trouble := _trouble(image)):
                 unreadable += 1
                 logger.warning(f'Image no. {unreadable} that cannot be read, skipped: {trouble}')

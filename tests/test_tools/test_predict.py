@@ -74,9 +74,10 @@ def test_a_folder_is_predicted_once(weights, photos, tmp_path, capsys):
 
 def test_images_that_cannot_be_read_are_skipped_and_counted(weights, photos, tmp_path, capsys):
     (photos / 'c.jpg').write_bytes(b'no image')
+    (photos / 'd.jpg').symlink_to('a disk that is not there')
     predict(weights, [photos], tmp_path / 'out')
     assert '3 images predicted' in (line := capsys.readouterr().out)
-    assert '1 cannot be read' in line
+    assert '2 cannot be read' in line
     with pytest.raises(UserInputError, match='None of the 1 images can be read'):
         predict(weights, [photos / 'c.jpg'], tmp_path / 'out')
 
