@@ -20,6 +20,7 @@ from mmwsss.datasets.label_formats.label_files import files_below
 from mmwsss.datasets.label_formats.records import ImageNames
 from mmwsss.datasets.palette import class_colors
 from mmwsss.structures import UserInputError
+from mmwsss.structures.names import nearest
 
 Split = Literal['train', 'val']
 _SHOWN = 5
@@ -167,7 +168,7 @@ class DataDescription:
         return found._replace(objects=objects)
 
     def _check_names(self, counts: Counter[str]) -> None:
-        """Refuse labels of other classes alone, and warn of what one may not have meant."""
+        """Refuse a class without any label, and say which labels are of other classes."""
         others = {name: n for name, n in counts.most_common() if name not in self.names}
         if others and len(others) == len(counts):
             raise UserInputError(
@@ -175,13 +176,16 @@ class DataDescription:
                 f'{_shortened(list(others))}. Name classes as the labels do, or rename them by '
                 "classes=dict(<name in the labels>='<own name>')."
             )
-        notes = []
+        if lacking := [name for name in self.names if name not in counts]:
+            near = nearest(lacking[0], others)
+            hint = f'Did you mean {near[0]!r}? ' if near else ''
+            raise UserInputError(
+                f'{self.label_path} has no label of the class {_shortened(lacking)}. {hint}Correct '
+                '`classes`, or remove what no image shows.'
+            )
         if others:
             listed = _shortened([f'{name} ({n})' for name, n in others.items()])
-            notes.append(f'{sum(others.values())} labels of other classes are left out: {listed}.')
-        if lacking := [name for name in self.names if name not in counts]:
-            notes.append(f'no label is of the class {", ".join(lacking)}.')
-        for note in notes:
+            note = f'{sum(others.values())} labels of other classes are left out: {listed}.'
             print_log(f'{self.label_path}: {note}', 'current', logging.WARNING)
 
     def split(self, split: Split) -> list[str]:

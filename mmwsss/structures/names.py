@@ -1,7 +1,9 @@
-"""Names that become folders and files."""
+"""Names: those that become folders and files, and the nearest to one that is unknown."""
 
+import difflib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmwsss.structures.errors import UserInputError
@@ -50,3 +52,10 @@ def check_folder(what: str, folder: str | os.PathLike) -> None:
             f'{what} = {folder}: {existing} cannot be written to. Name another folder, or change '
             'its permissions.'
         )
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Find up to three known names that are similar to one, upper and lower case alike."""
+    by_lower = {entry.lower(): entry for entry in known}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=cutoff)
+    return [by_lower[entry] for entry in found]

@@ -139,13 +139,23 @@ def test_classes_may_be_joined(folder):
 
 
 def test_labels_of_other_classes_are_left_out_and_counted(folder, notes):
-    folder.tag({'b': ['horse', 'cat'], '10': ['horse', 'sheep']})
+    folder.tag({'b': ['horse', 'cat', 'dog'], '10': ['horse', 'sheep']})
     labels = folder.describe().labels()
-    assert [entry.name for entry in labels.objects['b']] == ['cat']
+    assert [entry.name for entry in labels.objects['b']] == ['cat', 'dog']
     assert labels.objects['10'] == []
-    assert len(notes) == 2
-    assert notes[0].endswith('3 labels of other classes are left out: horse (2), sheep (1).')
-    assert notes[1].endswith('no label is of the class dog.')
+    (note,) = notes
+    assert note.endswith('3 labels of other classes are left out: horse (2), sheep (1).')
+
+
+@pytest.mark.parametrize(
+    ('classes', 'hint'),
+    [(('cat', 'dgo'), "dgo. Did you mean 'dog'?"), (('cat', 'Dog'), "Did you mean 'dog'?")],
+)
+def test_a_class_without_any_label_is_refused(folder, classes, hint):
+    folder.tag({'b': ['cat', 'dog']})
+    with pytest.raises(UserInputError, match='has no label of the class') as error:
+        folder.describe(classes=classes).labels()
+    assert hint in str(error.value)
 
 
 def test_labels_of_other_classes_alone_are_refused(folder):

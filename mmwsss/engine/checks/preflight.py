@@ -12,7 +12,6 @@ from mmwsss.engine.checks import trial_parts
 from mmwsss.engine.checks.isolation import without_traces
 from mmwsss.engine.checks.stage_checks import check_stage
 from mmwsss.engine.config.build_errors import building
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.engine.config.files import RUNNER_KEYS, use_test_time_augmentation
 from mmwsss.engine.config.structure import check_structure
 from mmwsss.engine.labels.checks import check_checkpoint, check_supervision
@@ -20,6 +19,7 @@ from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoi
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError, check_class_count, check_folder
+from mmwsss.structures.names import nearest
 
 _TOGETHER = (
     ('train_dataloader', 'train_cfg', 'optim_wrapper'),

@@ -18,8 +18,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmwsss.engine.config.build_errors import building, check_arguments, check_component, find
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError, WeakDataset
+from mmwsss.structures.names import nearest
 
 TAKEN = '/taken-from-an-earlier-stage'
 """What stands on trial for the path of a file or folder that is not there yet."""

@@ -16,13 +16,13 @@ from mmengine.registry.build_functions import build_from_cfg
 from mmwsss.engine.config.call_checks import (
     check_call,
     describe_misfit,
-    nearest,
     parameters_of,
     short,
     takes_any_keyword,
     wrong_types,
 )
 from mmwsss.structures import UserInputError
+from mmwsss.structures.names import nearest
 
 # Their constructors check little, and anything they raise comes from the options they were given.
 _LIBRARIES = {'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'mmseg', 'timm', 'torch', 'torchvision'}

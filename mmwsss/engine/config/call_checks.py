@@ -1,11 +1,12 @@
 """Whether a call fits its signature, said for the person who wrote the arguments."""
 
-import difflib
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mmwsss.structures.names import nearest
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r'missing \d+ required [\w-]+ arguments?: (.*)')
@@ -22,13 +23,6 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
     Sequence: (list, tuple, str),
     type(None): (type(None),),
 }
-
-
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """Find up to three known names that are similar to one, upper and lower case alike."""
-    by_lower = {entry.lower(): entry for entry in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=cutoff)
-    return [by_lower[entry] for entry in found]
 
 
 def describe_misfit(call: Callable, args: Mapping[str, Any], error: TypeError) -> str | None:

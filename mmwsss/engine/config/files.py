@@ -10,8 +10,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError
+from mmwsss.structures.names import nearest
 
 RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
 """Config keys that something reads; a config may have others as its own variables."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.engine.pipeline.inheritance import stage_origins, stages_in_order
 from mmwsss.structures import UserInputError, check_name
+from mmwsss.structures.names import nearest
 
 _KEYS = {'config': str, 'task': str, 'tta': bool, 'takes': dict, 'options': dict}
 _LIST_KEYS = {'name': str, **_KEYS}

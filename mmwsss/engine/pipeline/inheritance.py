@@ -8,8 +8,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.fileio import load
 
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.structures import UserInputError
+from mmwsss.structures.names import nearest
 
 
 @dataclass(frozen=True)

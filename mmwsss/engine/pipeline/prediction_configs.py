@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 from mmengine.config import Config
@@ -129,7 +130,9 @@ def _common(config: Config) -> dict[str, Any]:
 
 def _text(content: dict[str, Any], path: Path) -> str:
     """Write a config whose paths are relative to its folder, so that it can be moved with that."""
-    text = Config(_without_initial_weights(content)).pretty_text
+    # In their own order: mmengine's text of a config sorts its keys, but labels start from others.
+    plain = _without_initial_weights(content).items()
+    text = ''.join(f'{k} = {pformat(v, width=100, sort_dicts=False)}\n' for k, v in plain)
     folder = str(path.parent.absolute())
     return _HEADER + text.replace(f"'{folder}/", "'{{ fileDirname }}/")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from mmengine.config import Config
 
-from mmwsss.engine.config.call_checks import nearest
 from mmwsss.engine.config.data import finish_config
 from mmwsss.engine.config.files import override, read_config
 from mmwsss.engine.config.structure import check_structure
@@ -13,6 +12,7 @@ from mmwsss.engine.labels import PseudoLabelLoop
 from mmwsss.engine.pipeline.entries import stage_entries
 from mmwsss.registry import HOOKS, LOOPS, find_class
 from mmwsss.structures import GivesOutputs, UserInputError
+from mmwsss.structures.names import nearest
 
 
 @dataclass

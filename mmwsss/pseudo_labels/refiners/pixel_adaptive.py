@@ -170,7 +170,8 @@ class PixelAdaptiveRefinement(Refiner):
         """Refine scores (1+n, H, W) on their device; background alone is returned as it is."""
         if len(scores) == 1:
             return scores
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(scores.device, non_blocking=True)
+        # A copy, because the memory of a decoded image may not be written to.
+        pixels = torch.from_numpy(image.copy()).to(scores.device, non_blocking=True)
         colours = pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255
         size = size_of(scores)
         small = tuple(max(round(side * self.scale), 1) for side in size)

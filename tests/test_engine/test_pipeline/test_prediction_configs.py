@@ -77,12 +77,14 @@ def made(label_config, tiny_classifier, shapes_data, tmp_path_factory):
         log_steps=2,
         stride=4,
     )
-    sharper = dict(background=dict(type='PowerBackground', alpha=3))
+    # Starts from a label whose name sorts behind its own.
+    spread = dict(type='PixelAdaptiveRefinement', dilations=(1, 2), iterations=2)
+    smoother = dict(start='low', refiners=[spread])
     walk = label_config(
         shapes_data,
         'val',
         work_dir / 'walk/labels',
-        dict(low=dict(background=POWER, refiners=[refiner]), high=sharper),
+        dict(low=dict(background=POWER, refiners=[refiner]), high=smoother),
         model=dict(type='StoredCAMs', folder=''),
     )
     walk.test_dataloader.dataset.supervision = 'tag'

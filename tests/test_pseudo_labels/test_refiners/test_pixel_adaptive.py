@@ -155,6 +155,13 @@ def test_wrong_options_are_refused(options, message):
         PixelAdaptiveRefinement(**options)
 
 
+def test_an_image_that_may_not_be_written_to_is_taken(rng):
+    image, scores = random_image(), random_scores(rng)
+    expected = refined(scores, image)
+    image.flags.writeable = False
+    assert torch.equal(refined(scores, image), expected)
+
+
 def test_is_registered_and_runs_on_the_device():
     part = TASK_UTILS.build(dict(type='PixelAdaptiveRefinement', kind='par', scale=0.5))
     assert not part.in_worker
