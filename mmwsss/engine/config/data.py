@@ -24,8 +24,12 @@ def read_data(path: str | Path) -> dict:
     """Read the description of data in a file, ``data = dict(...)``.
 
     Raises:
-        UserInputError: If the file is not a config, or has no such dict.
+        UserInputError: If the file is missing, is not a config, or has no such dict.
     """
+    if not Path(path).is_file():
+        raise UserInputError(
+            f'--data {path}: there is no such file. Write one, or correct the path.'
+        )
     data = read_config(path).get('data')
     if not isinstance(data, dict):
         raise UserInputError(

@@ -31,7 +31,10 @@ def read_config(path: str | os.PathLike) -> Config:
     if os.path.isdir(path):
         raise UserInputError(f'config {path} is a folder. Name a file in it.')
     if not os.path.isfile(path):
-        raise UserInputError(f'config {path} does not exist; the configs are in configs/.')
+        raise UserInputError(
+            f'config {path} does not exist. Configs of the project are in configs/; those to predict '
+            'with are written into the work folder when a pipeline ends.'
+        )
     if Path(path).suffix not in _SUFFIXES:
         raise UserInputError(f'config {path} must end in {", ".join(_SUFFIXES)}.')
     try:
