@@ -32,7 +32,7 @@ def read_config(path: str | os.PathLike) -> Config:
         raise UserInputError(f'config {path} is a folder. Name a file in it.')
     if not os.path.isfile(path):
         raise UserInputError(
-            f'config {path} does not exist. Configs of the project are in configs/; those to predict '
+            f'config {path} does not exist. Those of the project are in configs/; those to predict '
             'with are written into the work folder when a pipeline ends.'
         )
     if Path(path).suffix not in _SUFFIXES:

@@ -55,7 +55,7 @@ def told(monkeypatch):
 
 
 def test_the_network_of_the_training_is_loaded_for_evaluation(trained, network):
-    loaded = load_network(network, trained())
+    loaded = load_network(network, trained(), user='RandomWalk')
     assert loaded.radius == 5
     assert not loaded.training
 
@@ -87,25 +87,25 @@ def test_settings_that_the_weights_do_not_tell_are_compared(trained, network, ke
     checkpoint = trained({f'model.{key}': value})
     message = f'trained with {key}={value}, but the `network` of the walk has {key}={walks}'
     with pytest.raises(UserInputError, match=rf'affinity\.pth was {re.escape(message)}'):
-        load_network(network, checkpoint)
+        load_network(network, checkpoint, user='RandomWalk')
 
 
 def test_a_normalisation_that_only_one_of_both_has_is_refused(trained, network):
     del network['data_preprocessor']
     with pytest.raises(UserInputError, match=r'data_preprocessor\.mean=.*of the walk has .*=None'):
-        load_network(network, trained())
+        load_network(network, trained(), user='RandomWalk')
 
 
 def test_equal_values_may_be_written_in_other_ways(trained, network):
     network.data_preprocessor.mean = (123.675, 116.28, 103.53)
     network.pop('radius', None)
-    assert load_network(network, trained()).radius == 5
+    assert load_network(network, trained(), user='RandomWalk').radius == 5
 
 
 def test_a_radius_that_is_left_out_is_that_of_the_class(trained, network):
     network.pop('radius', None)
     with pytest.raises(UserInputError, match=r'radius=4, but .* has radius=5'):
-        load_network(network, trained({'model.radius': 4}))
+        load_network(network, trained({'model.radius': 4}), user='RandomWalk')
 
 
 @pytest.mark.parametrize('meta', [None, {}, {'trained_with': None}, {'trained_with': {'x': 1}}])
@@ -113,7 +113,7 @@ def test_files_of_other_programs_are_taken_by_their_weights(trained, network, me
     checkpoint = trained({'model.radius': 4})
     state = torch.load(checkpoint)['state_dict']
     torch.save({'state_dict': state, 'meta': meta}, checkpoint)
-    assert load_network(network, checkpoint)
+    assert load_network(network, checkpoint, user='RandomWalk')
     (line,) = told
     assert re.search(
         r'affinity\.pth does not say with which radius, data_preprocessor\.mean, .* not compared',
@@ -122,5 +122,5 @@ def test_files_of_other_programs_are_taken_by_their_weights(trained, network, me
 
 
 def test_what_was_compared_is_not_told(trained, network, told):
-    load_network(network, trained())
+    load_network(network, trained(), user='RandomWalk')
     assert not told
