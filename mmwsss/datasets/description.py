@@ -168,7 +168,7 @@ class DataDescription:
         return found._replace(objects=objects)
 
     def _check_names(self, counts: Counter[str]) -> None:
-        """Refuse a class without any label, and say which labels are of other classes."""
+        """Refuse what looks misspelt; warn of other classes and of those without a label."""
         others = {name: n for name, n in counts.most_common() if name not in self.names}
         if others and len(others) == len(counts):
             raise UserInputError(
@@ -176,16 +176,20 @@ class DataDescription:
                 f'{_shortened(list(others))}. Name classes as the labels do, or rename them by '
                 "classes=dict(<name in the labels>='<own name>')."
             )
-        if lacking := [name for name in self.names if name not in counts]:
-            near = nearest(lacking[0], others)
-            hint = f'Did you mean {near[0]!r}? ' if near else ''
-            raise UserInputError(
-                f'{self.label_path} has no label of the class {_shortened(lacking)}. {hint}Correct '
-                '`classes`, or remove what no image shows.'
-            )
+        lacking = [name for name in self.names if name not in counts]
+        for name in lacking:
+            if near := nearest(name, others):
+                raise UserInputError(
+                    f'{self.label_path} has no label of the class {name}. Did you mean '
+                    f'{near[0]!r}? Correct `classes`, or remove what no image shows.'
+                )
+        notes = []
         if others:
             listed = _shortened([f'{name} ({n})' for name, n in others.items()])
-            note = f'{sum(others.values())} labels of other classes are left out: {listed}.'
+            notes.append(f'{sum(others.values())} labels of other classes are left out: {listed}.')
+        if lacking:
+            notes.append(f'no label is of the class {_shortened(lacking)}.')
+        for note in notes:
             print_log(f'{self.label_path}: {note}', 'current', logging.WARNING)
 
     def split(self, split: Split) -> list[str]:

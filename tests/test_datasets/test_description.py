@@ -149,13 +149,20 @@ def test_labels_of_other_classes_are_left_out_and_counted(folder, notes):
 
 @pytest.mark.parametrize(
     ('classes', 'hint'),
-    [(('cat', 'dgo'), "dgo. Did you mean 'dog'?"), (('cat', 'Dog'), "Did you mean 'dog'?")],
+    [(('cat', 'dgo'), "dgo. Did you mean 'dog'?"), (('cat', 'Dog'), "Dog. Did you mean 'dog'?")],
 )
-def test_a_class_without_any_label_is_refused(folder, classes, hint):
+def test_a_misspelt_class_is_refused(folder, classes, hint):
     folder.tag({'b': ['cat', 'dog']})
     with pytest.raises(UserInputError, match='has no label of the class') as error:
         folder.describe(classes=classes).labels()
     assert hint in str(error.value)
+
+
+def test_a_class_without_any_label_is_told(folder, notes):
+    folder.tag({'b': ['cat']})
+    folder.describe(classes=('cat', 'horse')).labels()
+    (note,) = notes
+    assert note.endswith('no label is of the class horse.')
 
 
 def test_labels_of_other_classes_alone_are_refused(folder):
