@@ -3,6 +3,7 @@
 Legend: n classes, h x w feature grid, H x W pixels.
 """
 
+import math
 from typing import Literal, get_args
 
 import torch
@@ -19,6 +20,7 @@ def activation_maps(
     align_corners: bool = False,
     rectify: Rectify = 'before_resize',
     square_root: bool = False,
+    resize_multiple: int = 1,
 ) -> Tensor:
     """Class evidence at image size: ReLU and bilinear resize, in the given order.
 
@@ -30,6 +32,10 @@ def activation_maps(
             maps are scores of resized features); 'never' keeps it, for maps that are logits.
         square_root: Take the square root between ReLU and resize, which lifts weak evidence. PSA's
             published code does so on VGG16 and not on ResNet-38.
+        resize_multiple: Resize to the next multiples of this many pixels instead and crop the
+            result to (H, W). With the stride of the features this is the rule of IRN's published
+            code for its full-size maps: a cell keeps the width of a stride, but as the features
+            are aligned with the left border, maps lie several pixels too far to the lower right.
 
     Returns:
         Maps, >= 0 unless they are never rectified, (n, H, W).
@@ -42,10 +48,12 @@ def activation_maps(
         score_map = score_map.relu()
     if square_root:
         score_map = score_map.sqrt()
+    height, width = size
+    covering = tuple(math.ceil(side / resize_multiple) * resize_multiple for side in size)
     # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
     maps = F.interpolate(
-        score_map[:, None], size, mode='bilinear', align_corners=align_corners
-    ).squeeze(1)
+        score_map[:, None], covering, mode='bilinear', align_corners=align_corners
+    ).squeeze(1)[:, :height, :width]
     return maps.relu() if rectify == 'after_resize' else maps
 
 

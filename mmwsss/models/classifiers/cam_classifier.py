@@ -42,6 +42,8 @@ class CAMClassifier(CAMSource):
         use_image_label: Give maps of the present classes alone when the sample has a weak label;
             otherwise of all classes.
         square_root: Take the square root of the maps before that resize.
+        resize_multiple: Resize maps to the next multiples of this many pixels and crop them to the
+            image, see :func:`activation_maps`; 1 resizes them to the image.
         init_cfg: Weight initialisation.
 
     Raises:
@@ -64,6 +66,7 @@ class CAMClassifier(CAMSource):
         flip: bool = False,
         use_image_label: bool = True,
         square_root: bool = False,
+        resize_multiple: int = 1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
@@ -79,6 +82,7 @@ class CAMClassifier(CAMSource):
         self.maps_per_view = 1 + int(flip)
         self.use_image_label = use_image_label
         self.square_root = square_root
+        self.resize_multiple = resize_multiple
         self._check_requirements()
 
     def _check_requirements(self) -> None:
@@ -209,6 +213,7 @@ class CAMClassifier(CAMSource):
             align_corners=self.align_corners,
             rectify=self.rectify,
             square_root=self.square_root,
+            resize_multiple=self.resize_multiple,
         )
 
 

@@ -6,6 +6,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.testing import assert_close
 
+from mmwsss.cams import MultiScaleCAM
 from mmwsss.models.classifiers.cam_classifier import annotations_to_original
 from mmwsss.models.classifiers.filled_boxes import filled_boxes
 from mmwsss.registry import MODELS
@@ -22,6 +23,14 @@ class TwoConvBackbone(BaseModule):
 
     def forward(self, images):
         return (self.conv(images).relu(),)
+
+
+@MODELS.register_module()
+class GivenFeatures(BaseModule):
+    """Features of a reference file, whatever the image."""
+
+    def forward(self, images):
+        return (self.feats,)
 
 
 @MODELS.register_module()
@@ -115,6 +124,28 @@ def test_logits_and_maps_equal_the_oracle(oracle, monkeypatch, net, square_root)
     if square_root:  # which amplifies values close to 0
         maps, arrays['cam'] = maps.square(), arrays['cam'].square()
     assert_close(maps, arrays['cam'], rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize(('multiple', 'name'), [(16, 'high_res'), (1, 'strided')])
+def test_maps_of_four_scales_and_their_mirror_images_equal_the_oracle(cases_of, multiple, name):
+    for case in cases_of('irn_cam'):
+        height, width = case['image_size'].tolist()
+        size = (height, width) if name == 'high_res' else tuple(case['strided'].shape[1:])
+        weight = case['classifier']
+        config = classifier_config(flip=True, resize_multiple=multiple)
+        config['backbone'] = dict(type='GivenFeatures')
+        config['head'].update(num_classes=len(weight), in_channels=weight.shape[1])
+        model = MultiScaleCAM(MODELS.build(config))
+        model.module.head.classifier.weight.data.copy_(weight)
+        views = []
+        for scale in range(4):
+            model.module.backbone.feats = case[f'feats{scale}']
+            sample = SegDataSample(metainfo=dict(ori_shape=size))
+            sample.gt_label = case['class_ids']
+            with torch.no_grad():
+                views += model.module.predict(torch.empty(1, 3, 1, 1), [sample])
+        (merged,) = model.merge_preds([tuple(views)])
+        assert_close(merged.cams, case[name], rtol=0, atol=2e-6)
 
 
 def test_square_root_of_maps_that_are_cut_after_the_resize_is_an_error_at_construction():
