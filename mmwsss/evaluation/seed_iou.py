@@ -4,9 +4,11 @@ Legend: K foreground classes, n present classes, T thresholds, H x W pixels.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from prettytable import PrettyTable
@@ -82,7 +84,7 @@ class SeedIoUWithGroundTruth(BaseMetric):
     to choose what a weakly-supervised pipeline does.
 
     Samples need ``cams`` (n, H, W) >= 0 at the size of ``gt_sem_seg``, and ``cam_label``. Every
-    map is divided by its maximum + 1e-5.
+    map is divided by its maximum + 1e-5. Memory does not grow with the number of images.
 
     Returns:
         ``mIoU``, ``precision`` and ``recall`` (means over classes, percent) at the best threshold,
@@ -92,39 +94,66 @@ class SeedIoUWithGroundTruth(BaseMetric):
     default_prefix = 'seed'
     thresholds = torch.tensor(np.arange(100) / 100, dtype=torch.float32)
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count the pixels of a batch; only the cells that are not empty are kept."""
-        num_classes = len(self.dataset_meta['classes']) - 1
-        for sample in data_samples:
-            cams, mask = sample['cams'], sample['gt_sem_seg']['data'].squeeze(0)
-            if cams.shape[1:] != mask.shape:
-                raise ValueError(
-                    f'cams are {tuple(cams.shape[1:])}, the true mask is {tuple(mask.shape)} '
-                    '(height, width). Load masks after the resize in the test pipeline, so that '
-                    'they keep the original size.'
-                )
-            histogram = seed_histogram(
-                cams,
-                sample['cam_label'],
-                mask.to(cams.device),
-                thresholds=self.thresholds.to(cams.device),
-                num_classes=num_classes,
-            )
-            flat = histogram.flatten().cpu().numpy()
-            cells = np.flatnonzero(flat).astype(np.int32)
-            self.results.append((cells, flat[cells]))
+    def __init__(self, **base: Any) -> None:  # the three options of the library's class
+        super().__init__(**base)
+        self._start()
 
-    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-        """Sum the images and find the best threshold."""
+    def _start(self) -> None:
+        self._num_images = 0
+        # Counts of all images but the last, and of the last, which may only pad the rank.
+        self._sum = self._last = torch.zeros((), dtype=torch.int64)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Add the pixels of a batch to the counts of this process."""
+        for sample in data_samples:
+            counts = self._count(sample)
+            self._sum = self._sum + self._last
+            self._last = counts
+            self._num_images += 1
+
+    def _count(self, sample: dict) -> Tensor:
+        cams, mask = sample['cams'], sample['gt_sem_seg']['data'].squeeze(0)
+        if cams.shape[1:] != mask.shape:
+            raise ValueError(
+                f'cams are {tuple(cams.shape[1:])}, the true mask is {tuple(mask.shape)} '
+                '(height, width). Load masks after the resize in the test pipeline, so that '
+                'they keep the original size.'
+            )
+        return seed_histogram(
+            cams,
+            sample['cam_label'],
+            mask.to(cams.device),
+            thresholds=self.thresholds.to(cams.device),
+            num_classes=len(self.dataset_meta['classes']) - 1,
+        )
+
+    def evaluate(self, size: int) -> dict:
+        """Sum the images of all ranks and find the best threshold.
+
+        A sampler repeats images until every rank has as many, so the last one of a rank may have
+        been counted elsewhere. As in the library's class, image i of rank r stands for number
+        ``i * ranks + r``, and numbers from `size` on do not count.
+        """
+        rank, num_ranks = get_dist_info()
+        if self._num_images:
+            last = (self._num_images - 1) * num_ranks + rank
+            counts, number = self._sum, self._num_images - 1
+            if last < size:
+                counts, number = counts + self._last, number + 1
+            self.results = [(counts.cpu(), number)]
+        self._start()
+        return super().evaluate(size=num_ranks)
+
+    def compute_metrics(self, results: list[tuple[Tensor, int]]) -> dict[str, float]:
+        """Find the best threshold for the sum of the counts of all ranks."""
         size = len(self.dataset_meta['classes'])
-        shape = (len(self.thresholds) + 1, size, size)
-        histogram = np.zeros(shape, dtype=np.int64)
-        for cells, counts in results:
-            histogram.reshape(-1)[cells] += counts  # the cells of an image are distinct
-        confusions = seed_confusions(torch.from_numpy(histogram))
+        histogram = torch.zeros(len(self.thresholds) + 1, size, size, dtype=torch.int64)
+        for counts, _ in results:
+            histogram += counts
+        confusions = seed_confusions(histogram)
         curve = mean_iou(confusions)
         best = int(curve.nan_to_num(-1).argmax())
-        self._log_curve(curve, len(results))
+        self._log_curve(curve, sum(number for _, number in results))
         hits = confusions[best].diagonal().double()
         return {
             'mIoU': float(curve[best]),

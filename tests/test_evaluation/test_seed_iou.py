@@ -1,6 +1,9 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.testing import assert_close
@@ -102,13 +105,37 @@ def test_an_image_with_only_ignored_pixels_changes_nothing(rng):
     assert results[0] == results[1]
 
 
-def test_every_rank_result_is_an_image_so_padding_can_be_dropped(rng):
+@pytest.mark.parametrize('number', [1, 5])
+def test_two_ranks_count_the_images_that_fill_the_last_rank_once(number, rng, on_two_ranks):
+    samples = [random_sample(rng) for _ in range(number)]
     metric = build()
-    sample = random_sample(rng)
-    metric.process({}, [sample.to_dict()])
-    expected = metric.evaluate(size=1)
-    metric.process({}, [sample.to_dict()] * 2)  # the sampler repeats images to fill the last rank
-    assert metric.evaluate(size=1) == expected
+    metric.process({}, [sample.to_dict() for sample in samples])
+    expected = metric.evaluate(size=number)
+
+    def on_rank(rank):
+        metric = build()
+        sampler = DefaultSampler(samples, shuffle=False)
+        for index in sampler:
+            metric.process({}, [samples[index].to_dict()])
+        return len(sampler), metric.evaluate(size=number)
+
+    assert on_two_ranks(on_rank) == [(-(-number // 2), expected)] * 2
+
+
+def test_a_second_evaluation_starts_from_nothing(rng):
+    samples, metric, found = [random_sample(rng) for _ in range(2)], build(), []
+    for sample in [*samples, samples[0]]:
+        metric.process({}, [sample.to_dict()])
+        found.append(metric.evaluate(size=1))
+    assert found[0] == found[2] != found[1]
+
+
+def test_what_is_kept_does_not_grow_with_the_number_of_images(rng):
+    metric, sizes = build(), []
+    for _ in range(4):
+        metric.process({}, [random_sample(rng).to_dict()] * 5)
+        sizes.append(len(pickle.dumps(vars(metric))))
+    assert sizes[1:] == sizes[1:2] * 3
 
 
 def test_maps_of_another_size_than_the_mask_are_explained(rng):
