@@ -120,6 +120,8 @@ def _check_workers(name: str, config: Config, task: str) -> None:
     for key, node in _walk(used, ''):
         workers = node.get('num_workers', 0)
         option = f'{key}.num_workers'.removeprefix('.')
+        if workers is None and 'type' in node:
+            continue  # of a loop, which counts the free cores
         if type(workers) is not int or workers < 0:
             raise UserInputError(
                 f"stage '{name}': {option} = {workers!r} must be a whole number: 0 (no processes) "

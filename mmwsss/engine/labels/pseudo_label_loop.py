@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.image_files import read_image
 from mmwsss.engine.config.build_errors import building
+from mmwsss.engine.cores import free_cores
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.labels.checks import (
     check_checkpoint,
@@ -63,7 +64,9 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         keep_scores: Names of labels whose scores are written as well, for a later stage.
         proportions: Names of labels for which the share of each class in every image is written to
             ``<out_dir>/<label name>_proportions.npz`` in the end.
-        num_workers: Processes for CPU-bound refiners and writing; 0 does both in this process.
+        num_workers: Processes of every rank for CPU-bound refiners and writing; 0 does both in this
+            process. By default as many as the machine has free cores, see
+            :func:`~mmwsss.engine.cores.free_cores`.
         overwrite: Replace label maps that carry no mark of this tool, as after a correction by
             hand; without it they are kept and counted.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
@@ -82,7 +85,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         out_dir: str | None = None,
         keep_scores: tuple[str, ...] = (),
         proportions: tuple[str, ...] = (),
-        num_workers: int = 2,
+        num_workers: int | None = None,
         overwrite: bool = False,
         evaluator: object = None,
     ) -> None:
@@ -92,7 +95,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.split = dataset.ann_file
         self.generator = TASK_UTILS.build(generator)
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
-        self.num_workers = num_workers
+        self.num_workers = free_cores() if num_workers is None else num_workers
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]

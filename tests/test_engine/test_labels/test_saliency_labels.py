@@ -132,3 +132,12 @@ def test_maps_of_other_images_alone_stop_the_loop(make_labels, saliency_folder, 
 def test_wrong_numbers_of_processes_are_found_before_the_first_stage(loader, message):
     with pytest.raises(UserInputError, match=message):
         check_stage('labels', Config(dict(test_dataloader=loader)), task='test')
+
+
+def test_a_loop_may_leave_its_number_of_processes_open_but_a_loader_may_not(saliency_folder):
+    generator = dict(type='PseudoLabelGenerator', labels=labels_of(saliency_folder))
+    loop = dict(type='PseudoLabelLoop', generator=generator, num_workers=None)
+    assert check_stage('labels', Config(dict(test_cfg=loop)), task='test') is None
+    loader = Config(dict(test_cfg=loop, test_dataloader=dict(num_workers=None)))
+    with pytest.raises(UserInputError, match=r'test_dataloader\.num_workers = None must be'):
+        check_stage('labels', loader, task='test')

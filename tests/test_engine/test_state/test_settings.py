@@ -123,6 +123,16 @@ def test_labels_depend_on_everything_that_can_change_a_pixel(change):
     assert label_making_settings({**config, **change}) != label_making_settings(config)
 
 
+@pytest.mark.parametrize('count', [None, 0, 16])
+def test_neither_labels_nor_their_stage_depend_on_the_number_of_processes(count):
+    loop = dict(type='PseudoLabelLoop', generator=dict(labels=dict(a=dict())))
+    dataset = dict(type='VOCWeakDataset')
+    config = dict(test_dataloader=dict(dataset=dataset), test_cfg=loop)
+    counted = dict(config, test_cfg={**loop, 'num_workers': count})
+    assert label_making_settings(counted) == label_making_settings(config)
+    assert decisive_settings(counted, 'test') == decisive_settings(config, 'test')
+
+
 @pytest.mark.parametrize(
     ('hooks', 'decide'),
     [
