@@ -1,8 +1,9 @@
-# Spatial-BCE with a random walk on the wide ResNet-38: the affinity network learns from the
-# confident regions of the first classifier, and what the last round labels walks over its
-# affinities. DeepLab-V2 on ResNet-101 as the last stage.
+# Spatial-BCE with AffinityNet's random walk in the place of IRN, on the wide ResNet-38: the affinity
+# network learns from the confident regions of the first classifier, and what the last round labels
+# walks over its affinities. DeepLab-V2 on ResNet-101 as the last stage.
 _base_ = ['./sbce_voc.py']
 stages = dict(
+    boundary=None,
     labels0=dict(config='spatial_bce/sbce-confident_resnet38_voc12-448x448.py'),
     affinity=dict(
         after='labels0',

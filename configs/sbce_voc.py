@@ -1,13 +1,20 @@
 # Spatial-BCE from tags to a segmentation model: on the wide ResNet-38 a classifier of the rounds'
-# architecture, then three rounds of training, labels and foreground proportions; DeepLab-V2 on
-# ResNet-101 as the last stage.
+# architecture, then three rounds of training, labels and foreground proportions. As in the paper
+# IRN refines the labels of the last round; DeepLab-V2 on ResNet-101 as the last stage.
 stages = dict(
     classifier=dict(config='spatial_bce/sbce-init_resnet38_voc12-448x448.py'),
     labels0=dict(
-        config='spatial_bce/sbce-init_resnet38_voc12-448x448.py',
+        config='spatial_bce/sbce-boundary-confident_resnet38_voc12-448x448.py',
         task='test',
         tta=True,
         takes={'load_from': 'classifier.checkpoint'},
+    ),
+    boundary=dict(
+        config='irn/irn-boundary_resnet50_voc12-512x512.py',
+        takes={
+            'train_dataloader.dataset.data_prefix.seg_map_path': 'labels0.foreground',
+            'train_dataloader.dataset.data_prefix.aux_seg_map_path': 'labels0.background',
+        },
     ),
     round1=dict(
         config='spatial_bce/sbce_resnet38_voc12-369x369.py',
@@ -43,14 +50,17 @@ stages = dict(
         },
     ),
     labels3=dict(
-        config='spatial_bce/sbce_resnet38_voc12-369x369.py',
+        config='spatial_bce/sbce-boundary_resnet38_voc12-369x369.py',
         task='test',
         tta=True,
-        takes={'load_from': 'round3.checkpoint'},
+        takes={
+            'load_from': 'round3.checkpoint',
+            'test_cfg.generator.labels.walk.refiners.0.checkpoint': 'boundary.checkpoint',
+        },
     ),
     segmentor=dict(
         config='segmentors/deeplabv2_r101-d8_voc12-321x321.py',
-        takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels3.seed_crf'},
+        takes={'train_dataloader.dataset.data_prefix.seg_map_path': 'labels3.walk'},
     ),
     test=dict(
         config='segmentors/deeplabv2_r101-d8_voc12-321x321.py',

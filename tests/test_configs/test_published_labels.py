@@ -66,14 +66,12 @@ def labels_of(config):
 
 PSA_SEEDS = dict(seed=(16,), low=(4, PSA_CRF), high=(32, PSA_CRF))
 PSA_WALK = dict(walk=(16, ('RandomWalk', 8, 256, 5)), walk_crf=('walk', PSA_CRF))
+IRN_SEEDS = dict(seed=(0.15,), foreground=(0.3, IRN_CRF), background=(0.05, IRN_CRF))
+IRN_WALK = (0.25, ('BoundaryWalk', 10, 8, 5, 4, 512, 10))
 RCA_SEEDS = dict(seed=(4,), seed_crf=('seed', PSA_CRF))
 LABELS = {
-    'irn/irn-cam_resnet50_voc12-512x512': dict(
-        seed=(0.15,), foreground=(0.3, IRN_CRF), background=(0.05, IRN_CRF)
-    ),
-    'irn/irn-walk_resnet50_voc12': dict(
-        walk=(0.25, ('BoundaryWalk', 10, 8, 5, 4, 512, 10)), walk_crf=('walk', IRN_CRF)
-    ),
+    'irn/irn-cam_resnet50_voc12-512x512': IRN_SEEDS,
+    'irn/irn-walk_resnet50_voc12': dict(walk=IRN_WALK, walk_crf=('walk', IRN_CRF)),
     'affinitynet/psa-cam_resnet38_voc12-448x448': PSA_SEEDS,
     'affinitynet/psa-cam_vgg16_voc12-448x448': PSA_SEEDS,
     'affinitynet/psa-walk_resnet38_voc12': PSA_WALK,
@@ -93,6 +91,11 @@ LABELS = {
         Y_ret=('Y_crf', 'RetrievalRefiner', 'BoxConstraint'),
     ),
     'spatial_bce/sbce_resnet38_voc12-369x369': dict(seed=(0.0,), seed_crf=('seed', SBCE_CRF)),
+    'spatial_bce/sbce-boundary-confident_resnet38_voc12-448x448': IRN_SEEDS
+    | dict(seed_crf=(4, PSA_CRF)),
+    'spatial_bce/sbce-boundary_resnet38_voc12-369x369': dict(
+        seed=(0.0,), seed_crf=('seed', SBCE_CRF), walk=IRN_WALK, walk_crf=('walk', SBCE_CRF)
+    ),
 }
 
 
