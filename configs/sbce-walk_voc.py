@@ -1,4 +1,4 @@
-# Spatial-BCE with AffinityNet's random walk in the place of IRN, on the wide ResNet-38: the affinity
+# Spatial-BCE with AffinityNet's random walk in place of IRN, on the wide ResNet-38: the affinity
 # network learns from the confident regions of the first classifier, and what the last round labels
 # walks over its affinities. DeepLab-V2 on ResNet-101 as the last stage.
 _base_ = ['./sbce_voc.py']
