@@ -11,6 +11,8 @@ TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_ARGS ?=
 CONSTRAINTS ?= requirements/constraints.txt
 
+# The OpenMMLab packages to install, by the name of their extra, and where.
+FAMILY := onedl
 VENV := .venv
 BIN := $(VENV)/bin
 # Made last, so that an installation that was interrupted starts again.
@@ -22,10 +24,10 @@ PIP_INSTALL = $(BIN)/python -m pip install -q $(PIP_ARGS) $(addprefix -c ,$(CONS
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-all faults lint format type clean
+.PHONY: help install dev demo test test-all test-openmmlab faults lint format type clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv with everything that demo and test need
 
@@ -41,7 +43,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	@echo 'Installing $(TORCH) ...'
 	@$(PIP_INSTALL) $(TORCH)
 	@echo 'Installing the OpenMMLab packages and mmwsss ...'
-	@$(PIP_INSTALL) -e '.[onedl,crf,coco,tests]'
+	@$(PIP_INSTALL) -e '.[$(FAMILY),crf,coco,tests]'
 	@# The usual OpenCV needs graphics libraries, which servers and containers often lack.
 	@$(BIN)/python -c 'import cv2' 2> /dev/null || { \
 		echo 'No graphics libraries here: taking OpenCV without windows ...'; \
@@ -68,6 +70,9 @@ test: install ## Run the tests; TESTS='tests/test_models -k crf' runs some
 test-all: dev ## Run the slow tests and those for a GPU too
 	$(BIN)/python -m pytest -m '' $(TESTS)
 
+test-openmmlab: ## Run the tests with the original OpenMMLab packages, in .venv-openmmlab
+	@$(MAKE) --no-print-directory test FAMILY=openmmlab VENV=.venv-openmmlab
+
 faults: install ## Kill runs, damage files and feed malformed input: up to 40 minutes
 	$(BIN)/python -m pytest tests/faults -m 'not gpu' -rP --no-header $(TESTS)
 
@@ -82,6 +87,6 @@ format: install ## Mend style and format
 type: dev ## Check the types of mmwsss/
 	$(BIN)/mypy mmwsss
 
-clean: ## Remove .venv, caches and builds; data/ and work_dirs/ stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+clean: ## Remove .venv*, caches and builds; data/ and work_dirs/ stay
+	rm -rf .venv .venv-openmmlab build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

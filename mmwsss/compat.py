@@ -5,24 +5,29 @@ import names. :func:`apply` makes either family work with a current PyTorch; ``i
 it. Nothing else in the project asks for a package's version.
 """
 
+import functools
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import pickle
 import re
 import struct
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+import mmengine.logging
 import mmengine.runner.checkpoint as mmengine_checkpoint
 import numpy as np
 import torch
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.logging import HistoryBuffer
+from mmengine.logging.logger import print_log as mmengine_print_log
 
 TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
 """Environment variable; ``1`` lets checkpoints run the code they contain, as ``pickle`` does."""
@@ -50,10 +55,12 @@ _torchvision_library: torch.library.Library | None = None
 def apply() -> None:
     """Make the installed packages work together; calling it twice changes nothing."""
     name_installed_packages()
+    hide_advice_for_other_users()
     keep_functions_out_of_checkpoints()
     refuse_code_in_checkpoints()
     declare_torchvision_operators()
     replace_missing_mmcv_operators()
+    mend_hues_of_mmcv()
 
 
 # Configs of other packages
@@ -77,6 +84,26 @@ def _is_distribution(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+# Messages
+
+
+def hide_advice_for_other_users() -> None:
+    """Keep every command free of what the packages say when they are imported.
+
+    The forks look for a package of their maker and report its absence for debugging, which mmengine
+    prints all the same. Without compiled operators mmcv advises to compile it: nothing here needs
+    them.
+    """
+    mmengine.logging.print_log = print_log
+    warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
+
+
+def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
+    """Log as mmengine does, except that a message for debugging needs a logger to be seen."""
+    if logger is not None or level > logging.DEBUG:
+        mmengine_print_log(msg, logger, level)
 
 
 # Checkpoints
@@ -269,3 +296,35 @@ def replace_missing_mmcv_operators() -> None:
     sys.modules[name] = _MissingOperators(name)
     # Without a loader, so that mmengine does not take mmcv for a compiled one.
     sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None)
+
+
+# Colours
+
+
+class _Turn(float):
+    """A turn of the hue; times 255 it is a number of uint8, for back by k is on by 256 - k."""
+
+    def __mul__(self, whole: float) -> int:
+        return int(float(self) * whole) % 256
+
+
+def mend_hues_of_mmcv() -> None:
+    """Let the original mmcv turn hues back, for which it makes a uint8 of a negative number.
+
+    NumPy 2 refuses it, so that half the images of a ``ColorJitter`` would end the training. The
+    forks count modulo 256 themselves.
+    """
+    if _is_distribution('onedl-mmcv') or np.lib.NumpyVersion(np.__version__) < '2.0.0':
+        return
+    import mmcv  # after the operators that it may miss have been replaced
+    from mmcv.image import photometric
+
+    if hasattr(mmcv.adjust_hue, '__wrapped__'):
+        return
+    adjust_hue = photometric.adjust_hue
+
+    @functools.wraps(adjust_hue)
+    def adjust(img: np.ndarray, hue_factor: float, backend: str | None = None) -> np.ndarray:
+        return adjust_hue(img, _Turn(hue_factor), backend=backend)
+
+    mmcv.adjust_hue = mmcv.image.adjust_hue = photometric.adjust_hue = adjust

@@ -1,11 +1,14 @@
 """Each trap of the installed packages: first that it is there, then that mmwsss mends it."""
 
 import importlib
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import mmcv
+import mmengine
 import numpy as np
 import pytest
 import torch
@@ -88,14 +91,30 @@ def test_packages_that_no_fork_provides_keep_their_names():
     assert MODULE2PACKAGE['mmdet'] == 'mmdet'
 
 
+# Messages
+
+
+def test_importing_the_packages_says_nothing():
+    imported = run_python('import mmwsss, mmseg.datasets, mmpretrain.datasets, mmcv.cnn.bricks')
+    assert 'OneDL' not in imported.stdout
+    assert 'MultiScaleDeformableAttention' not in imported.stderr
+    assert imported.returncode == 0, imported.stderr
+
+
+def test_a_message_for_information_is_still_printed(capsys):
+    mmengine.logging.print_log('for debugging', level=logging.DEBUG)
+    mmengine.logging.print_log('for information')
+    assert capsys.readouterr().out == 'for information\n'
+
+
 # Checkpoints
 
 
 def test_without_mmwsss_the_fork_runs_the_code_in_a_checkpoint(attack, tmp_path):
-    mmengine = pytest.importorskip('mmengine.runner.checkpoint')
-    if not hasattr(mmengine, '_safe_torch_load'):
+    checkpoint = pytest.importorskip('mmengine.runner.checkpoint')
+    if not hasattr(checkpoint, '_safe_torch_load'):
         pytest.skip('only the fork falls back to running code')
-    mmengine._safe_torch_load(attack)
+    checkpoint._safe_torch_load(attack)
     assert (tmp_path / 'attacked').exists()
 
 
@@ -290,3 +309,17 @@ def test_mmseg_can_be_imported_beside_an_mmcv_without_operators():
     assert "No module named 'mmcv._ext'" in run_python(f'import {models}').stderr
     with_mmwsss = run_python(f'import mmwsss, {models}')
     assert with_mmwsss.returncode == 0, with_mmwsss.stderr
+
+
+# Colours
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+@pytest.mark.parametrize(('turn', 'colour'), [(1 / 3, 'green'), (-1 / 3, 'blue'), (0.0, 'red')])
+def test_a_third_of_a_turn_makes_green_of_red_and_back_blue(turn, colour, backend):
+    red = np.full((2, 3, 3), [0, 0, 255], np.uint8)  # blue, green, red
+    expected = {'blue': [255, 0, 0], 'green': [0, 255, 0], 'red': [0, 0, 255]}[colour]
+    compat.apply()  # twice is as good as once
+    turned = mmcv.adjust_hue(red, turn, backend=backend)
+    assert turned.dtype == np.uint8
+    np.testing.assert_allclose(turned.astype(int), np.broadcast_to(expected, red.shape), atol=6)
