@@ -1,15 +1,18 @@
 """Batches images of different sizes together with every label map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.structures import PixelData
+from mmengine.structures import BaseDataElement, PixelData
 from mmseg.models import SegDataPreProcessor
+from mmseg.structures import SegDataSample
 from mmseg.utils import stack_batch
 
 from mmwsss.registry import MODELS
+
+_ALIGNMENT = 16  # bytes; a view of packed bytes must start at a multiple of its type's size
 
 
 @MODELS.register_module()
@@ -23,6 +26,9 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
     In prediction images of different sizes are padded to the largest as well, so that a list of
     photographs can be given to a segmentor. What is padded is cut off the predictions again. It is
     still seen by the network, so near it a prediction differs from that of the image alone.
+
+    Nothing waits for the device: all annotations of a batch travel in one copy, and images that the
+    data loader has pinned while the device works.
 
     Args:
         mean: Mean of each channel, in the order after channel conversion.
@@ -49,22 +55,35 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
     ) -> None:
         if size is None and size_divisor is None:
             size_divisor = 1  # mmseg wants one of the two
+        # mmseg converts every image by a list of indices, which is a copy that waits. The stacked
+        # batch is converted instead, so the images are normalised in the order they come in.
         super().__init__(
-            mean=mean,
-            std=std,
+            mean=mean[::-1] if mean is not None and bgr_to_rgb else mean,
+            std=std[::-1] if std is not None and bgr_to_rgb else std,
             size=size,
             size_divisor=size_divisor,
             pad_val=pad_val,
             seg_pad_val=seg_pad_val,
-            bgr_to_rgb=bgr_to_rgb,
             test_cfg=test_cfg,
         )
+        self.bgr_to_rgb = bgr_to_rgb
+
+    def cast_data(self, data: Any) -> Any:
+        """Move data to the device, the annotations of a batch in one copy."""
+        if isinstance(data, torch.Tensor):
+            return data.to(self.device, non_blocking=True)
+        is_batch = isinstance(data, list) and data and isinstance(data[0], BaseDataElement)
+        if is_batch and self.device.type != 'cpu':
+            return samples_to(data, self.device)
+        return super().cast_data(data)
 
     def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
         """Normalise and stack the images; pad the maps of the samples when training."""
         if not training and not self.test_cfg and len({i.shape for i in data['inputs']}) > 1:
             return self._of_different_sizes(data)
         data = super().forward(data, training)
+        if self.bgr_to_rgb:
+            data['inputs'] = data['inputs'].flip(1)
         if training:
             height, width = data['inputs'].shape[-2:]
             for sample in data['data_samples']:
@@ -80,7 +99,7 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
     def _of_different_sizes(self, data: dict) -> dict[str, Any]:
         """Normalise every image by itself, then pad them at the right and bottom."""
         pairs = zip(data['inputs'], data['data_samples'], strict=True)
-        alone = [super(WeakSegDataPreProcessor, self).forward(_batch_of_one(*p)) for p in pairs]
+        alone = [self(_batch_of_one(*p)) for p in pairs]
         samples = [one['data_samples'][0] for one in alone]
         inputs, padding = stack_batch(
             [one['inputs'][0] for one in alone], size_divisor=1, pad_val=self.pad_val
@@ -92,3 +111,46 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
 
 def _batch_of_one(image: torch.Tensor, sample: object) -> dict[str, list]:
     return dict(inputs=[image], data_samples=[sample])
+
+
+def samples_to(samples: list[SegDataSample], device: torch.device) -> list[SegDataSample]:
+    """Move all tensors of data samples to a device in one copy, which nothing waits for.
+
+    Those of one sample alone are views of a buffer that all samples share.
+    """
+    moved = iter(tensors_to([tensor for s in samples for tensor in _tensors(s)], device))
+    return [_with_tensors(sample, moved) for sample in samples]
+
+
+def tensors_to(tensors: list[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
+    """Copy tensors of any types and shapes to a device together, as one row of bytes."""
+    sizes = [-(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT for tensor in tensors]
+    # A copy from memory that is not pinned would wait.
+    packed = torch.empty(sum(sizes), dtype=torch.uint8, pin_memory=device.type == 'cuda')
+    for tensor, part in zip(tensors, packed.split(sizes), strict=True):
+        _unpacked(part, tensor).copy_(tensor)
+    parts = packed.to(device, non_blocking=True).split(sizes)
+    return [_unpacked(part, tensor) for tensor, part in zip(tensors, parts, strict=True)]
+
+
+def _unpacked(part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return part[: like.nbytes].view(like.dtype).view(like.shape)
+
+
+def _tensors(element: BaseDataElement) -> Iterator[torch.Tensor]:
+    for value in element.values():
+        if isinstance(value, BaseDataElement):
+            yield from _tensors(value)
+        elif isinstance(value, torch.Tensor):
+            yield value
+
+
+def _with_tensors(element: BaseDataElement, tensors: Iterator[torch.Tensor]) -> BaseDataElement:
+    """Copy an element, with other tensors in the order of :func:`_tensors`."""
+    copied = element.new()
+    for key, value in element.items():
+        if isinstance(value, BaseDataElement):
+            copied.set_data({key: _with_tensors(value, tensors)})
+        elif isinstance(value, torch.Tensor):
+            copied.set_data({key: next(tensors)})
+    return copied

@@ -4,6 +4,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmwsss.models import WeakSegDataPreProcessor
+from mmwsss.models.data_preprocessor import tensors_to
 from mmwsss.registry import MODELS
 
 
@@ -71,3 +72,35 @@ def test_caffe_normalisation_is_a_mean_in_bgr():
     )
     data = preprocessor(batch((1, 1)), training=True)
     assert data['inputs'].flatten().tolist() == [9, 8, 7]
+
+
+@pytest.mark.parametrize('sizes', [[(1, 1)], [(1, 1), (1, 2)]])
+@pytest.mark.parametrize('training', [True, False])
+def test_mean_and_deviation_are_of_the_channels_after_conversion(sizes, training):
+    preprocessor = WeakSegDataPreProcessor(
+        mean=[1.0, 2.0, 3.0], std=[1.0, 2.0, 4.0], bgr_to_rgb=True
+    )
+    data = batch(*sizes)
+    for image in data['inputs']:
+        image[:] = torch.tensor([7, 8, 9])[:, None, None]  # blue, green, red
+    inputs = preprocessor(data, training=training)['inputs']
+    assert inputs[0, :, 0, 0].tolist() == [8, 3, 1]  # (9 - 1) / 1, (8 - 2) / 2, (7 - 3) / 4
+
+
+def test_tensors_of_all_types_and_shapes_travel_together(rng):
+    tensors = [
+        torch.rand(3, generator=rng) < 0.5,
+        torch.rand(2, 3, generator=rng, dtype=torch.float64),
+        torch.randint(255, (1, 5, 3), generator=rng, dtype=torch.uint8),
+        torch.zeros(0, 4),
+        torch.rand(4, 6, generator=rng).T,
+        torch.tensor(7),
+    ]
+    moved = tensors_to(tensors, torch.device('cpu'))
+    for copy, original in zip(moved, tensors, strict=True):
+        assert copy.dtype == original.dtype
+        assert torch.equal(copy, original)
+
+
+def test_without_tensors_nothing_travels():
+    assert tensors_to([], torch.device('cpu')) == []

@@ -9,7 +9,6 @@ label_pipeline = [
 ]
 train_dataloader = dict(
     num_workers=4,
-    persistent_workers=True,
     drop_last=True,
     sampler=dict(type='InfiniteSampler'),
     dataset=dict(
@@ -21,7 +20,6 @@ train_dataloader = dict(
 test_dataloader = dict(
     batch_size=1,
     num_workers=4,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='VOCWeakDataset',

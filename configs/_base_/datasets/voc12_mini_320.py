@@ -24,7 +24,6 @@ label_pipeline = [
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    persistent_workers=True,
     drop_last=True,
     sampler=dict(type='InfiniteSampler'),
     dataset=dict(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.device import get_device
 from mmengine.dist import master_only
 from mmengine.runner import BaseLoop, Runner
@@ -129,5 +130,15 @@ class StageRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """Build a data loader whose workers end with this process."""
+        """Build a data loader whose workers end with this process.
+
+        Unless its config says otherwise, the workers stay from one pass to the next, and where
+        there is a GPU images come in pinned memory, from which they are copied while it works.
+        """
+        if isinstance(dataloader, dict):
+            dataloader = {
+                'pin_memory': torch.cuda.is_available(),
+                'persistent_workers': dataloader.get('num_workers', 0) > 0,
+                **dataloader,
+            }
         return tie_workers(Runner.build_dataloader(dataloader, seed, diff_rank_seed))
