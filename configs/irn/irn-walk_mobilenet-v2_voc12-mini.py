@@ -5,14 +5,6 @@ _base_ = [
     '../_base_/pseudo_labels/irn_walk.py',
     '../_base_/default_runtime.py',
 ]
-walk = dict(
-    type='BoundaryWalk',
-    network={{_base_.boundary_network}},
-    checkpoint=None,
-    radius=5,
-    beta=10,
-    log_steps=8,
-    min_size=320,
-)
+walk = dict(type='BoundaryWalk', network={{_base_.boundary_network}}, checkpoint=None, min_size=320)
 model = dict(type='StoredCAMs', folder='')
 test_cfg = dict(generator=dict(labels=dict(walk=dict(refiners=[walk]))))
