@@ -11,8 +11,6 @@ from mmwsss.pseudo_labels.refiners.random_walk import from_grid
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError, seg_map_from_scores
 
-MEAN, STD = [100.0, 120.0, 140.0], [50.0, 60.0, 70.0]
-PREPROCESSOR = dict(type='WeakSegDataPreProcessor', mean=MEAN, std=STD, bgr_to_rgb=True)
 PAPER = dict(radius=5, beta=10, log_steps=8)
 
 
@@ -51,41 +49,26 @@ class BrightBoundaries(BaseModel):
 
 
 @pytest.fixture
-def save(tmp_path):
-    def save(**state):
-        path = tmp_path / f'{"_".join(state)}.pth'
-        torch.save({'state_dict': state, 'meta': {}}, path)
-        return str(path)
-
-    return save
-
-
-@pytest.fixture
-def walk(save):
+def walk(walk_over):
     """Refiner over boundaries at bright cells."""
 
     def make(**options):
-        network = dict(type='BrightBoundaries', data_preprocessor=PREPROCESSOR)
-        checkpoint = save(gain=torch.full((1,), 3.0))
-        return BoundaryWalk(network, checkpoint, **{'min_size': 32, **options})
+        network = dict(type='BrightBoundaries')
+        gain = torch.full((1,), 3.0)
+        return walk_over(BoundaryWalk, network, {'min_size': 32, **options}, gain=gain)
 
     return make
 
 
 @pytest.fixture
-def given_walk(save):
+def given_walk(walk_over):
+    """Refiner over given boundaries."""
+
     def make(logits, **options):
-        network = dict(
-            type='GivenBoundaries', shape=tuple(logits.shape), data_preprocessor=PREPROCESSOR
-        )
-        return BoundaryWalk(network, save(logits=logits), **options)
+        network = dict(type='GivenBoundaries', shape=tuple(logits.shape))
+        return walk_over(BoundaryWalk, network, options, logits=logits)
 
     return make
-
-
-def random_inputs(rng, rows=3, size=(14, 19)):
-    image = torch.randint(256, (*size, 3), generator=rng, dtype=torch.uint8).numpy()
-    return torch.rand(rows, *size, generator=rng), image
 
 
 def black(size):
@@ -157,22 +140,24 @@ def test_labels_match_the_oracle_where_they_are_sure(case, given_walk):
         ((9, 70), 40, (48, 80)),
     ],
 )
-def test_an_image_and_its_mirror_image_are_padded_and_never_cut(rng, walk, size, min_size, padded):
-    scores, image = random_inputs(rng, size=size)
+def test_an_image_and_its_mirror_image_are_padded_and_never_cut(
+    random_inputs, normalized, walk, size, min_size, padded
+):
+    scores, image = random_inputs(size=size)
     refiner = walk(min_size=min_size)
     assert refiner.refine(scores, image, None).shape == scores.shape
     (seen,) = refiner._loaded.seen
     assert seen.shape == (2, 3, *padded)
-    expected = (torch.from_numpy(image).float() - torch.tensor(MEAN)) / torch.tensor(STD)
+    expected = normalized(image)
     height, width = size
-    assert_close(seen[0, :, :height, :width], expected.permute(2, 0, 1))
-    assert_close(seen[1, :, :height, :width], expected.permute(2, 0, 1).flip(2))
+    assert_close(seen[0, :, :height, :width], expected)
+    assert_close(seen[1, :, :height, :width], expected.flip(2))
     assert not seen[..., height:, :].any()
     assert not seen[..., width:].any()
 
 
-def test_refining_is_gating_walking_enlarging_and_one_maximum(rng, walk):
-    scores, image = random_inputs(rng)
+def test_refining_is_gating_walking_enlarging_and_one_maximum(random_inputs, walk):
+    scores, image = random_inputs()
     refiner = walk(radius=3, beta=2, log_steps=3)
     refined = refiner.refine(scores, image, None)
     edge = refiner.boundaries(refiner._loaded, image)
@@ -197,8 +182,8 @@ def test_refining_is_gating_walking_enlarging_and_one_maximum(rng, walk):
     assert refined[1:].amax() == 1
 
 
-def test_the_background_does_not_walk(rng, walk):
-    scores, image = random_inputs(rng)
+def test_the_background_does_not_walk(random_inputs, walk):
+    scores, image = random_inputs()
     assert_close(walk().refine(scores, image, None)[0], scores[0], rtol=0, atol=0)
 
 
@@ -216,15 +201,15 @@ def test_scores_end_at_a_boundary(given_walk):
 # Edges
 
 
-def test_background_alone_is_returned_without_the_network(rng):
-    scores, image = random_inputs(rng, rows=1)
+def test_background_alone_is_returned_without_the_network(random_inputs):
+    scores, image = random_inputs(rows=1)
     refiner = BoundaryWalk(dict(type='BrightBoundaries'), None)
     assert refiner.refine(scores, image, None) is scores
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 2), (1, 70), (5, 4)])
-def test_images_of_few_cells_are_refined(rng, walk, size):
-    scores, image = random_inputs(rng, size=size)
+def test_images_of_few_cells_are_refined(random_inputs, walk, size):
+    scores, image = random_inputs(size=size)
     refined = walk().refine(scores, image, None)
     assert refined.shape == scores.shape
     assert refined.isfinite().all()
@@ -240,8 +225,8 @@ def test_without_any_score_left_all_is_background(given_walk, logit):
     assert not seg_map_from_scores(refined, torch.tensor([3, 7])).any()
 
 
-def test_negative_scores_count_as_none(rng, walk):
-    scores, image = random_inputs(rng)
+def test_negative_scores_count_as_none(random_inputs, walk):
+    scores, image = random_inputs()
     scores -= 0.5
     refined = walk().refine(scores, image, None)
     assert_close(refined[1:], walk().refine(scores.clamp_min(0), image, None)[1:])
@@ -249,16 +234,16 @@ def test_negative_scores_count_as_none(rng, walk):
     assert not walk().refine(scores, image, None)[1:].any()
 
 
-def test_an_image_larger_than_the_crop_of_the_training_is_whole(rng, walk):
-    scores, image = random_inputs(rng, size=(530, 21))
+def test_an_image_larger_than_the_crop_of_the_training_is_whole(random_inputs, walk):
+    scores, image = random_inputs(size=(530, 21))
     refiner = walk(min_size=512)
     assert refiner.refine(scores, image, None).isfinite().all()
     assert refiner._loaded.seen[0].shape[2:] == (544, 512)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float64])
-def test_scores_of_other_types_are_refined(rng, walk, dtype):
-    scores, image = random_inputs(rng)
+def test_scores_of_other_types_are_refined(random_inputs, walk, dtype):
+    scores, image = random_inputs()
     expected = walk().refine(scores.to(dtype).float(), image, None)
     assert_close(walk().refine(scores.to(dtype), image, None).float(), expected, rtol=0, atol=1e-4)
 
@@ -300,16 +285,16 @@ def test_an_image_without_a_class_is_background(walk, random_sample):
 # Mistakes
 
 
-def test_scores_that_are_no_numbers_are_refused(rng, walk):
-    scores, image = random_inputs(rng)
+def test_scores_that_are_no_numbers_are_refused(random_inputs, walk):
+    scores, image = random_inputs()
     scores[1, 2, 3] = torch.nan
     with pytest.raises(ValueError, match='must be finite'):
         walk().refine(scores, image, None)
 
 
-def test_a_stride_that_is_not_the_networks_is_refused(rng, walk):
+def test_a_stride_that_is_not_the_networks_is_refused(random_inputs, walk):
     with pytest.raises(UserInputError, match=r'stride=8 makes a grid of \(4, 4\).*is \(8, 8\)'):
-        walk(stride=8).refine(*random_inputs(rng), None)
+        walk(stride=8).refine(*random_inputs(), None)
 
 
 def test_a_network_without_boundaries_is_refused_when_it_is_built():
@@ -319,10 +304,10 @@ def test_a_network_without_boundaries_is_refused_when_it_is_built():
         BoundaryWalk(dict(type='Boundary'), None)
 
 
-def test_messages_name_the_refiner(rng):
+def test_messages_name_the_refiner(random_inputs):
     refiner = BoundaryWalk(dict(type='BrightBoundaries'), None)
     with pytest.raises(UserInputError, match='BoundaryWalk: checkpoint is not set'):
-        refiner.refine(*random_inputs(rng), None)
+        refiner.refine(*random_inputs(), None)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,6 @@ from mmwsss.pseudo_labels.refiners.random_walk import from_grid, to_grid
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError, seg_map_from_scores
 
-MEAN, STD = [100.0, 120.0, 140.0], [50.0, 60.0, 70.0]
-PREPROCESSOR = dict(type='WeakSegDataPreProcessor', mean=MEAN, std=STD, bgr_to_rgb=True)
 BETA_STEPS = dict(beta=8, log_steps=8)
 
 
@@ -56,43 +54,26 @@ class GivenAffinities(BaseModel):
 
 
 @pytest.fixture
-def save(tmp_path):
-    def save(**state):
-        path = tmp_path / f'{"_".join(state)}.pth'
-        torch.save({'state_dict': state, 'meta': {}}, path)
-        return str(path)
-
-    return save
-
-
-@pytest.fixture
-def walk(save):
+def walk(walk_over):
     """Refiner over the colour network, with checkpoint."""
 
     def make(**options):
-        network = dict(type='ColorAffinity', data_preprocessor=PREPROCESSOR)
-        checkpoint = save(weight=torch.full((1,), 3.0))
-        return RandomWalk(network, checkpoint, **{'stride': 4, **options})
+        network = dict(type='ColorAffinity')
+        weight = torch.full((1,), 3.0)
+        return walk_over(RandomWalk, network, {'stride': 4, **options}, weight=weight)
 
     return make
 
 
 @pytest.fixture
-def given_walk(save):
+def given_walk(walk_over):
     """Refiner over given affinities, of stride 8."""
 
     def make(maps, **options):
-        network = dict(
-            type='GivenAffinities', shape=tuple(maps.shape), data_preprocessor=PREPROCESSOR
-        )
-        return RandomWalk(network, save(maps=maps), **options)
+        network = dict(type='GivenAffinities', shape=tuple(maps.shape))
+        return walk_over(RandomWalk, network, options, maps=maps)
 
     return make
-
-
-def random_inputs(rng, rows=3, size=(14, 19)):
-    image = torch.randint(256, (*size, 3), generator=rng, dtype=torch.uint8).numpy()
-    return torch.rand(rows, *size, generator=rng), image
 
 
 # Grid
@@ -152,20 +133,22 @@ def test_labels_match_the_oracle_where_they_are_sure(case, given_walk, official_
 # Network
 
 
-def test_the_network_sees_the_normalised_image_padded_with_the_mean_colour(rng, walk):
-    scores, image = random_inputs(rng)
+def test_the_network_sees_the_normalised_image_padded_with_the_mean_colour(
+    random_inputs, normalized, walk
+):
+    scores, image = random_inputs()
     refiner = walk()
     refiner.refine(scores, image, None)
     (seen,) = refiner._loaded.seen
     assert seen.shape == (1, 3, 16, 20)
-    expected = (torch.from_numpy(image).float() - torch.tensor(MEAN)) / torch.tensor(STD)
-    assert_close(seen[0, :, :14, :19], expected.permute(2, 0, 1))
+    expected = normalized(image)
+    assert_close(seen[0, :, :14, :19], expected)
     assert not seen[..., 14:, :].any()
     assert not seen[..., 19:].any()
 
 
-def test_refining_is_pooling_walking_and_enlarging(rng, walk):
-    scores, image = random_inputs(rng)
+def test_refining_is_pooling_walking_and_enlarging(random_inputs, walk):
+    scores, image = random_inputs()
     refiner = walk(beta=2, log_steps=3)
     refined = refiner.refine(scores, image, None)
     affinities = stencil_affinities(3 * F.avg_pool2d(refiner._loaded.seen[0], 4), radius=3)
@@ -173,9 +156,9 @@ def test_refining_is_pooling_walking_and_enlarging(rng, walk):
     assert_close(refined, from_grid(walked[0], 4, (14, 19)), rtol=0, atol=1e-6)
 
 
-def test_the_official_border_leaves_pairs_out(rng, given_walk):
+def test_the_official_border_leaves_pairs_out(rng, random_inputs, given_walk):
     maps = torch.rand(1, 34, 7, 11, generator=rng)
-    scores, image = random_inputs(rng, size=(56, 88))
+    scores, image = random_inputs(size=(56, 88))
     start = to_grid(scores, 8)[None]
     mask = stencil_mask((7, 11), radius=5, official_border=True)
     for official_border, read in ((False, maps), (True, maps * mask)):
@@ -184,23 +167,23 @@ def test_the_official_border_leaves_pairs_out(rng, given_walk):
         assert_close(refined, from_grid(walked[0], 8, (56, 88)), rtol=0, atol=1e-6)
 
 
-def test_the_network_is_built_once_and_only_when_it_is_used(rng, walk):
+def test_the_network_is_built_once_and_only_when_it_is_used(random_inputs, walk):
     before = ColorAffinity.built
     refiner = walk()
     assert ColorAffinity.built == before
-    refined = [refiner.refine(*random_inputs(rng), None) for _ in range(3)]
+    refined = [refiner.refine(*random_inputs(), None) for _ in range(3)]
     assert ColorAffinity.built == before + 1
     assert not refiner._loaded.training
     assert not any(scores.requires_grad for scores in refined)
 
 
-def test_a_real_affinity_network_refines(rng, tmp_path):
+def test_a_real_affinity_network_refines(random_inputs, tmp_path):
     network = Config.fromfile('configs/demo/psa-affinity_resnet18_shapes-96x96.py').model
     model = MODELS.build(network)
     model.init_weights()
     checkpoint = tmp_path / 'affinity.pth'
     torch.save({'state_dict': model.state_dict()}, checkpoint)
-    scores, image = random_inputs(rng, size=(33, 42))
+    scores, image = random_inputs(size=(33, 42))
     refined = RandomWalk(network, str(checkpoint), stride=4).refine(scores, image, None)
     assert refined.shape == scores.shape
     assert refined.isfinite().all()
@@ -210,29 +193,29 @@ def test_a_real_affinity_network_refines(rng, tmp_path):
 # Edges
 
 
-def test_background_alone_is_returned_without_the_network(rng):
-    scores, image = random_inputs(rng, rows=1)
+def test_background_alone_is_returned_without_the_network(random_inputs):
+    scores, image = random_inputs(rows=1)
     refiner = RandomWalk(dict(type='ColorAffinity'), None)
     assert refiner.refine(scores, image, None) is scores
 
 
 @pytest.mark.parametrize('size', [(1, 1), (3, 2), (4, 4), (5, 70)])
-def test_images_of_few_cells_are_refined(rng, walk, size):
-    scores, image = random_inputs(rng, size=size)
+def test_images_of_few_cells_are_refined(random_inputs, walk, size):
+    scores, image = random_inputs(size=size)
     refined = walk().refine(scores, image, None)
     assert refined.shape == scores.shape
     assert refined.isfinite().all()
 
 
-def test_a_class_without_any_score_keeps_none(rng, walk):
-    scores, image = random_inputs(rng)
+def test_a_class_without_any_score_keeps_none(random_inputs, walk):
+    scores, image = random_inputs()
     scores[1:] = 0
     assert not walk().refine(scores, image, None)[1:].any()
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.uint8, torch.float64])
-def test_scores_of_other_types_are_refined(rng, walk, dtype):
-    scores, image = random_inputs(rng)
+def test_scores_of_other_types_are_refined(random_inputs, walk, dtype):
+    scores, image = random_inputs()
     scores = (3 * scores).to(dtype)
     expected = walk().refine(scores.float(), image, None)
     assert_close(walk().refine(scores, image, None).float(), expected, rtol=5e-5, atol=0)
@@ -263,11 +246,11 @@ def test_a_chain_of_walk_and_box_constraint_labels_within_the_boxes(walk, random
 # Mistakes
 
 
-def test_without_a_checkpoint_the_first_image_says_what_to_do(rng):
+def test_without_a_checkpoint_the_first_image_says_what_to_do(random_inputs):
     refiner = RandomWalk(dict(type='ColorAffinity'), None)
     assert refiner.files == ()
     with pytest.raises(UserInputError, match='checkpoint is not set'):
-        refiner.refine(*random_inputs(rng), None)
+        refiner.refine(*random_inputs(), None)
 
 
 @pytest.mark.parametrize('network', [dict(type='AffinityNetwrk'), dict(backbone=dict())])
@@ -276,26 +259,26 @@ def test_a_network_of_an_unknown_type_is_refused_when_it_is_built(network):
         RandomWalk(network, None)
 
 
-def test_a_checkpoint_that_does_not_exist_is_named(rng, tmp_path):
+def test_a_checkpoint_that_does_not_exist_is_named(random_inputs, tmp_path):
     refiner = RandomWalk(dict(type='ColorAffinity'), str(tmp_path / 'gone.pth'), stride=4)
     with pytest.raises(UserInputError, match=r'gone\.pth does not exist'):
-        refiner.refine(*random_inputs(rng), None)
+        refiner.refine(*random_inputs(), None)
 
 
-def test_a_checkpoint_of_another_network_is_refused(rng, save):
+def test_a_checkpoint_of_another_network_is_refused(random_inputs, save):
     checkpoint = save(scale=torch.ones(1))
     refiner = RandomWalk(dict(type='ColorAffinity'), checkpoint, stride=4)
     with pytest.raises(UserInputError, match=r'scale\.pth does not fit the model ColorAffinity'):
-        refiner.refine(*random_inputs(rng), None)
+        refiner.refine(*random_inputs(), None)
 
 
-def test_a_stride_that_is_not_the_networks_is_refused(rng, walk):
+def test_a_stride_that_is_not_the_networks_is_refused(random_inputs, walk):
     with pytest.raises(UserInputError, match=r'stride=8 makes a grid of \(2, 3\).*are \(4, 6\)'):
-        walk(stride=8).refine(*random_inputs(rng), None)
+        walk(stride=8).refine(*random_inputs(), None)
 
 
-def test_scores_that_are_no_numbers_are_refused(rng, walk):
-    scores, image = random_inputs(rng)
+def test_scores_that_are_no_numbers_are_refused(random_inputs, walk):
+    scores, image = random_inputs()
     scores[1, 2, 3] = torch.nan
     with pytest.raises(ValueError, match='must be finite'):
         walk().refine(scores, image, None)
