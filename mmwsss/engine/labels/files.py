@@ -6,6 +6,8 @@ by a full disk, is recognised and made again. A file without it is not ours: som
 label and saved it, and it is kept.
 """
 
+import struct
+import zlib
 from enum import Enum
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +18,8 @@ from PIL import Image, PngImagePlugin
 from mmwsss.structures.atomic_files import write_atomically
 
 _CHUNK = 'mmwsss'
+_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+_PALETTE_OF_256 = bytes([8, 3])  # bits of a pixel, and that it is an index into the palette
 
 
 def write_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> None:
@@ -49,6 +53,8 @@ class LabelFile(Enum):
 def label_file_state(path: Path, stamp: str) -> LabelFile:
     """Say what lies at the path of a label map, given the fingerprint that it should carry."""
     try:
+        if _is_done(path.read_bytes(), stamp):
+            return LabelFile.DONE
         with Image.open(path) as image:
             # Ours comes before the pixels, so that it is there even if the file was cut off.
             if _CHUNK not in image.info:
@@ -58,3 +64,28 @@ def label_file_state(path: Path, stamp: str) -> LabelFile:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return LabelFile.TO_MAKE
     return LabelFile.DONE if valid else LabelFile.TO_MAKE
+
+
+def _is_done(content: bytes, stamp: str) -> bool:
+    """Say of nearly every label of a finished stage, in an eighth of Pillow's time, that it is one.
+
+    As for Pillow, the checksums of all chunks count. What this does not know, Pillow decides.
+    """
+    if not content.startswith(_SIGNATURE):
+        return False
+    view, start, kinds, ours = memoryview(content), len(_SIGNATURE), [], False
+    try:
+        while start < len(content):
+            size, kind = struct.unpack_from('>I4s', content, start)
+            data = view[start + 8 : start + 8 + size]
+            (checksum,) = struct.unpack_from('>I', content, start + 8 + size)
+            if zlib.crc32(data, zlib.crc32(kind)) != checksum:
+                return False
+            if kind == b'IHDR' and data[8:10] != _PALETTE_OF_256:
+                return False
+            ours = ours or (kind, data) == (b'tEXt', f'{_CHUNK}\0{stamp}'.encode('latin-1'))
+            kinds.append(kind)
+            start += 12 + size
+    except struct.error:  # cut off
+        return False
+    return ours and kinds[0] == b'IHDR' and b'IDAT' in kinds and kinds[-1] == b'IEND'

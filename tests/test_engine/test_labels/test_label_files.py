@@ -1,5 +1,5 @@
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from mmwsss.engine.labels.files import LabelFile, label_file_state, write_label
 from mmwsss.engine.state.fingerprints import fingerprint
@@ -32,6 +32,32 @@ def test_missing_and_cut_off_files_are_to_be_made(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     assert label_file_state(path, 'one') is LabelFile.TO_MAKE
     path.write_text('no image')
+    assert label_file_state(path, 'one') is LabelFile.TO_MAKE
+
+
+def test_a_label_with_any_byte_changed_or_cut_off_anywhere_is_not_done(tmp_path):
+    path = tmp_path / 'x.png'
+    label = np.array([[0, 1, 2], [255, 2, 1]], dtype=np.uint8)
+    write_label(path, label, PALETTE, 'one')
+    whole = path.read_bytes()
+    for i in range(len(whole) - 12):  # the rest is the chunk IEND, which has no content
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
+        assert label_file_state(path, 'one') is not LabelFile.DONE, f'byte {i}'
+        path.write_bytes(whole[:i])
+        assert label_file_state(path, 'one') is LabelFile.TO_MAKE, f'{i} bytes'
+
+
+def test_a_label_that_a_program_wrote_anew_with_the_mark_is_still_done(tmp_path):
+    """In other chunks, as an optimiser of PNG files writes them; of another mode it is not."""
+    path = tmp_path / 'x.png'
+    write_label(path, np.array([[0, 1], [1, 0]], dtype=np.uint8), PALETTE, 'one')
+    mark = PngImagePlugin.PngInfo()
+    mark.add_itxt('mmwsss', 'one')
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, pnginfo=mark, bits=1)
+    assert label_file_state(path, 'one') is LabelFile.DONE
+    image.convert('L').save(path, pnginfo=mark)
     assert label_file_state(path, 'one') is LabelFile.TO_MAKE
 
 
