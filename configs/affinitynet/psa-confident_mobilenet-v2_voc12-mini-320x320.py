@@ -11,7 +11,7 @@ test_dataloader = dict(dataset=dict(pipeline={{_base_.tta_pipeline}}))
 crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',
-    keep_scores=('seed', 'low', 'high'),
+    keep_scores=dict(seed=4, low=1, high=1),  # the walk works on cells of 8 pixels
     generator=dict(
         type='PseudoLabelGenerator',
         labels=dict(

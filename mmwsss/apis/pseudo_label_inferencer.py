@@ -14,7 +14,13 @@ from mmwsss.apis.image_inferencer import Prediction
 from mmwsss.apis.input_images import InputImage
 from mmwsss.pseudo_labels import PseudoLabelGenerator
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import UserInputError, round_scores
+from mmwsss.structures import (
+    UserInputError,
+    enlarge_scores,
+    grid_means,
+    round_scores,
+    size_of,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class _Step:
     """A later label stage: it starts from the scores of a label of the stage before."""
 
     scores: str
+    stride: int
     generator: PseudoLabelGenerator
 
 
@@ -32,9 +39,10 @@ class PseudoLabelInferencer(CAMInferencer):
     and 255 for each name. Results are palette PNGs ``<label>/<img_id>.png`` and overlays.
 
     Where a later label stage starts from kept scores of an earlier one, as a random walk does, the
-    config has ``label_steps``, a list of ``dict(scores=<label>, generator=<config>)``. Each makes
-    labels from the scores of that label of the step before; the labels of the last step count. A
-    pipeline writes such a config beside its results, with its checkpoints in it.
+    config has ``label_steps``, a list of ``dict(scores=<label>, stride=1, generator=<config>)``.
+    Each makes labels from the scores of that label of the step before, reduced to the stride at
+    which they are kept; the labels of the last step count. A pipeline writes such a config beside
+    its results, with its checkpoints in it.
 
     Args:
         model: Config of a label stage, or its path; arguments as of :class:`ImageInferencer`.
@@ -65,7 +73,7 @@ class PseudoLabelInferencer(CAMInferencer):
         with DefaultScope.overwrite_default_scope('mmwsss'):
             self.generator: PseudoLabelGenerator = TASK_UTILS.build(generator)
             self._steps = [
-                _Step(step['scores'], TASK_UTILS.build(step['generator']))
+                _Step(step['scores'], step.get('stride', 1), TASK_UTILS.build(step['generator']))
                 for step in self.cfg.get('label_steps', ())
             ]
             self._annotate = Compose(
@@ -98,7 +106,9 @@ class PseudoLabelInferencer(CAMInferencer):
             # What a stage with `StoredCAMs` reads: annotations of the image itself, rounded scores.
             later: SegDataSample = self._annotate({**entry, 'seg_fields': []})['data_samples']
             later = later.to(sample.cams.device)
-            stored = round_scores(maps.scores[step.scores].cpu().numpy(), image.img_id)
+            scores = maps.scores[step.scores]
+            stored = round_scores(grid_means(scores, step.stride).cpu().numpy(), image.img_id)
+            stored = enlarge_scores(stored, step.stride, size_of(scores))
             later.cam_label = maps.classes
             later.cams = torch.from_numpy(stored[1:].astype(np.float32)).to(sample.cams.device)
             maps = step.generator.make(later, pixels)

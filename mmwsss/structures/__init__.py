@@ -24,6 +24,7 @@ from mmwsss.structures.contracts import (
     check_contract,
 )
 from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.grids import from_grid, grid_means
 from mmwsss.structures.json_files import read_json, write_json
 from mmwsss.structures.labels import (
     BACKGROUND,
@@ -42,6 +43,7 @@ from mmwsss.structures.proportion_files import (
     write_proportions,
 )
 from mmwsss.structures.score_files import (
+    enlarge_scores,
     is_valid_scores,
     manifest_stamp,
     read_scores,
@@ -81,6 +83,9 @@ __all__ = [
     'check_contract',
     'check_folder',
     'check_name',
+    'enlarge_scores',
+    'from_grid',
+    'grid_means',
     'image_tags',
     'is_valid_scores',
     'manifest_stamp',

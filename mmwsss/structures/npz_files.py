@@ -28,7 +28,13 @@ class MissingArrayError(NPZError):
 
 
 def read_npz(
-    path: str | Path, keys: Sequence[str], *, what: str, remedy: str, beside: Sequence[str] = ()
+    path: str | Path,
+    keys: Sequence[str],
+    *,
+    what: str,
+    remedy: str,
+    beside: Sequence[str] = (),
+    optional: Sequence[str] = (),
 ) -> dict[str, np.ndarray]:
     """Read arrays of numbers or text from an npz file.
 
@@ -41,6 +47,7 @@ def read_npz(
         what: What the file is, for the message, such as ``'score file'``.
         remedy: A sentence on what to do where the file does not exist.
         beside: Names of arrays that must be there too and are not read.
+        optional: Names of arrays to read if they are there.
 
     Returns:
         The arrays by name.
@@ -53,8 +60,9 @@ def read_npz(
     check_file(path, what, remedy=remedy)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _members(archive, (*keys, *beside))
-            return {key: _read_array(archive, members[key]) for key in keys}
+            there = [key for key in optional if f'{key}.npy' in archive.namelist()]
+            members = _members(archive, (*keys, *beside, *there))
+            return {key: _read_array(archive, members[key]) for key in (*keys, *there)}
     except (NPZError, MemoryError):
         raise
     except Exception as error:  # zipfile and numpy fail in many ways, and nothing else runs here

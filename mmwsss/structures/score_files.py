@@ -1,10 +1,15 @@
 """Scores of an image on disk: compressed npz files that any program can read and write.
 
 ======================  =====================  ==================================================
-``scores``              float16 (1+n, H, W)    background first, then the classes; finite
+``scores``              float16 (1+n, h, w)    background first, then the classes; finite
 ``classes``             int64 (n,)             class index 0..K-1 of each row after the first
 ``fingerprint``         str                    of the settings that made them; optional for reading
+``stride``, ``size``    int64 (), int64 (2,)   pixels per cell on each axis, H and W of the image;
+                                               without them the scores are at full size
 ======================  =====================  ==================================================
+
+With a stride s the scores are the means of square cells, ``h = ceil(H / s)``, ``w = ceil(W / s)``
+(:func:`~mmwsss.structures.grids.grid_means`), and reading enlarges them bilinearly.
 
 The label loop's fingerprints are ``<settings>-<weak label of the image>``: the settings are those
 in the ``manifest.json`` beside the folder, the rest makes a change of tags or boxes known.
@@ -12,37 +17,57 @@ in the ``manifest.json`` beside the folder, the rest makes a change of tags or b
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.errors import UserInputError
+from mmwsss.structures.grids import from_grid
 from mmwsss.structures.json_files import read_json
 from mmwsss.structures.labels import IGNORE_INDEX, to_seg_label
-from mmwsss.structures.npz_files import MissingArrayError, NPZError, read_npz
+from mmwsss.structures.npz_files import MAX_ARRAY_BYTES, MissingArrayError, NPZError, read_npz
 
 _REMEDY = (
     'Name its label in `keep_scores` of the PseudoLabelLoop, finish making the labels, and check '
     'the folder in the config.'
 )
 
+_BITS = 11  # of the largest score of a row, as float16 has them
+_TINY = 2.0**-24  # the smallest positive number of float16
 
-def write_scores(path: Path, scores: np.ndarray, classes: np.ndarray, stamp: str) -> None:
+
+def write_scores(
+    path: Path,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    stamp: str,
+    *,
+    stride: int = 1,
+    size: tuple[int, int] | None = None,
+) -> None:
     """Write scores as float16, atomically.
 
     Args:
         path: Where to write.
-        scores: Background first, (1+n, H, W).
+        scores: Background first, (1+n, H, W), or the means of cells, (1+n, h, w).
         classes: Class index of each row after the first, (n,).
         stamp: Fingerprint of the settings that made the scores.
+        stride: Pixels per cell, on each axis.
+        size: Height and width (H, W) of the image; needed with a stride.
 
     Raises:
         ValueError: If a score is not finite, or too large for float16.
     """
-    halves = round_scores(scores, path)
+    grid: Any = dict(stride=stride, size=size) if stride > 1 else {}
     buffer = BytesIO()
     np.savez_compressed(
-        buffer, scores=halves, classes=classes.astype(np.int64), fingerprint=np.array(stamp)
+        buffer,
+        scores=round_scores(scores, path),
+        classes=classes.astype(np.int64),
+        fingerprint=np.array(stamp),
+        **grid,
     )
     write_atomically(path, buffer.getvalue())
 
@@ -50,15 +75,22 @@ def write_scores(path: Path, scores: np.ndarray, classes: np.ndarray, stamp: str
 def round_scores(scores: np.ndarray, source: str | Path) -> np.ndarray:
     """Round scores to float16, as they are kept.
 
+    All scores of a row are multiples of one power of two, 2^-11 of the largest one or less. That is
+    the precision of float16 there; small scores, of which most of a map consists, would have digits
+    beyond it, which cost four fifths of a file of CRF results and decide nothing.
+
     Args:
-        scores: The scores.
+        scores: The scores, (1+n, h, w).
         source: What has them, for the message.
 
     Raises:
         ValueError: If a score is not finite, or too large for float16.
     """
-    with np.errstate(over='ignore'):  # becomes infinite and is refused below
-        halves = scores.astype(np.float16)
+    with np.errstate(over='ignore', invalid='ignore'):  # not finite, and so refused below
+        scores = scores.astype(np.float32)  # in halves the step may become 0
+        largest = np.abs(scores).max(axis=(1, 2), keepdims=True)
+        step = np.exp2(np.ceil(np.log2(np.maximum(largest, _TINY))) - _BITS)
+        halves = (np.round(scores / step) * step).astype(np.float16)
     if not np.isfinite(halves).all():
         raise ValueError(
             f'{source}: scores to keep must be finite and below 65504, got {scores.min()} to '
@@ -72,15 +104,22 @@ def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read scores and their classes.
 
     Returns:
-        Scores as stored (float16 by :func:`write_scores`), background first, (1+n, H, W), and the
-        class index of each row after the first, int64 (n,).
+        Scores at the size of the image, in the type that is stored (float16 by
+        :func:`write_scores`), background first, (1+n, H, W), and the class index of each row after
+        the first, int64 (n,).
 
     Raises:
         UserInputError: If the file is missing, damaged, no score file, or has a score that is not
             finite.
     """
     try:
-        arrays = read_npz(path, ('scores', 'classes'), what='score file', remedy=_REMEDY)
+        arrays = read_npz(
+            path,
+            ('scores', 'classes'),
+            what='score file',
+            remedy=_REMEDY,
+            optional=('stride', 'size'),
+        )
     except MissingArrayError as error:
         raise UserInputError(
             f'{path} is not a score file: expected an npz with `scores` and `classes`.'
@@ -92,7 +131,17 @@ def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     scores, classes = arrays['scores'], arrays['classes']
     _check(path, scores, classes)
+    if 'stride' in arrays or 'size' in arrays:
+        scores = enlarge_scores(scores, *_grid_of(path, scores, arrays))
     return scores, classes.astype(np.int64)
+
+
+def enlarge_scores(scores: np.ndarray, stride: int, size: tuple[int, int]) -> np.ndarray:
+    """Enlarge the scores of cells bilinearly, (1+n, h, w) -> (1+n, H, W) of the same type."""
+    if stride == 1:
+        return scores
+    cells = torch.from_numpy(scores.astype(np.float32))
+    return from_grid(cells, stride, size).numpy().astype(scores.dtype)
 
 
 def is_valid_scores(path: Path, stamp: str) -> bool:
@@ -134,6 +183,23 @@ def _read_stamp(path: str | Path) -> str | None:
         return str(read_npz(path, **keys, what='score file', remedy=_REMEDY)['fingerprint'])
     except (NPZError, UserInputError):
         return None
+
+
+def _grid_of(
+    path: str | Path, scores: np.ndarray, arrays: dict[str, np.ndarray]
+) -> tuple[int, tuple[int, int]]:
+    """Stride of the cells and size of the image of a file that has either of them."""
+    numbers = [n for key in ('stride', 'size') for n in arrays.get(key, np.zeros(0)).ravel()]
+    if len(numbers) == 3 and all(isinstance(n, np.integer) and n > 0 for n in numbers):
+        stride, *size = (int(n) for n in numbers)
+        fits = scores.shape[1:] == tuple(-(-n // stride) for n in size)
+        if fits and scores.nbytes * stride**2 <= MAX_ARRAY_BYTES:
+            return stride, (size[0], size[1])
+    raise UserInputError(
+        f'{path}: expected the `stride` of the cells and the `size` (H, W) of the image that '
+        f'belong to scores {scores.shape}, got {", ".join(map(str, numbers))}. Delete this file '
+        'and make it again.'
+    )
 
 
 def _check(path: str | Path, scores: np.ndarray, classes: np.ndarray) -> None:

@@ -29,6 +29,29 @@ def test_scores_come_back_as_halves_with_their_classes(path):
     assert [p.name for p in path.parent.iterdir()] == ['a.npz']  # no temporary file is left
 
 
+def test_scores_of_cells_come_back_enlarged_to_the_image(path):
+    cells = np.array([[[0.0, 4.0]], [[1.0, 1.0]]])
+    write_scores(path, cells, np.array([3]), 'stamp', stride=2, size=(1, 3))
+    scores, classes = read_scores(path)
+    assert scores.dtype == np.float16 and classes.tolist() == [3]
+    assert scores.tolist() == [
+        [[0, 1, 3]],
+        [[1, 1, 1]],
+    ]  # bilinear between the middles of the cells
+    with np.load(path) as file:
+        assert np.array_equal(file['scores'], cells)
+        assert (file['stride'], file['size'].tolist()) == (2, [1, 3])
+
+
+def test_small_scores_are_rounded_to_the_precision_of_the_largest_of_their_row(path):
+    scores = np.array([[[1.0, 0.4999, 0.0011, 1e-5]], [[0.011, -0.02, 1e-6, 0.0]]])
+    write_scores(path, scores, CLASSES[:1], 'stamp')
+    found, _ = read_scores(path)
+    # Largest below 2**0 and 2**-5, hence steps of 2**-11 and 2**-16.
+    expected = [[[1, 1024 / 2048, 2 / 2048, 0]], [[721 / 65536, -1311 / 65536, 0, 0]]]
+    assert found.tolist() == expected
+
+
 def test_the_same_scores_make_the_same_file(path):
     other = path.with_name('b.npz')
     write_scores(other, SCORES, CLASSES, 'stamp')
@@ -139,4 +162,23 @@ def test_a_bare_array_and_other_archives_are_no_score_files(path):
 def test_scores_and_classes_that_do_not_fit_are_refused(path, scores, classes, message):
     np.savez(path, scores=scores, classes=classes)
     with pytest.raises(UserInputError, match=rf'a\.npz.*{message}'):
+        read_scores(path)
+
+
+@pytest.mark.parametrize(
+    'grid',
+    [
+        dict(stride=2),
+        dict(size=(8, 10)),
+        dict(stride=2, size=(8, 11)),  # 6 cells
+        dict(stride=0, size=(8, 10)),
+        dict(stride=2.0, size=(8, 10)),
+        dict(stride=2, size=(-8, 10)),
+        dict(stride='2', size=('8', '10')),
+        dict(stride=10**9, size=(4 * 10**9, 5 * 10**9)),
+    ],
+)
+def test_a_grid_that_does_not_fit_the_scores_is_refused(path, grid):
+    np.savez(path, scores=SCORES, classes=CLASSES, **grid)
+    with pytest.raises(UserInputError, match=r'a\.npz: expected the `stride` of the cells'):
         read_scores(path)

@@ -1,5 +1,6 @@
 """What must hold before labels are made."""
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
@@ -7,6 +8,9 @@ from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 
 from mmwsss.structures import UserInputError, WeakDataset
+
+# Larger cells than any feature grid has.
+_MAX_STRIDE = 64
 
 
 def check_checkpoint(runner: Runner) -> None:
@@ -41,7 +45,7 @@ def check_supervision(dataset: BaseDataset, required: frozenset[str]) -> None:
         )
 
 
-def check_label_names(option: str, chosen: tuple[str, ...], names: tuple[str, ...]) -> None:
+def check_label_names(option: str, chosen: Collection[str], names: tuple[str, ...]) -> None:
     """Refuse an option that names labels which are not made."""
     unknown = [name for name in chosen if name not in names]
     if unknown:
@@ -49,6 +53,19 @@ def check_label_names(option: str, chosen: tuple[str, ...], names: tuple[str, ..
             f'{option}={chosen!r} names {unknown}, but the labels are {list(names)}. Give '
             'a tuple of their names.'
         )
+
+
+def score_strides(keep_scores: Sequence[str] | Mapping[str, int]) -> dict[str, int]:
+    """Pixels per cell at which the scores of each label are kept; 1 for names alone."""
+    if not isinstance(keep_scores, Mapping):
+        return dict.fromkeys(keep_scores, 1)
+    for name, stride in keep_scores.items():
+        if type(stride) is not int or not 1 <= stride <= _MAX_STRIDE:
+            raise UserInputError(
+                f'keep_scores.{name} = {stride!r} must be a number of pixels from 1 (full size) to '
+                f'{_MAX_STRIDE}: the scores are kept as the means of cells of that side.'
+            )
+    return dict(keep_scores)
 
 
 def check_no_mask(sample: SegDataSample) -> None:

@@ -1,7 +1,7 @@
 """Test loop that writes pseudo labels for a whole split."""
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mmwsss.engine.labels.checks import (
     check_label_names,
     check_no_mask,
     check_supervision,
+    score_strides,
 )
 from mmwsss.engine.labels.manifest import LabelManifest
 from mmwsss.engine.labels.pool import RefinePool
@@ -61,7 +62,9 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         dataloader: Config of the data loader (batch size 1), over the images to label.
         generator: Config of the :class:`PseudoLabelGenerator`.
         out_dir: Folder to write to; ``<work_dir>/labels`` by default.
-        keep_scores: Names of labels whose scores are written as well, for a later stage.
+        keep_scores: Names of labels whose scores are written as well, for a later stage; or a dict
+            ``{name: stride}``, to keep the means of cells of ``stride x stride`` pixels, from
+            which they are enlarged when they are read.
         proportions: Names of labels for which the share of each class in every image is written to
             ``<out_dir>/<label name>_proportions.npz`` in the end.
         num_workers: Processes of every rank for CPU-bound refiners and writing; 0 does both in this
@@ -72,8 +75,9 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
-        UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, no
-            trained classifier, or the generator needs what the data set does not have.
+        UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, a
+            stride is not from 1 to 64, there is no trained classifier, or the generator needs what
+            the data set does not have.
     """
 
     def __init__(
@@ -83,7 +87,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         generator: dict,
         *,
         out_dir: str | None = None,
-        keep_scores: tuple[str, ...] = (),
+        keep_scores: Sequence[str] | Mapping[str, int] = (),
         proportions: tuple[str, ...] = (),
         num_workers: int | None = None,
         overwrite: bool = False,
@@ -106,7 +110,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.store = LabelStore(
             self.out_dir,
             self.generator.names,
-            tuple(keep_scores),
+            score_strides(keep_scores),
             dataset.metainfo['palette'],
             stamp,
             dict(zip(self.ids, image_stamps, strict=True)),
@@ -149,6 +153,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             generator = TASK_UTILS.build(options['generator'])
         for option in ('keep_scores', 'proportions'):
             check_label_names(option, options.get(option, ()), generator.names)
+        score_strides(options.get('keep_scores', ()))
         if not any(key.startswith('test_cfg.generator') for key in stage.taken):
             check_files(generator.files)
 

@@ -1,7 +1,7 @@
 """Where the labels of a split lie, and which of them are there already."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 
 from mmwsss.engine.labels.files import LabelFile, label_file_state, write_label
 from mmwsss.pseudo_labels import LabelMaps
-from mmwsss.structures import is_valid_scores, write_scores
+from mmwsss.structures import grid_means, is_valid_scores, size_of, write_scores
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class LabelStore:
         folder: Label maps are ``<folder>/<name>/<img_id>.png``, scores
             ``<folder>/<name>_scores/<img_id>.npz`` (:mod:`mmwsss.structures.score_files`).
         names: Names of the labels.
-        scores_of: Names of the labels whose scores are kept.
+        scores_of: Names of the labels whose scores are kept, and at how many pixels per cell.
         palette: RGB colour of each label 0..K, values 0..255.
         stamp: Fingerprint of the settings that make the labels.
         image_stamps: Fingerprint of what is the image's own, by image id: its content and its weak
@@ -32,7 +32,7 @@ class LabelStore:
 
     folder: Path
     names: tuple[str, ...]
-    scores_of: tuple[str, ...]
+    scores_of: dict[str, int]
     palette: list
     stamp: str
     image_stamps: dict[str, str]
@@ -64,6 +64,10 @@ class LabelStore:
     def _stamp(self, img_id: str) -> str:
         return f'{self.stamp}-{self.image_stamps[img_id]}'
 
+    def _score_stamp(self, name: str, img_id: str) -> str:
+        stride = self.scores_of[name]
+        return self._stamp(img_id) + (f'-{stride}' if stride > 1 else '')
+
     def look(self, img_id: str) -> tuple[bool, tuple[str, ...]]:
         """Say if files of an image are to be made, and which labels of it are corrected by hand."""
         stamp = self._stamp(img_id)
@@ -74,7 +78,8 @@ class LabelStore:
         if self.overwrite and foreign:
             return True, ()
         done = LabelFile.TO_MAKE not in states.values() and all(
-            is_valid_scores(self._score_path(name, img_id), stamp) for name in self.scores_of
+            is_valid_scores(self._score_path(name, img_id), self._score_stamp(name, img_id))
+            for name in self.scores_of
         )
         return not done, foreign
 
@@ -85,28 +90,35 @@ class LabelStore:
 
         Scores come first: where a label is, its scores are. The labels in `kept` are left alone.
         """
-        scores = {
-            self._score_path(name, img_id): maps.scores[name].cpu().numpy()
-            for name in self.scores_of
-        }
+        classes = maps.classes.cpu().numpy()
+        # Neither is a method: the stamps of all images would travel with every job.
+        scores = [
+            partial(
+                write_scores,
+                self._score_path(name, img_id),
+                grid_means(maps.scores[name], stride).cpu().numpy(),
+                classes,
+                self._score_stamp(name, img_id),
+                stride=stride,
+                size=size_of(maps.scores[name]),
+            )
+            for name, stride in self.scores_of.items()
+        ]
         labels = {
             self._label_path(name, img_id): label
             for name, label in maps.labels.items()
             if name not in kept
         }
-        classes = maps.classes.cpu().numpy()
-        # Not a method: the stamps of all images would travel with every job.
-        return partial(_write, scores, classes, labels, self.palette, self._stamp(img_id))
+        return partial(_write, scores, labels, self.palette, self._stamp(img_id))
 
 
 def _write(
-    scores: dict[Path, np.ndarray],
-    classes: np.ndarray,
+    scores: Sequence[Callable[[], None]],
     labels: dict[Path, np.ndarray],
     palette: list,
     stamp: str,
 ) -> None:
-    for path, stack in scores.items():
-        write_scores(path, stack, classes, stamp)
+    for write in scores:
+        write()
     for path, label in labels.items():
         write_label(path, label, palette, stamp)

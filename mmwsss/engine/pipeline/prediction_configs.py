@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmwsss.engine.config.files import use_test_time_augmentation
+from mmwsss.engine.labels.checks import score_strides
 from mmwsss.engine.pipeline.run import with_taken_paths
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
@@ -89,8 +90,9 @@ def _of_labels(
                 'its maps are files of these images, which new ones do not have. A segmentor can '
                 'predict them.'
             )
-        steps.insert(0, dict(scores=label, generator=generator))
         stage = stages[name]
+        stride = score_strides(stage.config.test_cfg.get('keep_scores', ()))[label]
+        steps.insert(0, dict(scores=label, stride=stride, generator=generator))
     if stage.tta:
         use_test_time_augmentation(config)
     return dict(

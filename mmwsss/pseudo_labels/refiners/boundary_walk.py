@@ -11,10 +11,9 @@ from torch import Tensor
 from mmwsss.affinity.boundaries import boundary_affinities
 from mmwsss.affinity.random_walk import check_steps, random_walk
 from mmwsss.affinity.stencil import stencil_offsets
-from mmwsss.pseudo_labels.refiners.random_walk import from_grid
 from mmwsss.pseudo_labels.refiners.trained_network import TrainedNetworkRefiner
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import UserInputError, size_of
+from mmwsss.structures import UserInputError, from_grid, grid_means, size_of
 
 # Cells at the side of a position of the coarsest feature map.
 _COARSEST = 4
@@ -93,8 +92,7 @@ class BoundaryWalk(TrainedNetworkRefiner):
             return scores
         edge = self.boundaries(self.loaded_network(scores.device), image)
         classes = scores[1:].to(torch.promote_types(scores.dtype, torch.float32)).clamp_min(0)
-        # Over the pixels that there are, at the right and bottom.
-        means = F.avg_pool2d(classes, self.stride, ceil_mode=True, count_include_pad=False)
+        means = grid_means(classes, self.stride)
         walked = random_walk(
             means[None] * (1 - edge),
             boundary_affinities(edge, radius=self.radius),

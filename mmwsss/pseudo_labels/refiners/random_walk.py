@@ -11,7 +11,7 @@ from mmwsss.affinity.stencil import stencil_mask
 from mmwsss.models.affinity_network import AffinityNetwork
 from mmwsss.pseudo_labels.refiners.trained_network import TrainedNetworkRefiner
 from mmwsss.registry import TASK_UTILS
-from mmwsss.structures import UserInputError, size_of
+from mmwsss.structures import UserInputError, from_grid, size_of
 
 
 def to_grid(maps: Tensor, stride: int) -> Tensor:
@@ -28,12 +28,6 @@ def to_grid(maps: Tensor, stride: int) -> Tensor:
     """
     maps = maps.to(torch.promote_types(maps.dtype, torch.float32))
     return F.avg_pool2d(_pad(maps, stride), stride)
-
-
-def from_grid(maps: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
-    """Enlarge maps bilinearly, (n, h, w) -> (n, h stride, w stride), and crop them to (n, H, W)."""
-    enlarged = F.interpolate(maps[None], scale_factor=stride, mode='bilinear', align_corners=False)
-    return enlarged[0, :, : size[0], : size[1]]
 
 
 def _pad(maps: Tensor, stride: int) -> Tensor:

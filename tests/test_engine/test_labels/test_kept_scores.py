@@ -18,7 +18,13 @@ from mmwsss.engine.pipeline.runner import StageRunner
 from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.engine.pipeline.stages import output_names
 from mmwsss.pseudo_labels import LabelMaps
-from mmwsss.structures import UserInputError, read_scores, write_scores
+from mmwsss.structures import (
+    UserInputError,
+    from_grid,
+    grid_means,
+    read_scores,
+    write_scores,
+)
 
 pytest.importorskip('pydensecrf')
 
@@ -142,12 +148,36 @@ def test_an_image_whose_box_changes_is_made_again_and_no_other(
 def test_a_label_appears_only_after_its_scores(tmp_path, monkeypatch):
     written = []
     for name in ('write_scores', 'write_label'):
-        monkeypatch.setattr(label_store, name, lambda path, *_: written.append(path.name))
-    store = label_store.LabelStore(tmp_path, ('a',), ('a',), [], 'x', {'i': 'y'})
+        monkeypatch.setattr(label_store, name, lambda path, *_, **__: written.append(path.name))
+    store = label_store.LabelStore(tmp_path, ('a',), {'a': 1}, [], 'x', {'i': 'y'})
     label = np.zeros((2, 2), dtype=np.uint8)
     maps = LabelMaps({'a': label}, {'a': torch.ones(1, 2, 2)}, torch.zeros(0))
     store.writing('i', maps)()
     assert written == ['i.npz', 'i.png']
+
+
+def test_scores_are_kept_at_a_stride_and_made_again_at_another_one(made, copy, make_labels):
+    before = content(copy)
+    make_labels(copy, keep_scores=dict(seed=4, high=1))
+    after = content(copy)
+    changed = {path for path, made_first in before.items() if after[path] != made_first}
+    assert changed == {path for path in before if path.startswith('seed_scores/')}
+    for path in (copy / 'seed_scores').iterdir():
+        full, classes = read_scores(made[0] / 'seed_scores' / path.name)
+        scores, _ = read_scores(path)
+        means = grid_means(torch.from_numpy(full.astype(np.float32)), 4)
+        expected = from_grid(means.half().float(), 4, full.shape[1:])
+        assert np.array_equal(scores, expected.half().numpy())
+        with np.load(path) as file:
+            assert file['scores'].shape == (1 + len(classes), 24, 24)
+    make_labels(copy)
+    assert content(copy) == before
+
+
+@pytest.mark.parametrize('stride', [0, 65, 4.0, True, 'seed'])
+def test_strides_that_no_grid_has_are_refused(make_labels, tmp_path, stride):
+    with pytest.raises(UserInputError, match=r'keep_scores\.seed = .* from 1 .* to 64'):
+        make_labels(tmp_path, keep_scores=dict(seed=stride))
 
 
 def test_scores_of_a_label_that_is_not_made_are_refused(make_labels, tmp_path):

@@ -58,7 +58,7 @@ def made(label_config, tiny_classifier, shapes_data, tmp_path_factory):
         work_dir / 'seeds/labels',
         dict(unused=unused, seed=seed),
         model=copy.deepcopy(model),
-        keep_scores=('seed',),
+        keep_scores=dict(seed=4),
     )
     seeds.test_dataloader.dataset.supervision = 'tag'
     seeds.tta_model = dict(type='MultiScaleCAM')
@@ -106,7 +106,7 @@ def test_a_chain_of_label_stages_gives_the_same_labels_of_its_images(made, tmp_p
     assert str(work_dir) not in without_comments(path)
     config = read_config(path)
     assert list(config.test_cfg.generator.labels) == ['seed']
-    assert config.label_steps[0].scores == 'seed'
+    assert config.label_steps[0].scores == 'seed' and config.label_steps[0].stride == 4
     dataset = DATASETS.build(stages[0].config.test_dataloader.dataset)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     expected = {

@@ -7,9 +7,8 @@ from torch.testing import assert_close
 
 from mmwsss.affinity import boundary_affinities, random_walk
 from mmwsss.pseudo_labels import BoundaryWalk, PseudoLabelGenerator
-from mmwsss.pseudo_labels.refiners.random_walk import from_grid
 from mmwsss.registry import MODELS
-from mmwsss.structures import UserInputError, seg_map_from_scores
+from mmwsss.structures import UserInputError, from_grid, seg_map_from_scores
 
 PAPER = dict(radius=5, beta=10, log_steps=8)
 
