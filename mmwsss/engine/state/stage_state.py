@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.registry import init_default_scope
 
-from mmwsss.compat import load_checkpoint_file
+from mmwsss.checkpoints import load_checkpoint_file
 from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.state.contents import Contents
 from mmwsss.engine.state.fingerprints import fingerprint
