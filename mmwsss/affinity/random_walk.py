@@ -5,13 +5,15 @@ Legend: B images, R rows of scores, K offsets of the stencil, h x w feature grid
 
 import math
 import warnings
+from collections import OrderedDict
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mmwsss.affinity.stencil import stencil_mask, stencil_offsets
+from mmwsss.affinity.stencil import stencil_offsets
 
 
 @torch.no_grad()
@@ -107,7 +109,8 @@ def _step_matrix(weights: Tensor, radius: int) -> Tensor:
 
     Its rows sum to 1. It is similar to a symmetric matrix, so its eigenvalues are in [-1, 1].
     """
-    pattern = _pattern(*weights.shape[:1], *weights.shape[2:], radius, weights.device)
+    batch, _, height, width = weights.shape
+    pattern = _pattern(batch, height, width, radius, weights.device)
     flat = weights.reshape(-1)
     values = torch.cat([flat, flat.new_ones(1)]).index_select(0, pattern.sources)
     # In double precision, because every step repeats the error of a row that does not sum to 1.
@@ -126,9 +129,29 @@ class _Pattern(NamedTuple):
     sources: Tensor
 
 
-# Images of a data set have few sizes.
-@lru_cache(maxsize=8)
+# Images of VOC have about a hundred sizes; a pattern of stride 8 and radius 5 has 2 MB.
+_MOST_BYTES = 256 * 2**20
+_patterns: OrderedDict[tuple, _Pattern] = OrderedDict()
+
+
 def _pattern(batch: int, height: int, width: int, radius: int, device: torch.device) -> _Pattern:
+    """Give the pattern of a grid; those used last are kept."""
+    key = (batch, height, width, radius, device)
+    if key not in _patterns:
+        _patterns[key] = _make_pattern(*key)
+        while len(_patterns) > 1 and sum(map(_bytes_of, _patterns.values())) > _MOST_BYTES:
+            _patterns.popitem(last=False)
+    _patterns.move_to_end(key)
+    return _patterns[key]
+
+
+def _bytes_of(pattern: _Pattern) -> int:
+    return sum(index.nbytes for index in pattern)
+
+
+def _make_pattern(
+    batch: int, height: int, width: int, radius: int, device: torch.device
+) -> _Pattern:
     """Say for every cell which cells are around it, itself included, in row-major order.
 
     The matrix of a 2 x 3 grid and radius 2, whose offsets are k = 0: (0, 1), 1: (1, -1), 2: (1, 0)
@@ -147,28 +170,37 @@ def _pattern(batch: int, height: int, width: int, radius: int, device: torch.dev
     left of it those with cells before it, in reverse, which are stored at those cells. Further
     images follow as blocks along the diagonal.
     """
-    offsets = stencil_offsets(radius)
-    num_cells = height * width
-    after = stencil_mask((height, width), radius=radius, device=device).flatten(1)  # (K, N)
-    shifts = [dy * width + dx for dy, dx in offsets]
+    # On the host, so that nothing waits for the device: how many entries there are is a value.
+    after = np.array(stencil_offsets(radius))  # (K, 2)
+    num_offsets, num_cells = len(after), height * width
+    around = np.concatenate([-after[::-1], np.zeros_like(after[:1]), after])  # (2K+1, 2)
+    inside = [
+        (place >= 0) & (place < side)
+        for side, place in (
+            (height, np.arange(height)[:, None] + around[:, 0]),  # (h, 2K+1)
+            (width, np.arange(width)[:, None] + around[:, 1]),  # (w, 2K+1)
+        )
+    ]
+    exists = (inside[0][:, None] & inside[1]).reshape(num_cells, len(around))
+    # 32 bits are a third faster in a walk, and enough for 30 million cells.
+    rows, which = (i.astype(np.int32) for i in np.divmod(np.flatnonzero(exists), len(around)))
+    shift = (around @ [width, 1]).astype(np.int32)
+    layer = np.abs(np.arange(-num_offsets, num_offsets + 1)) - 1
     # The pair of p - offset and p is stored at p - offset.
-    before = torch.stack([row.roll(s) for row, s in zip(after, shifts, strict=True)])
-    exists = torch.cat([before.flip(0), torch.ones_like(after[:1]), after]).T  # (N, 2K+1)
-    cells = torch.arange(num_cells, device=device)
-    shift = torch.tensor(shifts, device=device)[:, None]
-    layer = num_cells * torch.arange(len(offsets), device=device)[:, None]
-    one = torch.full_like(cells[None], -1)
-    columns = torch.cat([(cells - shift).flip(0), cells[None], cells + shift]).T[exists]
-    sources = torch.cat([(layer + cells - shift).flip(0), one, layer + cells]).T[exists]
-    rows = cells.repeat_interleave(exists.sum(dim=1))
-    image = torch.arange(batch, device=device)[:, None]
-    last = batch * len(offsets) * num_cells  # where the one of the diagonal is
-    sources = torch.where(sources < 0, last, sources + image * len(offsets) * num_cells)
-    rows, columns = (index + image * num_cells for index in (rows, columns))
-    row_starts = rows.new_zeros(batch * num_cells + 1)
-    row_starts[1:] = rows.flatten().bincount(minlength=batch * num_cells).cumsum(0)
-    # 32 bits are a third faster, and enough for 30 million cells.
-    return _Pattern(*(i.flatten().int() for i in (row_starts, rows, columns, sources)))
+    source = (layer * num_cells + np.minimum(shift, 0)).astype(np.int32)
+    image = np.arange(batch, dtype=np.int32)[:, None]
+    sources = rows + source[which] + image * (num_offsets * num_cells)
+    sources[:, which == num_offsets] = batch * num_offsets * num_cells  # the one of the diagonal
+    columns = rows + shift[which] + image * num_cells
+    row_starts = np.zeros(batch * num_cells + 1, dtype=np.int32)
+    row_starts[1:] = np.tile(exists.sum(axis=1), batch).cumsum()
+    rows = rows + image * num_cells
+    return _Pattern(
+        *(
+            torch.from_numpy(index.reshape(-1)).to(device, non_blocking=True)
+            for index in (row_starts, rows, columns, sources)
+        )
+    )
 
 
 def _sparse(pattern: _Pattern, values: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
         """Move data to the device, the annotations of a batch in one copy."""
         if isinstance(data, torch.Tensor):
             return data.to(self.device, non_blocking=True)
-        is_batch = isinstance(data, list) and data and isinstance(data[0], BaseDataElement)
+        is_batch = isinstance(data, list | tuple) and data and isinstance(data[0], BaseDataElement)
         if is_batch and self.device.type != 'cpu':
             return samples_to(data, self.device)
         return super().cast_data(data)
@@ -113,7 +113,7 @@ def _batch_of_one(image: torch.Tensor, sample: object) -> dict[str, list]:
     return dict(inputs=[image], data_samples=[sample])
 
 
-def samples_to(samples: list[SegDataSample], device: torch.device) -> list[SegDataSample]:
+def samples_to(samples: Sequence[SegDataSample], device: torch.device) -> list[SegDataSample]:
     """Move all tensors of data samples to a device in one copy, which nothing waits for.
 
     Those of one sample alone are views of a buffer that all samples share.

@@ -54,7 +54,8 @@ def class_boxes(
     Source: Oh et al., CVPR 2021, whose published code gets its boxes from normalised coordinates by
     truncation, by which some sides move by a pixel.
     """
-    limit = bboxes.new_tensor((size[1], size[0]), dtype=torch.float32)
+    limit = torch.tensor((size[1], size[0]), dtype=torch.float32)
+    limit = limit.to(bboxes.device, non_blocking=True)
     low = torch.minimum(bboxes[:, :2].float().clamp_min(0), limit)
     high = torch.minimum(bboxes[:, 2:].float().clamp_min(0), limit)
     first = torch.minimum(low.round(), limit - 1)

@@ -79,6 +79,6 @@ def seg_map_from_scores(scores: Tensor, classes: Tensor) -> Tensor:
     Returns:
         Label map, uint8 (H, W). Ties go to the earlier row, so background wins them.
     """
-    background = torch.tensor([BACKGROUND], device=scores.device)
+    background = torch.full((1,), BACKGROUND, device=scores.device)  # no copy to the device
     row_labels = torch.cat([background, to_seg_label(classes.to(scores.device))])  # (1+n,)
     return row_labels[scores.argmax(dim=0)].to(torch.uint8)

@@ -1,4 +1,6 @@
 import math
+import sys
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -218,3 +220,12 @@ def test_options_out_of_range_are_refused(rng, options):
     scores, affinities = random_maps(rng, 1, 2, 6, 7, radius=5)
     with pytest.raises(ValueError, match='beta must be'):
         random_walk(scores, affinities, **{**PSA, **options})
+
+
+def test_patterns_used_last_are_kept_up_to_a_limit(rng, monkeypatch):
+    module = sys.modules['mmwsss.affinity.random_walk']  # its function has the same name
+    monkeypatch.setattr(module, '_patterns', OrderedDict())
+    monkeypatch.setattr(module, '_MOST_BYTES', 25_000)  # two of these have up to 24 840
+    for width in (6, 7, 6, 8):
+        random_walk(*random_maps(rng, 1, 2, 5, width, radius=5), **PSA)
+    assert [key[2] for key in module._patterns] == [6, 8]

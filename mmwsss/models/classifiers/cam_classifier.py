@@ -238,7 +238,8 @@ def annotations_to_original(sample: SegDataSample) -> None:
                 [view_width - boxes[:, 2], boxes[:, 1], view_width - boxes[:, 0], boxes[:, 3]], 1
             )
         scale_w, scale_h = sample.get('scale_factor', (1.0, 1.0))
-        sample.gt_instances.bboxes = boxes / boxes.new_tensor([scale_w, scale_h] * 2)
+        scale = torch.tensor([scale_w, scale_h] * 2, dtype=boxes.dtype)
+        sample.gt_instances.bboxes = boxes / scale.to(boxes.device, non_blocking=True)
     if 'background_mask' in sample:
         mask = _unflip(sample.background_mask.data, sample)
         if mask.shape[-2:] != (height, width):
