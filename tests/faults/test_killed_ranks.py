@@ -3,14 +3,13 @@
 import os
 import shutil
 import signal
-import socket
 import time
 
 import pytest
 
 from faults.campaign import Campaign, Command, traceback
 from faults.conftest import CONFIGS
-from faults.warm import ROOT
+from faults.warm import ROOT, rank_environments
 
 pytestmark = pytest.mark.slow
 _PROMISED = 30  # seconds in which the other rank must have ended
@@ -25,18 +24,14 @@ def pipeline(warm, tiny_data, tmp_path_factory):
 
 def start_ranks(command, folder, *more, dies=None, change=None):
     """Start two ranks, of which one may die at one of its changes of files."""
-    with socket.socket() as server:
-        server.bind(('127.0.0.1', 0))
-        port = server.getsockname()[1]
-    shared = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=2, LOCAL_WORLD_SIZE=2)
     return [
         command.start(
             folder,
             *('--launcher', 'pytorch', *more),
             change=change if rank == dies else None,
-            environment=dict(shared, RANK=rank, LOCAL_RANK=rank),
+            environment=environment,
         )
-        for rank in (0, 1)
+        for rank, environment in enumerate(rank_environments(2))
     ]
 
 

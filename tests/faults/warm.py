@@ -13,7 +13,7 @@ What runs is the tool's file, as ``__main__``, in its own session: options, exit
 and the processes it starts are those of a command line. ``before='module:function'`` with
 ``options`` calls a function of :mod:`tests.faults` in the child before the tool starts, e.g.
 ``faults.injections:die_at`` which kills the child at its n-th change of a file. Several runs may
-go on at the same time, also as the ranks of one job (``environment=dict(RANK=...)``).
+go on at the same time, also as the ranks of one job (:func:`rank_environments`).
 """
 
 import gc
@@ -21,6 +21,7 @@ import json
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,17 @@ PATIENCE = 600
 A test of how soon something happens has its own limit.
 """
 _MARK = 'MMWSSS_FAULTS_RUN'
+
+
+def rank_environments(number: int) -> list[dict[str, object]]:
+    """Give what a launcher tells each of the ranks of one job on this machine."""
+    with socket.socket() as server:
+        server.bind(('127.0.0.1', 0))
+        port = server.getsockname()[1]
+    shared = dict(
+        MASTER_ADDR='127.0.0.1', MASTER_PORT=port, WORLD_SIZE=number, LOCAL_WORLD_SIZE=number
+    )
+    return [dict(shared, RANK=rank, LOCAL_RANK=rank) for rank in range(number)]
 
 
 class WarmProcess:

@@ -18,31 +18,37 @@ OPTIONS = (
 )
 
 
+def command(work_dir, *arguments):
+    config = ROOT / 'configs/demo/bana_shapes.py'
+    options = ['--work-dir', work_dir, '--cfg-options', *OPTIONS]
+    return [ROOT / 'tools/train.py', config, *arguments, *options]
+
+
 @pytest.fixture(scope='module')
-def run(shapes_data, tmp_path_factory):
-    """Run the demo's pipeline in a work folder, with more arguments if given."""
+def finished(shapes_data, tmp_path_factory):
+    """Work folder of the demo's pipeline, and what it printed: a fresh process as a user's."""
     work_dir = tmp_path_factory.mktemp('work')
-    environment = {**os.environ, 'MMWSSS_DATA': str(shapes_data)}
-
-    def start(*arguments):
-        tool, config = ROOT / 'tools/train.py', ROOT / 'configs/demo/bana_shapes.py'
-        options = ['--work-dir', work_dir, '--cfg-options', *OPTIONS]
-        return work_dir, subprocess.run(
-            [sys.executable, tool, config, *arguments, *options],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env=environment,
-        )
-
-    return start
-
-
-@pytest.fixture(scope='module')
-def finished(run):
-    work_dir, process = run()
+    process = subprocess.run(
+        [sys.executable, *command(work_dir)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, 'MMWSSS_DATA': str(shapes_data)},
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     return work_dir, process.stdout
+
+
+@pytest.fixture
+def run_again(finished, warm, shapes_data):
+    """Run the same pipeline in the same folder, with more arguments if given."""
+
+    def start(*arguments):
+        done = warm.run(command(finished[0], *arguments), environment={'MMWSSS_DATA': shapes_data})
+        assert done.code == 0, done.stderr[-3000:]
+        return done
+
+    return start
 
 
 def test_boxes_become_a_segmentation_model_better_than_chance(finished):
@@ -70,19 +76,17 @@ def test_every_training_has_its_own_curves(finished):
         assert list((finished[0] / stage).glob('*/vis_data/scalars.json'))
 
 
-def test_a_second_run_skips_all_stages(finished, run):
-    first = (finished[0] / 'results.json').read_text()
-    work_dir, process = run()
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert process.stdout.count('is finished') == 3
-    assert 'Iter(train)' not in process.stdout
-    assert (work_dir / 'results.json').read_text() == first
+def test_a_second_run_skips_all_stages(finished, run_again):
+    results = finished[0] / 'results.json'
+    first = results.read_text()
+    printed = run_again().stdout
+    assert printed.count('is finished') == 3
+    assert 'Iter(train)' not in printed
+    assert results.read_text() == first
 
 
-def test_an_unfinished_training_goes_on_from_its_last_checkpoint(finished, run):
+def test_an_unfinished_training_goes_on_from_its_last_checkpoint(finished, run_again):
     work_dir, _ = finished
     (work_dir / 'segmentor' / 'stage.json').unlink()
-    _, process = run('--resume', '--stages', 'segmentor')
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert 'resumed epoch' in process.stdout + process.stderr
+    assert 'resumed epoch' in run_again('--resume', '--stages', 'segmentor').output
     assert (work_dir / 'segmentor' / 'stage.json').is_file()

@@ -34,7 +34,9 @@ class PixelAffinity(BaseModel):
 
 def walk_labels(checkpoint):
     network = dict(type='PixelAffinity', data_preprocessor=dict(type='WeakSegDataPreProcessor'))
-    walk = dict(type='RandomWalk', network=network, checkpoint=str(checkpoint), stride=1)
+    walk = dict(
+        type='RandomWalk', network=network, checkpoint=str(checkpoint), stride=1, log_steps=1
+    )
     background = dict(type='ConstantBackground', threshold=0.5)
     return dict(walk=dict(background=background, refiners=[walk]))
 

@@ -1,15 +1,13 @@
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from faults.warm import PATIENCE
+from faults.warm import rank_environments
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
@@ -20,6 +18,8 @@ ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools/generate_pseudo_labels.py'
 CONFIG = ROOT / 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
 NAMES = ('seed', 'Y_crf', 'Y_ret')
+# The processes of a pool import everything: seconds that only `undisturbed` and a killed run spend.
+INLINE = ('--cfg-options', 'test_cfg.num_workers=0')
 
 
 @pytest.fixture(scope='module')
@@ -105,7 +105,7 @@ def test_a_killed_run_ends_with_the_same_files_when_run_again(
     assert written < 12
     assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is False
 
-    again = generate(out_dir)
+    again = generate(out_dir, *INLINE)
     assert again.code == 0, again.stderr[-2000:]
     assert content(out_dir) == content(undisturbed[0])
     assert json.loads((out_dir / 'manifest.json').read_text())['complete'] is True
@@ -119,7 +119,7 @@ def test_finished_labels_are_left_alone_and_damaged_ones_made_again(
     victim, keeper = sorted((out_dir / 'Y_crf').glob('*.png'))[:2]
     victim.write_bytes(victim.read_bytes()[:30])
     before = keeper.stat().st_mtime_ns
-    again = generate(out_dir)
+    again = generate(out_dir, *INLINE)
     assert again.code == 0, again.stderr[-2000:]
     assert '11 of 12 images are labelled already' in again.output
     assert keeper.stat().st_mtime_ns == before
@@ -130,7 +130,7 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
     out_dir = tmp_path / 'copy'
     subprocess.run(['cp', '-r', undisturbed[0], out_dir], check=True)
     option = 'test_cfg.generator.labels.seed.background.threshold=0.5'
-    done = generate(out_dir, '--cfg-options', option)
+    done = generate(out_dir, *INLINE, option)
     assert done.code == 0, done.stderr[-2000:]
     assert 'labelled already' not in done.output
     first, second = content(undisturbed[0]), content(out_dir)
@@ -139,7 +139,7 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
 
 
 def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, tmp_path):
-    done = generate(tmp_path / 'inline', '--cfg-options', 'test_cfg.num_workers=0')
+    done = generate(tmp_path / 'inline', *INLINE)
     assert done.code == 0, done.stderr[-2000:]
     assert content(tmp_path / 'inline') == content(undisturbed[0])
 
@@ -163,21 +163,13 @@ def test_a_users_mistake_is_one_line(arguments, message, warm, environment, tmp_
 
 
 def test_two_ranks_share_the_images_and_write_the_same_labels(
-    undisturbed, checkpoint, environment, tmp_path
+    undisturbed, warm, checkpoint, environment, tmp_path
 ):
     out_dir = tmp_path / 'two_ranks'
-    launcher = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2']
-    done = subprocess.run(
-        [
-            *launcher,
-            '--rdzv-backend=c10d',
-            '--rdzv-endpoint=127.0.0.1:0',  # any free port
-            *command(checkpoint, out_dir, '--launcher', 'pytorch'),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    line = command(checkpoint, out_dir, '--launcher', 'pytorch', *INLINE)
+    ranks = [
+        warm.start(line, environment=environment | variables) for variables in rank_environments(2)
+    ]
+    for rank in ranks:
+        assert rank.wait() == 0, rank.stderr[-2000:]
     assert content(out_dir) == content(undisturbed[0])

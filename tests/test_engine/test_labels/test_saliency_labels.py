@@ -63,11 +63,16 @@ def logs(tmp_path):
     return ''.join(path.read_text() for path in tmp_path.glob('run*/a/*/*.log'))
 
 
-def test_worker_processes_and_this_one_make_the_same_labels(make_labels, saliency_folder, tmp_path):
-    made = make_labels(labels_of(saliency_folder), num_workers=1)
+def test_images_without_a_map_are_counted(make_labels, saliency_folder, tmp_path):
+    made = make_labels(labels_of(saliency_folder))
     assert len(made) == 6
     assert any(255 in label and 0 in label for label in made.values())
     assert '1 images of this process: without_saliency' in logs(tmp_path)
+
+
+@pytest.mark.slow
+def test_worker_processes_and_this_one_make_the_same_labels(make_labels, saliency_folder, tmp_path):
+    made = make_labels(labels_of(saliency_folder), num_workers=1)
     for path in (tmp_path / 'labels').rglob('*.png'):
         path.unlink()
     again = make_labels(labels_of(saliency_folder))
