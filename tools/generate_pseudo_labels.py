@@ -13,11 +13,13 @@ import argparse
 from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
+    add_amp_argument,
     add_common_arguments,
     load_stage_config,
     parse_arguments,
     print_metrics,
     run_tool,
+    use_amp,
     work_dir_of,
 )
 from mmwsss.engine.checks.preflight import preflight
@@ -37,6 +39,7 @@ def main() -> None:
         '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
     )
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
+    add_amp_argument(parser)
     args = parse_arguments(parser)
     config, _ = load_stage_config(args)
     if type_name(config.get('test_cfg') or {}) != 'PseudoLabelLoop':
@@ -51,6 +54,8 @@ def main() -> None:
         config.test_cfg.out_dir = args.out_dir
     if args.overwrite:
         config.test_cfg.overwrite = True
+    if args.amp:
+        use_amp(config, 'test')
     work_dir = work_dir_of(args)
     preflight('labels', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir, task='test', tta=args.tta, launcher=args.launcher)

@@ -8,12 +8,14 @@ import argparse
 from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
+    add_amp_argument,
     add_common_arguments,
     check_measured,
     load_stage_config,
     parse_arguments,
     print_metrics,
     run_tool,
+    use_amp,
     work_dir_of,
 )
 from mmwsss.engine.checks.preflight import preflight
@@ -27,11 +29,14 @@ def main() -> None:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint, if the model has weights')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
+    add_amp_argument(parser)
     args = parse_arguments(parser)
     config, unmeasured = load_stage_config(args)
     check_measured(unmeasured)
     if args.checkpoint:
         config.load_from = args.checkpoint
+    if args.amp:
+        use_amp(config, 'test')
     work_dir = work_dir_of(args)
     preflight('test', config, task='test', tta=args.tta)
     result = run_stage(config, work_dir, task='test', tta=args.tta, launcher=args.launcher)

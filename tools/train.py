@@ -13,11 +13,13 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from mmwsss.apis.command_line import (
+    add_amp_argument,
     add_common_arguments,
     check_measured,
     load_stage_config,
     parse_arguments,
     run_tool,
+    use_amp,
     work_dir_of,
 )
 from mmwsss.engine.checks.preflight import preflight
@@ -38,7 +40,12 @@ def main() -> None:
     )
     add_common_arguments(parser)
     parser.add_argument('--resume', action='store_true', help='go on from the last checkpoint')
-    parser.add_argument('--amp', action='store_true', help='train with mixed precision')
+    add_amp_argument(parser)
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='torch.compile the backbone; its options by --cfg-options compile.<option>=...',
+    )
     parser.add_argument('--stages', help='comma-separated names of the stages to run')
     parser.add_argument(
         '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
@@ -62,7 +69,7 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
     data = read_data(args.data) if args.data else None
     stages = load_stages(config, args.cfg_options, data=data)
     for stage in stages:
-        _use_amp(stage.config, args.amp)
+        _use_options(stage.config, stage.task, args)
         if args.overwrite and stage.makes_labels:
             stage.config.test_cfg.overwrite = True
     only = None if args.stages is None else _names(args.stages)
@@ -77,8 +84,8 @@ def _run_single(args: argparse.Namespace, work_dir: Path) -> None:
     if args.stages is not None:
         raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
     config, unmeasured = load_stage_config(args)
-    _use_amp(config, args.amp)
     task = 'train' if config.get('train_cfg') else 'test'
+    _use_options(config, task, args)
     if task == 'test':
         check_measured(unmeasured)
     preflight(task, config, task=task)
@@ -94,9 +101,11 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _use_amp(config: Config, amp: bool) -> None:
-    if amp and config.get('optim_wrapper'):
-        config.optim_wrapper.type = 'AmpOptimWrapper'
+def _use_options(config: Config, task: str, args: argparse.Namespace) -> None:
+    if args.amp:
+        use_amp(config, task)
+    if args.compile:
+        config.setdefault('compile', True)
 
 
 if __name__ == '__main__':

@@ -51,7 +51,7 @@ class _BoundaryAffinities(torch.autograd.Function):
             target = affinities[:, k][path]
             target.copy_(_of(source, affinities, clear)[part])
             for source, part in others:
-                torch.minimum(target, _of(source, affinities, clear)[part], out=target)
+                target.clamp_max_(_of(source, affinities, clear)[part])
         ctx.save_for_backward(clear, affinities)
         ctx.radius, ctx.dtype = radius, edge.dtype
         return affinities

@@ -98,7 +98,10 @@ def _differences(
     for k, (first, second) in enumerate(windows):
         start = cells[first].permute(0, 2, 3, 1)
         difference = buffer[: start.numel()].view(start.shape).permute(0, 3, 1, 2)
-        torch.sub(cells[second], cells[first], out=difference)
+        if torch.compiler.is_compiling():  # it places tensors itself, and traces no such `out`
+            difference = cells[second] - cells[first]
+        else:
+            torch.sub(cells[second], cells[first], out=difference)
         yield k, first, second, difference
 
 

@@ -52,9 +52,10 @@ def random_walk(
     _check(scores, affinities, radius=radius, beta=beta, log_steps=log_steps)
     dtype = torch.promote_types(scores.dtype, torch.float32)
     start = scores.to(dtype).flatten(2).mT.contiguous()  # (B, N, R), a cell's scores side by side
-    step = _step_matrix(affinities.to(dtype) ** beta, radius)
     coefficients = chebyshev_coefficients(2**log_steps, dtype)
-    walked = _apply_polynomial(step, start.flatten(0, 1), coefficients).view(start.shape)
+    with torch.autocast(scores.device.type, enabled=False):
+        step = _step_matrix(affinities.to(dtype) ** beta, radius)
+        walked = _apply_polynomial(step, start.flatten(0, 1), coefficients).view(start.shape)
     walked = torch.clamp(walked, start.amin(dim=1, keepdim=True), start.amax(dim=1, keepdim=True))
     return walked.mT.reshape(scores.shape)
 

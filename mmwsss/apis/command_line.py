@@ -37,6 +37,28 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
+def add_amp_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--amp``, see :func:`use_amp`."""
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='networks in half precision: float16 on a GPU, bfloat16 on a CPU',
+    )
+
+
+def use_amp(config: Config, task: str) -> None:
+    """Let the networks of a stage compute in half precision.
+
+    Args:
+        config: Config of the stage, changed in place.
+        task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
+    """
+    if task == 'train':
+        config.optim_wrapper.type = 'AmpOptimWrapper'
+    else:
+        config.test_cfg.fp16 = True
+
+
 def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the arguments and make the rank known to mmengine."""
     args = parser.parse_args()

@@ -91,7 +91,8 @@ def resized_mean(maps: Tensor, size: tuple[int, int], *, align_corners: bool = F
         _resize_weights(source, target, align_corners=align_corners, like=maps)
         for source, target in zip(maps.shape[-2:], size, strict=True)
     )
-    return torch.einsum('...hw,h,w->...', maps, rows, columns)
+    with torch.autocast(maps.device.type, enabled=False):
+        return torch.einsum('...hw,h,w->...', maps, rows, columns)
 
 
 def _resize_weights(source: int, target: int, *, align_corners: bool, like: Tensor) -> Tensor:

@@ -244,9 +244,17 @@ def _write_grad(image: Tensor, band: Tensor, grad: Tensor) -> None:
     """Write the gradient (hw, C) of an image from its features (hw, C) and bands (h, w, 3w)."""
     height, width = band.shape[:2]
     ends = image[: 2 * width], image[-2 * width :]
-    torch.mm(band[0, :, width : width + len(ends[0])], ends[0], out=grad[:width])
+    _write_product(band[0, :, width : width + len(ends[0])], ends[0], grad[:width])
     if height > 1:
-        torch.mm(band[-1, :, : 2 * width], ends[1], out=grad[-width:])
+        _write_product(band[-1, :, : 2 * width], ends[1], grad[-width:])
     if height > 2:
         inner = grad[width:-width].unflatten(0, (height - 2, width))
-        torch.bmm(band[1:-1], image.unfold(0, 3 * width, width).mT, out=inner)
+        _write_product(band[1:-1], image.unfold(0, 3 * width, width).mT, inner)
+
+
+def _write_product(first: Tensor, second: Tensor, out: Tensor) -> None:
+    """Write a matrix product where it belongs; torch.compile only traces one that it places."""
+    if torch.compiler.is_compiling():
+        out.copy_(first @ second)
+    else:
+        torch.matmul(first, second, out=out)

@@ -63,9 +63,10 @@ def cosine_maps(feats: Tensor, vectors: Tensor, size: tuple[int, int]) -> Tensor
         Cosines in [-1, 1], (q, H, W).
     """
     directions = F.normalize(vectors, dim=1, eps=_EPS)
-    projections = torch.einsum('qc,chw->qhw', directions, feats)
     rows, cols = resize_matrices(size_of(feats), size, feats)
-    norm = sampled_square_norm(neighbour_products(feats[None]), rows, cols).sqrt()  # (1, H, W)
+    with torch.autocast(feats.device.type, enabled=False):
+        projections = torch.einsum('qc,chw->qhw', directions, feats)
+        norm = sampled_square_norm(neighbour_products(feats[None]), rows, cols).sqrt()  # (1, H, W)
     # The norm of nearly opposite neighbours is a difference of large numbers: keep it a cosine.
     return (upsample(projections, size) / norm.clamp_min(_EPS)).clamp(-1, 1)
 
@@ -84,9 +85,10 @@ def region_means(feats: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
     """
     regions = regions.to(feats.dtype)
     rows, cols = resize_matrices(size_of(feats), size_of(regions), feats)
-    shares = rows.mT @ regions @ cols  # (r, h, w)
     num_pixels = regions.sum(dim=(1, 2))
-    sums = shares.flatten(1) @ feats.flatten(1).mT
+    with torch.autocast(feats.device.type, enabled=False):
+        shares = rows.mT @ regions @ cols  # (r, h, w)
+        sums = shares.flatten(1) @ feats.flatten(1).mT
     return sums / num_pixels.clamp_min(1)[:, None], num_pixels
 
 

@@ -55,6 +55,16 @@ def multi_hot(classes: Tensor, num_classes: int) -> Tensor:
     return score
 
 
+def image_indices(labels: Sequence[Tensor]) -> Tensor:
+    """Index of the image of every entry of the labels of a batch, int64 (sum n_b,), on the CPU.
+
+    Args:
+        labels: Present classes of each image, B tensors (n_b,); only their lengths are read.
+    """
+    # Not `repeat_interleave`: a compiler cannot tell how long its result is.
+    return torch.cat([torch.full((len(label),), i) for i, label in enumerate(labels)])
+
+
 def image_tags(data_samples: list[SegDataSample]) -> Tensor:
     """Stack the samples' ``gt_score`` to the multi-hot tags of a batch, (B, K).
 

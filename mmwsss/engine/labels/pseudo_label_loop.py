@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.dist import barrier
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, Runner, autocast
 from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.image_files import read_image
@@ -72,6 +72,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             :func:`~mmwsss.engine.cores.free_cores`.
         overwrite: Replace label maps that carry no mark of this tool, as after a correction by
             hand; without it they are kept and counted.
+        fp16: Compute the networks in half precision, those of refiners too, as the option of this
+            name of mmengine's loops does: float16 on a GPU, bfloat16 on a CPU.
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
@@ -91,6 +93,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         proportions: tuple[str, ...] = (),
         num_workers: int | None = None,
         overwrite: bool = False,
+        fp16: bool = False,
         evaluator: object = None,
     ) -> None:
         dataset = DATASETS.build(dataloader['dataset'])
@@ -99,6 +102,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.split = dataset.ann_file
         self.generator = TASK_UTILS.build(generator)
         self.out_dir = Path(out_dir or os.path.join(runner.work_dir, 'labels')).absolute()
+        self.fp16 = fp16
         self.num_workers = free_cores() if num_workers is None else num_workers
         check_label_names('keep_scores', keep_scores, self.generator.names)
         check_label_names('proportions', proportions, self.generator.names)
@@ -191,7 +195,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
 
     def run(self) -> dict:
         """Write all labels that are missing."""
-        with hold_folder(self.out_dir, subfolders=self.store.subfolders):
+        held = hold_folder(self.out_dir, subfolders=self.store.subfolders)
+        with held, autocast(enabled=self.fp16):
             return self._run()
 
     def _run(self) -> dict:

@@ -138,9 +138,10 @@ def label_making_settings(config: dict) -> dict[str, object]:
     chosen = decisive_settings(config, 'test')
     # Of own data the names of the classes are left by now, which no label holds.
     dataset = without_keys(chosen.pop('test_dataloader')['dataset'], {'data'})
-    generator = chosen.pop('test_cfg')['generator']
+    loop = chosen.pop('test_cfg')
+    loop_settings = {key: loop[key] for key in ('generator', 'fp16') if key in loop}
     chosen.pop('test_evaluator', None)
-    return {**chosen, 'dataset': dataset, 'generator': generator}
+    return {**chosen, 'dataset': dataset, **loop_settings}
 
 
 def _with_class_names(node: Any) -> Any:

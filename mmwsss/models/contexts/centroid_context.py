@@ -36,8 +36,9 @@ class CentroidContext(Context):
         diagnostics: Numbers of the last training step for the log, by name.
 
     Shape:
-        x (B, C, h, w); returns features (B, 2 C, h, w) and the parts ``coarse_map`` (B, K, h, w),
-        the class map of the features alone, and ``local_feats``, x itself.
+        x (B, C, h, w); returns features (B, 2 C, h, w), float32 also under autocast, and the parts
+        ``coarse_map`` (B, K, h, w), the class map of the features alone, and ``local_feats``, x
+        itself.
 
     Raises:
         ValueError: If ``centroids`` is below 1.
@@ -79,7 +80,7 @@ class CentroidContext(Context):
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the features for the classifier, and the parts."""
-        enriched = torch.cat([x, self.aggregate(x).to(x.dtype)], dim=1)  # (B, 2 C, h, w)
+        enriched = torch.cat([x, self.aggregate(x)], dim=1)  # (B, 2 C, h, w), float32
         return enriched, {'coarse_map': self.coarse(x), 'local_feats': x}
 
     @torch.no_grad()

@@ -105,7 +105,8 @@ class ProjectedAggregation(CentroidContext):
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the features for the classifier, and the parts."""
         enriched, parts = super().forward(x)
-        return self.reduction(enriched), parts
+        with torch.autocast(x.device.type, enabled=False):
+            return self.reduction(enriched), parts
 
 
 def _coarse_branch(in_channels: int, num_classes: int) -> nn.Sequential:

@@ -119,8 +119,13 @@ class CAMHead(Head):
         return CAMOutputs(x, score_map, pooled.logits, pooled.targets, parts)
 
     def score(self, feats: Tensor) -> Tensor:
-        """Score features (B, C, h, w) with the classifier: (B, K or 1+K, h, w)."""
-        return linear_scores(feats, self.class_weights)
+        """Score features (B, C, h, w) with the classifier: (B, K or 1+K, h, w).
+
+        In the precision of its weights also under autocast: the scores are the activation maps,
+        and features of a context may be beyond the range of half precision.
+        """
+        with torch.autocast(feats.device.type, enabled=False):
+            return linear_scores(feats.to(self.class_weights.dtype), self.class_weights)
 
     def image_scores(self, outputs: CAMOutputs) -> Tensor:
         """Probabilities of the foreground classes in the image, (B, K).

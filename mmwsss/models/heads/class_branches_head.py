@@ -1,7 +1,9 @@
 """CAM head whose scores come from a small convolutional network of every class."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -109,5 +111,17 @@ class ClassBranchesHead(CAMHead):
         )
 
     def score(self, feats: Tensor) -> Tensor:
-        """Score features (B, C, h, w) with the branches: (B, K or 1+K, h, w)."""
-        return self.classifier(feats)
+        """Score features (B, C, h, w) with the branches: (B, K or 1+K, h, w), float32 at least.
+
+        Under autocast to float16, features that a context gives in single precision are scored in
+        it: they may be beyond 65504. bfloat16 has the range of single precision.
+        """
+        device = feats.device.type
+        too_narrow = (
+            torch.is_autocast_enabled(device)
+            and torch.get_autocast_dtype(device) == torch.float16
+            and feats.dtype == torch.float32
+        )
+        with torch.autocast(device, enabled=False) if too_narrow else nullcontext():
+            scores = self.classifier(feats)
+        return scores.to(torch.promote_types(scores.dtype, torch.float32))

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmwsss.models.losses.process_sums import sum_over_processes
+from mmwsss.structures import image_indices
 
 # The published code keeps thresholds, squares, ratios and probabilities away from 0 with these.
 _MIN_THRESHOLD = 1e-4
@@ -36,10 +37,8 @@ def present_rows(labels: Sequence[Tensor], num_classes: int) -> Tensor:
     Returns:
         Indices into the rows of maps (B*K, ...), long (P,), on the device of the labels.
     """
-    counts = torch.tensor([len(label) for label in labels])
-    images = torch.arange(len(labels)).repeat_interleave(counts)
     classes = torch.cat(list(labels))
-    return classes + num_classes * images.to(classes.device, non_blocking=True)
+    return classes + num_classes * image_indices(labels).to(classes.device, non_blocking=True)
 
 
 def proportion_threshold(probs: Tensor, proportions: Tensor, *, official: bool = False) -> Tensor:

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from mmwsss.structures import image_indices
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -85,10 +87,10 @@ def region_embeddings(feats: Tensor, region_weights: Tensor, labels: Sequence[Te
             f'{tuple(region_weights.shape[2:])}. Take both from the same head.'
         )
     device = feats.device
-    counts = torch.tensor([len(label) for label in labels])
-    images = torch.arange(len(labels)).repeat_interleave(counts)
+    most = max(len(label) for label in labels)
+    images = image_indices(labels)
     places = torch.cat([torch.arange(len(label)) for label in labels])  # in the image
-    rows = (images * counts.max() + places).to(device, non_blocking=True)
+    rows = (images * most + places).to(device, non_blocking=True)
     padded = pad_sequence([label.to(device, non_blocking=True) for label in labels], True)  # (B, N)
     grid = region_weights.shape[2] * region_weights.shape[3]
     dtype = torch.promote_types(feats.dtype, torch.float32)

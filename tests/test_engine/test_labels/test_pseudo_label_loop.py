@@ -138,6 +138,22 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
     assert all(first[key] != second[key] for key in first)
 
 
+def test_labels_in_half_precision_are_hardly_others_and_count_as_others(
+    undisturbed, generate, tmp_path
+):
+    done = generate(tmp_path / 'half', '--amp')
+    assert done.code == 0, done.stderr[-2000:]
+    single, half = content(undisturbed[0]), content(tmp_path / 'half')
+    assert single.keys() == half.keys()
+    assert all(single[key] != half[key] for key in single)  # the mark of other settings
+    for name in NAMES:
+        maps = [
+            np.stack([np.asarray(Image.open(file)) for file in sorted(folder.glob(f'{name}/*'))])
+            for folder in (undisturbed[0], tmp_path / 'half')
+        ]
+        assert (maps[0] == maps[1]).mean() >= 0.98
+
+
 def test_refining_in_this_process_gives_the_same_labels(undisturbed, generate, tmp_path):
     done = generate(tmp_path / 'inline', *INLINE)
     assert done.code == 0, done.stderr[-2000:]

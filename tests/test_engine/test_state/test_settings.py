@@ -112,6 +112,9 @@ def test_paths_that_exist_are_found_and_replaced_by_their_content(tmp_path):
         dict(model=dict(type='StoredCAMs', folder='there')),
         dict(default_scope='mmseg'),
         dict(test_cfg=dict(type='PseudoLabelLoop', generator=dict(labels=dict(a=dict(start='b'))))),
+        dict(
+            test_cfg=dict(type='PseudoLabelLoop', generator=dict(labels=dict(a=dict())), fp16=True)
+        ),
     ],
 )
 def test_labels_depend_on_everything_that_can_change_a_pixel(change):

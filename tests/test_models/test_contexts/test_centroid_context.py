@@ -57,7 +57,7 @@ def test_under_autocast_affinities_are_those_of_single_precision(rng, build_cont
     with torch.autocast('cpu', dtype=torch.bfloat16):
         assert_close(context.aggregate(x), expected)
         enriched, _ = context(x)
-    assert enriched.dtype == torch.bfloat16
+    assert enriched.dtype == torch.float32
 
 
 @FORMS

@@ -94,3 +94,16 @@ def test_centroids_start_as_noise_that_takes_part(rng):
     assert context.valid.all()
     assert context.centroids.std().item() == pytest.approx(1, abs=0.1)
     assert context.aggregate(torch.randn(1, 64, 2, 2, generator=rng)).abs().min() > 0
+
+
+def test_sums_beyond_half_precision_stay_finite_until_they_are_scored(rng, build_context):
+    context = build_context(ProjectedAggregation)
+    context.set_centroids(1e4 * context.centroids, context.valid)
+    x = torch.randn(2, 6, 3, 4, generator=rng)
+    expected, _ = context(x)
+    with torch.autocast('cpu', dtype=torch.float16):
+        half = torch.nn.functional.conv2d(x, torch.eye(6)[..., None, None])
+        enriched, _ = context(half)
+    assert context.aggregate(x).half().isinf().any()  # what the classifier would have seen
+    assert enriched.dtype == torch.float32
+    assert relative_error(enriched, expected) <= 1e-2

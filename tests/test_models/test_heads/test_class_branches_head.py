@@ -133,3 +133,16 @@ def test_a_classifier_with_class_branches_learns_and_predicts(tiny_classifier):
     assert all(p.grad is not None for p in model.head.parameters())
     (predicted,) = model.eval().predict(torch.randn(1, 3, 64, 64), [sample])
     assert predicted.cams.shape == (2, 64, 64)
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_features_beyond_half_precision_have_finite_scores(dtype, rng):
+    torch.manual_seed(0)
+    head = build_head()
+    head.init_weights()
+    x = 1e7 * torch.randn(2, 6, 5, 7, generator=rng)
+    expected = head((x,)).score_map
+    with torch.autocast('cpu', dtype=dtype):
+        scores = head((x,)).score_map
+    assert scores.dtype == torch.float32
+    assert_close(scores, expected, rtol=0, atol=0.02 * expected.abs().max().item())
