@@ -3,6 +3,8 @@
 import math
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 
 def neighbours(y: int, x: int, dilations: list[int], size: tuple[int, int]) -> list:
@@ -55,4 +57,27 @@ def refine(maps: np.ndarray, kernel: np.ndarray, dilations: list[int], times: in
                 for k, (row, column, _) in enumerate(neighbours(y, x, dilations, maps.shape[1:])):
                     new[:, y, x] += kernel[k, y, x] * maps[:, row, column]
         maps = new
+    return maps
+
+
+def gathered_pamr(
+    image: torch.Tensor, maps: torch.Tensor, dilations: list[int], times: int
+) -> torch.Tensor:
+    """PAMR with all neighbours of all pixels copied out, image (3, H, W), maps (C, H, W)."""
+
+    def neighbours_of(planes: torch.Tensor) -> torch.Tensor:  # (C, 9D, H, W)
+        copies = []
+        for d in dilations:
+            padded = F.pad(planes[None], (d, d, d, d), mode='replicate')
+            windows = F.unfold(padded, 3, dilation=d)
+            copies.append(windows.unflatten(1, (len(planes), 9)).unflatten(3, planes.shape[1:])[0])
+        return torch.cat(copies, dim=1)
+
+    others = [k for k in range(9 * len(dilations)) if k % 9 != 4]  # 4 is the centre
+    windows = neighbours_of(image)
+    sigma = windows.std(dim=1, keepdim=True)
+    logits = -(windows[:, others] - image[:, None]).abs() / (1e-8 + 0.1 * sigma)
+    kernel = logits.mean(dim=0).softmax(dim=0)
+    for _ in range(times):
+        maps = (neighbours_of(maps)[:, others] * kernel).sum(dim=1)
     return maps
