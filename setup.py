@@ -72,6 +72,7 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['mmwsss', 'mmwsss.*']),
+    package_data={'mmwsss.visualization': ['templates/*']},
     python_requires='>=3.10',
     install_requires=read_requirements('runtime'),
     extras_require={name: read_requirements(name) for name in EXTRAS},

@@ -96,7 +96,8 @@ def run(*arguments: str, cwd: Path, **variables: str) -> str:
 def test_a_wheel_holds_the_package_its_configs_and_its_tools(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / 'mmwsss').rglob('*.py')}
+    files = (path for path in (ROOT / 'mmwsss').rglob('*') if path.is_file())
+    modules = {p.relative_to(ROOT).as_posix() for p in files if '__pycache__' not in p.parts}
     copied = {p.relative_to(ROOT).as_posix() for p in [*CONFIGS, *(ROOT / 'tools').rglob('*.py')]}
     copied |= set(yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import'])
     copied.add('model-index.yml')

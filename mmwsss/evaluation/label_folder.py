@@ -40,7 +40,7 @@ class LabelQuality:
         iou: IoU of every class, NaN where it is in neither labels nor masks, (1+K,).
         precision: Precision of every class, (1+K,).
         recall: Recall of every class, (1+K,).
-        size_iou: Mean foreground IoU by the pixels that a class covers in an image.
+        class_size_iou: IoU of every class, (1+K,), by the pixels that it covers in an image.
     """
 
     split: str
@@ -49,7 +49,13 @@ class LabelQuality:
     iou: np.ndarray
     precision: np.ndarray
     recall: np.ndarray
-    size_iou: dict[str, float]
+    class_size_iou: dict[str, np.ndarray]
+
+    @property
+    def size_iou(self) -> dict[str, float]:
+        """Mean foreground IoU by the pixels that a class covers in an image."""
+        means = {n: torch.as_tensor(v[1:]).nanmean() for n, v in self.class_size_iou.items()}
+        return {name: float(mean) for name, mean in means.items()}
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -118,26 +124,43 @@ def masks_of_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, Mask]:
     }
 
 
+def pixel_pairs(label: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Count the pixels of every pair of values; those whose true value is 255 are left out.
+
+    Args:
+        label: Label map, uint8 (H, W).
+        mask: True mask, uint8 (H, W).
+
+    Returns:
+        Row = value in the label map, column = true value: int64 (256, 256).
+    """
+    pairs = label.astype(np.intp) * _VALUES + mask
+    counts = np.bincount(pairs.ravel(), minlength=_VALUES**2).reshape(_VALUES, _VALUES)
+    counts[:, IGNORE_INDEX] = 0
+    return counts
+
+
 def count_pixels(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
+    """Count the pixels of every class in a label map and its true mask, see :func:`count_pairs`."""
+    return count_pairs(pixel_pairs(label, mask), num_classes)
+
+
+def count_pairs(pairs: np.ndarray, num_classes: int) -> np.ndarray:
     """Count the pixels of every class in a label map and its true mask.
 
     Pixels whose true value is 255 are left out; pixels that a label leaves at 255 count as missed.
 
     Args:
-        label: Label map, uint8 (H, W).
-        mask: True mask, uint8 (H, W).
+        pairs: Result of :func:`pixel_pairs`.
         num_classes: Number 1+K of classes with background.
 
     Returns:
         Rows intersection, union, labelled and true, then intersection and union again in each range
         of sizes, for the classes whose true pixels in this image are in it: int64 (4 + 2 * 3, 1+K).
     """
-    pairs = label.astype(np.intp) * _VALUES + mask
-    confusion = np.bincount(pairs.ravel(), minlength=_VALUES**2).reshape(_VALUES, _VALUES)
-    confusion[:, IGNORE_INDEX] = 0
-    labelled = confusion.sum(axis=1)[:num_classes]
-    true = confusion.sum(axis=0)[:num_classes]
-    intersection = confusion.diagonal()[:num_classes]
+    labelled = pairs.sum(axis=1)[:num_classes]
+    true = pairs.sum(axis=0)[:num_classes]
+    intersection = pairs.diagonal()[:num_classes]
     rows = [intersection, labelled + true - intersection, labelled, true]
     for low, high in _SIZES.values():
         in_range = (true > low) & (true <= high)
@@ -195,7 +218,7 @@ def evaluate_label_folder(
         return count_pixels(label, mask, len(classes))
 
     counts = sum_over(counts_of, list(masks))
-    return _quality(counts, classes=tuple(classes), split=split, num_images=len(masks))
+    return label_quality(counts, classes=classes, split=split, num_images=len(masks))
 
 
 def label_agreement(
@@ -272,20 +295,28 @@ def _inside(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return inside
 
 
-def _quality(
-    counts: np.ndarray, *, classes: tuple[str, ...], split: str, num_images: int
+def label_quality(
+    counts: np.ndarray, *, classes: Sequence[str], split: str = '', num_images: int
 ) -> LabelQuality:
+    """Turn the sum of the counts of all images into figures.
+
+    Args:
+        counts: Sum of the results of :func:`count_pairs`, (4 + 2 * 3, 1+K).
+        classes: Names of all classes, background first.
+        split: What was counted, for the report.
+        num_images: How many images were counted.
+    """
     # Single precision, mmseg's own, loses counts above 2**24 pixels.
     totals = torch.from_numpy(counts).double()
     figures = IoUMetric.total_area_to_metrics(*totals[:4], metrics=['mIoU', 'mFscore'])
     sizes = zip(_SIZES, totals[4::2], totals[5::2], strict=True)
-    size_iou = {name: float(100 * (i / u)[1:].nanmean()) for name, i, u in sizes}
+    class_size_iou = {name: (100 * i / u).numpy() for name, i, u in sizes}
     return LabelQuality(
         split=split,
         num_images=num_images,
-        classes=classes,
+        classes=tuple(classes),
         iou=100 * figures['IoU'],
         precision=100 * figures['Precision'],
         recall=100 * figures['Recall'],
-        size_iou=size_iou,
+        class_size_iou=class_size_iou,
     )

@@ -17,14 +17,15 @@ from mmwsss.structures.atomic_files import open_atomically
 _CELL = (180, 240)  # height and width of a picture on a sheet
 _MARGIN = 4
 _TITLE_HEIGHT = 16
-_IGNORE_COLOR = (224, 224, 192)  # of VOC's object borders
+IGNORE_COLOR = (224, 224, 192)
+"""RGB colour of ignored pixels: that of VOC's object borders."""
 
 
 def colorize(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Paint a label map (H, W) in the colours of a palette; ignored pixels are ivory."""
     colors = np.zeros((256, 3), dtype=np.uint8)
     colors[: len(palette)] = np.asarray(palette, dtype=np.uint8)
-    colors[IGNORE_INDEX] = _IGNORE_COLOR
+    colors[IGNORE_INDEX] = IGNORE_COLOR
     return colors[label_map]
 
 

@@ -201,6 +201,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     '--out-dir README.md': ('README.md', '--out-dir'),
     'tools/analysis_tools/evaluate_labels.py none --split none.txt --masks none': ('none',),
     'tools/analysis_tools/browse_labels.py none docs': ('none',),
+    'tools/analysis_tools/label_report.py none --images docs': ('none',),
     'tools/analysis_tools/estimate_proportions.py none --out none.npz': ('none',),
     'tools/model_converters/vgg16_to_deeplab.py none.pth out.pth': ('none.pth',),
     'tools/model_converters/mxnet_to_resnet38.py docs out.pth': ('docs',),

@@ -1,0 +1,77 @@
+"""Small pictures of labels: contours over the image, and the flat label map.
+
+All images are uint8 RGB (H, W, 3).
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX
+from mmwsss.visualization.sheets import colorize
+
+_HALO = (255, 255, 255)
+_IGNORED_OPACITY = 0.5
+_LINES_PER_SIDE = 160  # a line is a pixel wide where the longer side has this length
+
+
+def draw_contours(
+    image: np.ndarray, label_map: np.ndarray, palette: Sequence[Sequence[int]]
+) -> np.ndarray:
+    """Draw the borders of a label map in the colours of its classes, with a white halo.
+
+    The inside of an object stays as it is; ignored pixels are veiled in ivory.
+
+    Args:
+        image: The image.
+        label_map: Label map, uint8 (H, W).
+        palette: RGB colour of every class, background first.
+    """
+    ignored = (label_map == IGNORE_INDEX)[..., None]
+    veil = (1 - _IGNORED_OPACITY) * image + _IGNORED_OPACITY * colorize(label_map, palette)
+    drawn = np.where(ignored, veil.astype(np.uint8), image)
+    width = max(1, round(max(label_map.shape) / _LINES_PER_SIDE))
+    found = []
+    for value in np.setdiff1d(label_map, (BACKGROUND, IGNORE_INDEX)):
+        region = (label_map == value).astype(np.uint8)
+        lines, _ = cv2.findContours(region, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        found.append((lines, tuple(int(channel) for channel in palette[value])))
+    for lines, _ in found:
+        cv2.drawContours(drawn, lines, -1, _HALO, width + 2, cv2.LINE_AA)
+    for lines, color in found:
+        cv2.drawContours(drawn, lines, -1, color, width, cv2.LINE_AA)
+    return drawn
+
+
+def shrink(
+    image: np.ndarray, label_maps: Sequence[np.ndarray], longest: int
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Make an image and label maps of its size smaller, to at most `longest` pixels a side."""
+    height, width = image.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    labels = [cv2.resize(label, size, interpolation=cv2.INTER_NEAREST) for label in label_maps]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), labels
+
+
+def photo_uri(image: np.ndarray) -> str:
+    """Give an image as the address of a WebP picture, with a loss that is hard to see."""
+    return _uri(Image.fromarray(image), 'webp', quality=68, method=3)
+
+
+def label_uri(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> str:
+    """Give a label map as the address of a PNG picture, whose background is transparent."""
+    colors = colorize(np.arange(256, dtype=np.uint8), palette)
+    picture = Image.fromarray(label_map)
+    picture.putpalette(colors.tobytes())
+    return _uri(picture, 'png', optimize=True, transparency=BACKGROUND)
+
+
+def _uri(picture: Image.Image, kind: str, **options: object) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return f'data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}'

@@ -1,0 +1,152 @@
+"""The HTML page of a label report; it needs no network and no other file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+_BINS = 24
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number at the top of the page: title, value, and what it means."""
+
+    title: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that people sort by its columns.
+
+    Attributes:
+        title: Heading.
+        note: One or two sentences below it.
+        columns: Heading of every column, and what it means.
+        rows: Cells, each a text and the value to sort by (None sorts last).
+        colors: CSS colour of the first cell of every row, or ''.
+    """
+
+    title: str
+    note: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[tuple[str, Any]]]
+    colors: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of an image.
+
+    Attributes:
+        kind: ``'contours'``, ``'judged'`` for the flat map of the judged labels, or ``'other'``.
+        title: What stands below it.
+        uri: Address with its content.
+        alt: Text for who cannot see it.
+    """
+
+    kind: str
+    title: str
+    uri: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """One image.
+
+    Attributes:
+        img_id: Its id.
+        pictures: What is shown of it.
+        legend: Classes: index, name, CSS colour, text, and whether something is wrong with it.
+        values: Name of every value, its text, and the keys of its measures.
+        ranks: Place in the list of every measure that has the image, from 0.
+    """
+
+    img_id: str
+    pictures: Sequence[Picture]
+    legend: Sequence[tuple[int, str, str, str, bool]]
+    values: Sequence[tuple[str, str, str]]
+    ranks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A list of images.
+
+    Attributes:
+        key: Short name of the measure.
+        title: Its title.
+        sentence: What it means.
+        ids: The images in order.
+        bars: Heights of the histogram over all images, from 0 to 1.
+        ends: Lowest and highest value of the histogram.
+    """
+
+    key: str
+    title: str
+    sentence: str
+    ids: Sequence[str]
+    bars: Sequence[float]
+    ends: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """Everything that a page says.
+
+    Attributes:
+        title: What is judged.
+        folder: Where it lies.
+        figures: Numbers at the top.
+        tables: Tables below.
+        reasons: Lists of images.
+        cards: Images, each in at least one of the lists.
+        classes: Index and name of the classes to filter by.
+        note: What the lists leave out, or ''.
+    """
+
+    title: str
+    folder: str
+    figures: Sequence[Figure]
+    tables: Sequence[Table]
+    reasons: Sequence[Reason]
+    cards: Sequence[Card]
+    classes: Sequence[tuple[int, str]]
+    note: str
+
+    @property
+    def most_pictures(self) -> int:
+        """Number of pictures of the image that has the most."""
+        return max((len(card.pictures) for card in self.cards), default=0)
+
+
+def histogram(values: np.ndarray) -> list[float]:
+    """Heights of the bars of a histogram, from 0 to 1; NaN is left out."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return []
+    counts, _ = np.histogram(known, bins=_BINS)
+    # Square roots, so that the few images at the end of a long tail are seen.
+    return [round(float(height), 3) for height in np.sqrt(counts / counts.max())]
+
+
+def css_color(color: Sequence[int]) -> str:
+    """Write an RGB colour for the page."""
+    return '#' + ''.join(f'{int(channel):02x}' for channel in color)
+
+
+def render_page(page: ReportPage) -> str:
+    """Write the page as HTML; every text of the user is escaped."""
+    environment = Environment(
+        loader=PackageLoader('mmwsss.visualization'),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template('label_report.html').render(page=page)
