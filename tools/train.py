@@ -28,7 +28,8 @@ from mmwsss.engine.config.files import read_config
 from mmwsss.engine.pipeline.pictures import draw_results
 from mmwsss.engine.pipeline.prediction_configs import write_prediction_configs
 from mmwsss.engine.pipeline.report import write_report
-from mmwsss.engine.pipeline.run import run_pipeline, run_single
+from mmwsss.engine.pipeline.run import run_pipeline
+from mmwsss.engine.pipeline.stage_run import run_single
 from mmwsss.engine.pipeline.stages import Stage, is_pipeline, load_stages
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import UserInputError
@@ -49,6 +50,11 @@ def main() -> None:
     parser.add_argument('--stages', help='comma-separated names of the stages to run')
     parser.add_argument(
         '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
+    )
+    parser.add_argument(
+        '--delete-scores',
+        action='store_true',
+        help='delete kept scores once all stages that take them are finished',
     )
     args = parse_arguments(parser)
 
@@ -73,7 +79,14 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
         if args.overwrite and stage.makes_labels:
             stage.config.test_cfg.overwrite = True
     only = None if args.stages is None else _names(args.stages)
-    results = run_pipeline(stages, work_dir, only=only, resume=args.resume, launcher=args.launcher)
+    results = run_pipeline(
+        stages,
+        work_dir,
+        only=only,
+        resume=args.resume,
+        delete_scores=args.delete_scores,
+        launcher=args.launcher,
+    )
     _report(results, args, work_dir)
     if is_main_process():
         draw_results(stages, results, work_dir)
@@ -81,8 +94,9 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
 
 
 def _run_single(args: argparse.Namespace, work_dir: Path) -> None:
-    if args.stages is not None:
-        raise UserInputError(f'--stages: {args.config} is a single stage, not a pipeline.')
+    for option, given in (('--stages', args.stages), ('--delete-scores', args.delete_scores)):
+        if given not in (None, False):
+            raise UserInputError(f'{option}: {args.config} is a single stage, not a pipeline.')
     config, unmeasured = load_stage_config(args)
     task = 'train' if config.get('train_cfg') else 'test'
     _use_options(config, task, args)

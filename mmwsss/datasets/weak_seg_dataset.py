@@ -9,7 +9,13 @@ from mmseg.datasets import BaseSegDataset
 
 from mmwsss.datasets.palette import class_colors
 from mmwsss.datasets.weak_labels import Notes, add_proportions
-from mmwsss.structures import StagePlan, UserInputError, WeakDataset, check_class_count
+from mmwsss.structures import (
+    StagePlan,
+    UserInputError,
+    WeakDataset,
+    check_class_count,
+    deleted_scores,
+)
 
 # Gives the weak label of an image, None if it has none.
 ReadLabel = Callable[[str], dict | None]
@@ -215,7 +221,8 @@ def check_choice(option: str, value: str | None, choices: tuple[str | None, ...]
 
 def _files_below(folder: str, subfolders: set[str]) -> set[str]:
     """Names below ``folder``: one listing a subfolder instead of one look-up an image."""
-    names: set[str] = set()
+    # What was deleted on purpose is made again before a stage reads it.
+    names: set[str] = set(deleted_scores(folder))
     for subfolder in subfolders:
         path = os.path.join(folder, subfolder)
         if os.path.isdir(path):

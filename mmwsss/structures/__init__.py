@@ -23,6 +23,13 @@ from mmwsss.structures.contracts import (
     WeakDataset,
     check_contract,
 )
+from mmwsss.structures.deleted_scores import (
+    DeletedScores,
+    delete_scores,
+    deleted_file,
+    deleted_scores,
+    forget_deleted,
+)
 from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.grids import from_grid, grid_means
 from mmwsss.structures.json_files import read_json, write_json
@@ -49,6 +56,7 @@ from mmwsss.structures.score_files import (
     manifest_stamp,
     read_scores,
     round_scores,
+    score_stamp,
     settings_stamp,
     write_scores,
 )
@@ -64,6 +72,7 @@ __all__ = [
     'Checked',
     'Component',
     'Context',
+    'DeletedScores',
     'Encode',
     'GivesOutputs',
     'HasTrainingSettings',
@@ -84,7 +93,11 @@ __all__ = [
     'check_contract',
     'check_folder',
     'check_name',
+    'delete_scores',
+    'deleted_file',
+    'deleted_scores',
     'enlarge_scores',
+    'forget_deleted',
     'from_grid',
     'grid_means',
     'image_indices',
@@ -96,6 +109,7 @@ __all__ = [
     'read_proportions',
     'read_scores',
     'round_scores',
+    'score_stamp',
     'seg_map_from_scores',
     'settings_stamp',
     'size_of',

@@ -150,7 +150,16 @@ def is_valid_scores(path: Path, stamp: str) -> bool:
     The list of a zip's contents stands at its end, so a file that was cut off does not open. The
     scores themselves are not read.
     """
-    return _read_stamp(path) == stamp
+    return score_stamp(path) == stamp
+
+
+def score_stamp(path: str | Path) -> str | None:
+    """Fingerprint of a score file; None without one, and for a file that is not complete."""
+    try:
+        keys = dict(keys=('fingerprint',), beside=('scores', 'classes'))
+        return str(read_npz(path, **keys, what='score file', remedy=_REMEDY)['fingerprint'])
+    except (NPZError, UserInputError):
+        return None
 
 
 def settings_stamp(path: str | Path) -> str | None:
@@ -158,7 +167,7 @@ def settings_stamp(path: str | Path) -> str | None:
 
     None for a file without one, from another program, and for a file that is not complete.
     """
-    stamp = _read_stamp(path)
+    stamp = score_stamp(path)
     return None if stamp is None else stamp.partition('-')[0]
 
 
@@ -175,14 +184,6 @@ def manifest_stamp(folder: Path) -> str | None:
             'that makes the scores again; what is complete is skipped.'
         )
     return stamp
-
-
-def _read_stamp(path: str | Path) -> str | None:
-    try:
-        keys = dict(keys=('fingerprint',), beside=('scores', 'classes'))
-        return str(read_npz(path, **keys, what='score file', remedy=_REMEDY)['fingerprint'])
-    except (NPZError, UserInputError):
-        return None
 
 
 def _grid_of(

@@ -13,7 +13,15 @@ from faults.injections import is_state
 
 # Files and keys that differ from run to run: times, process ids, and what follows from the bytes of
 # a checkpoint, which holds the times of its training.
-_OF_THIS_RUN = {'seconds', 'contents.json', '.lock', 'checkpoint_hash', 'decided', 'fingerprint'}
+_OF_THIS_RUN = {
+    'seconds',
+    'contents.json',
+    'deleted.json',
+    '.lock',
+    'checkpoint_hash',
+    'decided',
+    'fingerprint',
+}
 
 
 def contents(folder: Path, *, stamps: bool = False) -> dict[str, str]:

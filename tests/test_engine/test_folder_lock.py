@@ -10,8 +10,9 @@ from mmengine.config import Config
 from mmwsss.engine import folder_lock
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.labels.store import LabelStore
-from mmwsss.engine.pipeline.run import run_pipeline, run_single
+from mmwsss.engine.pipeline.run import run_pipeline
 from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.engine.pipeline.stage_run import run_single
 from mmwsss.engine.pipeline.stages import Stage, load_stages
 from mmwsss.engine.state.contents import Contents
 from mmwsss.structures import UserInputError

@@ -1,5 +1,6 @@
 """Test loop that writes pseudo labels for a whole split."""
 
+import logging
 import os
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from mmwsss.engine.labels.checks import (
     check_supervision,
     score_strides,
 )
+from mmwsss.engine.labels.disk_space import forecast_scores
 from mmwsss.engine.labels.manifest import LabelManifest
 from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.engine.labels.proportions import LabelProportions
@@ -213,6 +215,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 'after a correction by hand: they are kept. --overwrite makes them again.'
             )
         if self.todo:
+            self._check_space()
             self.proportions.remove()
             self._manifest.write(complete=False)
             self._run_unfinished()
@@ -223,6 +226,15 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.runner.call_hook('after_test_epoch', metrics=metrics)
         self.runner.call_hook('after_test')
         return metrics
+
+    def _check_space(self) -> None:
+        """Say how much space the scores are going to take; refuse where there is not enough."""
+        dataset, strides = self.dataloader.dataset, self.store.scores_of
+        forecast = on_first_rank(lambda: forecast_scores(dataset, strides, self.out_dir))
+        if forecast is not None:
+            forecast.check()
+            level = logging.WARNING if forecast.is_tight else logging.INFO
+            self.runner.logger.log(level, f'{forecast}')
 
     def _run_unfinished(self) -> None:
         total = len(self.dataloader)

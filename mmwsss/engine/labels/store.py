@@ -10,7 +10,7 @@ import numpy as np
 
 from mmwsss.engine.labels.files import LabelFile, label_file_state, write_label
 from mmwsss.pseudo_labels import LabelMaps
-from mmwsss.structures import grid_means, is_valid_scores, size_of, write_scores
+from mmwsss.structures import deleted_file, grid_means, is_valid_scores, size_of, write_scores
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,17 @@ class LabelStore:
         if self.overwrite and foreign:
             return True, ()
         done = LabelFile.TO_MAKE not in states.values() and all(
-            is_valid_scores(self._score_path(name, img_id), self._score_stamp(name, img_id))
-            for name in self.scores_of
+            self._has_scores(name, img_id) for name in self.scores_of
         )
         return not done, foreign
+
+    def _has_scores(self, name: str, img_id: str) -> bool:
+        """Whether the scores of an image are there, or were and have been deleted on purpose."""
+        path, stamp = self._score_path(name, img_id), self._score_stamp(name, img_id)
+        if is_valid_scores(path, stamp):
+            return True
+        was = None if path.exists() else deleted_file(path)
+        return was is not None and was.stamp == stamp
 
     def writing(
         self, img_id: str, maps: LabelMaps, kept: tuple[str, ...] = ()

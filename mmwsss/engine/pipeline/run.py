@@ -2,30 +2,35 @@
 
 import copy
 import gc
-import math
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from mmengine.dist import barrier, is_main_process
-
 from mmwsss.engine.checks.preflight import preflight
 from mmwsss.engine.folder_lock import hold_folder
-from mmwsss.engine.pipeline.stage import build_runner, run_built
+from mmwsss.engine.pipeline.kept_scores import (
+    check_space,
+    count_as_missing,
+    delete_taken_scores,
+    makers_of_deleted,
+)
+from mmwsss.engine.pipeline.stage_run import (
+    CONTENTS,
+    run_or_skip,
+    say,
+    say_what_is_unmeasured,
+    warn,
+)
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
 from mmwsss.engine.state.contents import Contents
 from mmwsss.engine.state.stage_state import (
-    Decided,
     StageResult,
     StageState,
-    checkpoint_meta,
     decide,
 )
 from mmwsss.structures import UserInputError
-
-_CONTENTS = 'contents.json'
 
 
 def run_pipeline(
@@ -34,6 +39,7 @@ def run_pipeline(
     *,
     only: list[str] | None = None,
     resume: bool = False,
+    delete_scores: bool = False,
     launcher: str = 'none',
 ) -> dict[str, StageResult]:
     """Run the stages in order; skip those that are finished with the same settings and data.
@@ -47,6 +53,9 @@ def run_pipeline(
         only: Names of the stages to run; the others must be finished if something is taken from
             them.
         resume: Let an unfinished training stage go on from its last checkpoint.
+        delete_scores: Delete the kept scores of a label stage as soon as all stages that take them
+            are finished. Stages stay finished without them; one that has to run again has them made
+            again.
         launcher: How this process was started: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
     Returns:
@@ -63,118 +72,83 @@ def run_pipeline(
         )
     connect_ranks(launcher, copy.deepcopy(stages[0].config))
     for stage in stages:
-        _say_what_is_unmeasured(stage)
+        say_what_is_unmeasured(stage)
     stages = [stage for stage in stages if not stage.is_left_out]
+    chosen = {stage.name for stage in stages if not only or stage.name in only}
     for stage in stages:
-        if not only or stage.name in only:
-            preflight(
-                stage.name,
-                stage.config,
-                task=stage.task,
-                tta=stage.tta,
-                taken=frozenset(stage.takes),
-            )
-    contents = Contents(work_dir / _CONTENTS)
-    results: dict[str, StageResult] = {}
+        if stage.name in chosen:
+            taken = frozenset(stage.takes)
+            preflight(stage.name, stage.config, task=stage.task, tta=stage.tta, taken=taken)
+            check_space(stage, work_dir / stage.name)
+    contents = Contents(work_dir / CONTENTS)
+    run = _PipelineRun(stages, chosen, work_dir, contents, resume=resume, launcher=launcher)
     with hold_folder(work_dir):
         for stage in stages:
-            state = StageState(work_dir / stage.name)
-            if only and stage.name not in only:
-                result = on_first_rank(state.result)
-                if result is not None and _is_taken(stage, stages, only):
-                    _warn_if_changed(stage, state, results, contents)
-            else:
-                taking = with_taken_paths(stage, results)
-                with hold_folder(state.folder):
-                    result = _run_or_skip(taking, state, contents, resume=resume, launcher=launcher)
-            if result is not None:
-                results[stage.name] = result
+            run.make_or_look_up(stage)
+            if delete_scores:
+                for line in delete_taken_scores(stages, run.results, chosen, contents):
+                    say(line)
             gc.collect()  # ends the data loaders' workers before the next stage starts its own
-    return results
+    return run.results
 
 
-def run_single(
-    stage: Stage, work_dir: Path, *, resume: bool = False, launcher: str = 'none'
-) -> StageResult:
-    """Run one stage in its own folder, finished or not.
+@dataclass
+class _PipelineRun:
+    """Stages that run one after the other, and what they gave so far, by name."""
 
-    Args:
-        stage: The stage; it takes nothing.
-        work_dir: Its folder.
-        resume: Let a training go on from its last checkpoint, also with other settings, such as
-            more iterations.
-        launcher: How this process was started.
-    """
-    connect_ranks(launcher, copy.deepcopy(stage.config))
-    _say_what_is_unmeasured(stage)
-    with hold_folder(work_dir):
-        state, contents = StageState(work_dir), Contents(work_dir / _CONTENTS)
-        decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
-        resume_from = None
-        if resume and stage.task == 'train':
-            resume_from = _own_or_any_checkpoint(stage, state, decided)
-        return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
+    stages: list[Stage]
+    chosen: set[str]
+    work_dir: Path
+    contents: Contents
+    resume: bool
+    launcher: str
+    results: dict[str, StageResult] = field(default_factory=dict)
 
+    def make_or_look_up(self, stage: Stage) -> None:
+        """Make the result of a stage that is chosen; find that of another one, if it has one."""
+        if stage.name in self.chosen:
+            self.results[stage.name] = self._make(stage)
+            return
+        state = StageState(self.work_dir / stage.name)
+        result = on_first_rank(state.result)
+        if result is not None:
+            if _is_taken(stage, self.stages, self.chosen):
+                _warn_if_changed(stage, state, self.results, self.contents)
+            self.results[stage.name] = result
 
-def _run_or_skip(
-    stage: Stage, state: StageState, contents: Contents, *, resume: bool, launcher: str
-) -> StageResult:
-    decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
-    done, reason = on_first_rank(lambda: state.finished(decided))
-    if reason:
-        _say(f"{reason}; stage '{stage.name}' runs again")
-    if done is not None and not stage.makes_labels:
-        _say(f"stage '{stage.name}' is finished: {state.folder}")
-        return done
-    resume_from = None
-    if resume and done is None and stage.task == 'train':
-        resume_from = _checkpoint_to_resume(state, decided)
-    return _run(
-        stage, state, decided, contents, known=done, resume_from=resume_from, launcher=launcher
-    )
-
-
-def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
-    path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
-    _warn(trouble)
-    if path is None:
-        changes = on_first_rank(lambda: state.changes_since_start(decided))
-        why = f' (other settings or data: {", ".join(changes)})' if changes else ''
-        _say(f'{state.folder} has no checkpoint to go on from{why}; the training starts anew')
-    return path
-
-
-def _own_or_any_checkpoint(stage: Stage, state: StageState, decided: Decided) -> str | None:
-    """Find the checkpoint to resume from: the own one, or else one of other settings.
-
-    Raises:
-        UserInputError: If that one is of another run, and nothing would be left to train.
-    """
-    path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
-    if path is None:
-        path, trouble = on_first_rank(state.checkpoint)
-        if path is not None:
-            meta, loop = on_first_rank(lambda: checkpoint_meta(path)), stage.config.train_cfg
-            if meta['iter'] >= loop.get('max_iters', math.inf) or (
-                meta['epoch'] >= loop.get('max_epochs', math.inf)
-            ):
-                raise UserInputError(
-                    f'{path} was written with other settings or data, and nothing is left to '
-                    'train. Train longer (train_cfg), or leave --resume out to train anew.'
-                )
-            _warn(
-                f'{path} was written with other settings or data. The training goes on from it, '
-                'with the schedule of learning rates that it holds'
+    def _make(self, stage: Stage) -> StageResult:
+        state, taking = (
+            StageState(self.work_dir / stage.name),
+            with_taken_paths(stage, self.results),
+        )
+        with hold_folder(state.folder):
+            return run_or_skip(
+                taking,
+                state,
+                self.contents,
+                partial(self._make_scores_again, stage),
+                resume=self.resume,
+                launcher=self.launcher,
             )
-    _warn(trouble)
-    if path is None:
-        _say(f'{state.folder} has no checkpoint to go on from; the training starts anew')
-    return path
+
+    def _make_scores_again(self, stage: Stage) -> bool:
+        """Make what a stage takes where it was deleted; say if there was anything."""
+        makers = makers_of_deleted(stage, self.results)
+        for name in makers:
+            if name not in self.chosen:
+                raise UserInputError(
+                    f"stage '{stage.name}' needs scores of stage '{name}', which were deleted. "
+                    'Name that stage in --stages as well, or leave --stages out.'
+                )
+            say(f"stage '{stage.name}' needs deleted scores: stage '{name}' makes them again")
+            count_as_missing(self.results[name])
+            self.results[name] = self._make(next(s for s in self.stages if s.name == name))
+        return bool(makers)
 
 
-def _is_taken(stage: Stage, stages: list[Stage], only: list[str]) -> bool:
+def _is_taken(stage: Stage, stages: list[Stage], chosen: set[str]) -> bool:
     """Say if a stage that runs takes something from this one."""
-    running = [other for other in stages if other.name in only]
+    running = [other for other in stages if other.name in chosen]
     sources = [source.partition('.')[0] for other in running for source in other.takes.values()]
     return stage.name in sources
 
@@ -190,40 +164,7 @@ def _warn_if_changed(
         return  # what it was made from is gone: nothing to compare with
     _, reason = on_first_rank(lambda: state.finished(decided))
     if reason:
-        _warn(f"{reason}; the result of stage '{stage.name}' is taken as it is")
-
-
-def _run(
-    stage: Stage,
-    state: StageState,
-    decided: Decided,
-    contents: Contents,
-    *,
-    resume_from: str | None,
-    launcher: str,
-    known: StageResult | None = None,
-) -> StageResult:
-    runner = build_runner(
-        stage.config,
-        state.folder,
-        task=stage.task,
-        tta=stage.tta,
-        resume_from=resume_from,
-        stamp=decided.stamp,
-        contents_file=contents.path,
-        launcher=launcher,
-    )
-    if known is not None:
-        loop = runner.test_loop
-        if on_first_rank(lambda: loop.is_complete):
-            _say(f"stage '{stage.name}' is finished: {state.folder}")
-            return replace(known, outputs=loop.outputs)
-    _say(f"stage '{stage.name}' starts in {state.folder}")
-    state.start(decided)
-    result = run_built(runner, stage.task)
-    state.finish(decided, result)
-    barrier()
-    return result
+        warn(f"{reason}; the result of stage '{stage.name}' is taken as it is")
 
 
 def with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
@@ -251,21 +192,3 @@ def with_taken_paths(stage: Stage, results: dict[str, StageResult]) -> Stage:
     config = copy.deepcopy(stage.config)
     config.merge_from_dict(paths)
     return replace(stage, config=config)
-
-
-def _say_what_is_unmeasured(stage: Stage) -> None:
-    if stage.is_left_out:
-        _say(f"stage '{stage.name}' is left out: the data have no {stage.unmeasured['test']}")
-    elif stage.task == 'train' and 'val' in stage.unmeasured:
-        lack = stage.unmeasured['val']
-        _say(f"stage '{stage.name}' trains without validation: the data have no {lack}")
-
-
-def _say(line: str) -> None:
-    if is_main_process():
-        print(f'[pipeline] {line}', flush=True)
-
-
-def _warn(line: str) -> None:
-    if line:
-        _say(f'warning: {line}')

@@ -19,8 +19,9 @@ from mmwsss.engine.ranks import map_over_ranks, on_first_rank, run_on_ranks
 from mmwsss.engine.state.fingerprints import file_hash, fingerprint
 from mmwsss.engine.state.settings import data_root
 from mmwsss.registry import DATASETS
-from mmwsss.structures import UserInputError, read_json
+from mmwsss.structures import UserInputError, deleted_file, deleted_scores, read_json
 from mmwsss.structures.atomic_files import write_atomically
+from mmwsss.structures.deleted_scores import NOTE
 from mmwsss.structures.input_files import check_file
 
 # Entries of a data list that follow from other settings, or are the same for all images.
@@ -124,6 +125,10 @@ class Contents:
         """Size and time of a file, with the hash that is known if both are the same as then."""
         try:
             stat = os.stat(file)
+        except FileNotFoundError as error:
+            if (was := deleted_file(file)) is None:
+                raise _unreadable(file, error) from error
+            return _Known(0, 0, was.hash)
         except OSError as error:
             raise _unreadable(file, error) from error
         # The second one is set by the system alone: a copy with the old date is noticed.
@@ -132,15 +137,17 @@ class Contents:
         return known[-1] if known else _Known(size, time, '')
 
 
-def files_below(folder: str | Path) -> Iterator[Path]:
-    """List all files in a folder and its subfolders."""
-    paths = (path for path in Path(folder).rglob('*') if path.is_file())
+def files_below(folder: str | Path) -> set[Path]:
+    """List all files in a folder and its subfolders, with scores that were deleted on purpose."""
+    folder = Path(folder)
+    there = {path for path in folder.rglob('*') if path.is_file()}
     # Locks and temporary files decide nothing.
-    return (path for path in paths if not path.name.startswith('.'))
+    counting = {path for path in there if not path.name.startswith('.')}
+    return (counting - {folder / NOTE}) | {folder / name for name in deleted_scores(folder)}
 
 
 def _infos(config: dict) -> list[dict]:
-    with _without_warnings():  # they come again when the stage builds the data set
+    with without_warnings():  # they come again when the stage builds the data set
         dataset = DATASETS.build(config)
         while isinstance(dataset, RepeatDataset | ClassBalancedDataset):
             dataset = dataset.dataset  # how often it shows an image is in the settings
@@ -203,7 +210,8 @@ def _watching(num_files: int, num_chunks: int) -> Iterator[Callable[[Iterable], 
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
+def without_warnings() -> Iterator[None]:
+    """Keep warnings from the log."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

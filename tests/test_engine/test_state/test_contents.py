@@ -6,7 +6,7 @@ import pytest
 
 from mmwsss.engine.state import contents as module
 from mmwsss.engine.state.contents import Contents
-from mmwsss.structures import UserInputError
+from mmwsss.structures import DeletedScores, UserInputError, delete_scores, forget_deleted
 
 
 @pytest.fixture
@@ -98,3 +98,19 @@ def test_a_pipe_among_the_files_is_refused_and_not_waited_for(data, tmp_path):
     os.mkfifo(data / 'd.txt')
     with pytest.raises(UserInputError, match=r'd\.txt.* is a pipe or a device'):
         Contents(tmp_path / 'contents.json').of_files(files(data), str(data))
+
+
+def test_scores_that_were_deleted_on_purpose_count_as_before(data, tmp_path):
+    contents = Contents(tmp_path / 'contents.json')
+    paths = files(data)
+    before, hashes = contents.of_path(str(data)), contents.of_files(paths)
+    note = {os.path.basename(paths[i]): DeletedScores(hashes[i], 'stamp') for i in (0, 1)}
+    delete_scores(data, note)
+    assert not os.path.exists(paths[0])
+    assert contents.of_path(str(data)) == before
+    assert Contents(tmp_path / 'contents.json').of_files(paths) == hashes
+    (data / 'a.txt').write_text('other')  # made again with other settings
+    assert contents.of_path(str(data)) != before
+    forget_deleted(data)
+    with pytest.raises(UserInputError, match=r'b\.txt cannot be read'):
+        contents.of_files(paths)
