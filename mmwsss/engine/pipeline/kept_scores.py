@@ -111,7 +111,7 @@ def count_as_missing(result: StageResult) -> None:
 
 def _delete(folder: Path, contents: Contents) -> int:
     """Delete the complete score files of a folder; give the number of bytes."""
-    with hold_folder(folder.parent):
+    with hold_folder(folder.parent, subfolders=[folder]):
         files = on_first_rank(lambda: sorted(map(str, folder.rglob('*.npz'))))
         hashes = contents.of_files(files)
 
