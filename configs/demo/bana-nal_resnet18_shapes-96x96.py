@@ -75,5 +75,5 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 train_cfg = dict(val_interval=200)
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='SegmentorTestLoop')
 default_hooks = dict(logger=dict(interval=20))

@@ -3,5 +3,6 @@
 import mmseg.engine  # noqa: F401  (a registry does not import the locations of its parent)
 
 from mmwsss.engine import hooks, labels
+from mmwsss.engine.segmentor_test_loop import SegmentorTestLoop
 
-__all__ = ['hooks', 'labels']
+__all__ = ['SegmentorTestLoop', 'hooks', 'labels']

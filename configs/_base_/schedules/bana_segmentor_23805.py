@@ -16,4 +16,4 @@ optim_wrapper = dict(
 param_scheduler = [dict(type='PolyLR', power=0.9, by_epoch=False, end=23806)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='SegmentorTestLoop')

@@ -11,5 +11,5 @@ param_scheduler = [
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='SegmentorTestLoop')
 custom_hooks = [dict(type='ChannelsLastHook')]
