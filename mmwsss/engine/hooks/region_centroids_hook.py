@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import broadcast, is_main_process
+from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
@@ -63,10 +63,10 @@ class RegionCentroidsHook(Hook, Checked):
     """Give a context like ``SemanticAggregation`` the centroids of a memory of regions.
 
     Before the iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
-    ``objective.memory`` are clustered on the first process and sent to the others. Which iterations
-    these are follows from ``runner.iter`` alone, and the centroids of the others are saved with
-    the model, so a resumed run goes on exactly. While the memory is empty nothing changes. What the
-    context says of the use of its centroids goes into the log.
+    ``objective.memory`` are clustered. The processes, whose memories are equal, share the classes.
+    Which iterations these are follows from ``runner.iter`` alone, and the centroids of the others
+    are saved with the model, so a resumed run goes on exactly. While the memory is empty nothing
+    changes. What the context says of the use of its centroids goes into the log.
 
     Args:
         begin: First iteration, counted from 0, before which there are centroids.
@@ -118,19 +118,19 @@ class RegionCentroidsHook(Hook, Checked):
         if runner.iter < self.begin or (runner.iter - self.begin) % self.interval:
             return
         memory, context = _memory_of(runner), _context_of(runner)
-        centroids, valid = context.centroids.clone(), context.valid.clone()
-        if is_main_process():
-            found = class_centroids(
-                memory.slots, memory.filled, num_centroids=valid.shape[1], seed=0
-            )
-            if found[1].any():
-                centroids.copy_(found[0])
-                valid.copy_(found[1])
-        broadcast(centroids)
+        rank, world_size = get_dist_info()
+        own = slice(rank, None, world_size)
+        found, valid = class_centroids(
+            memory.slots[own], memory.filled[own], num_centroids=context.valid.shape[1], seed=0
+        )
+        centroids = torch.zeros_like(context.centroids)
         # As numbers, because not every backend sends booleans.
-        flags = valid.to(torch.uint8)
-        broadcast(flags)
-        context.set_centroids(centroids, flags.bool())
+        flags = torch.zeros_like(context.valid, dtype=torch.uint8)
+        centroids[own], flags[own] = found.to(centroids), valid.to(flags)
+        all_reduce(centroids)
+        all_reduce(flags)
+        if flags.any():
+            context.set_centroids(centroids, flags.bool())
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Any = None

@@ -41,7 +41,7 @@ class StoredCAMs(CAMSource):
     """
 
     def __init__(self, folder: str) -> None:
-        super().__init__()
+        super().__init__(dict(type='BaseDataPreprocessor', non_blocking=True))
         self.folder = Path(folder)
 
     @classmethod
@@ -74,8 +74,9 @@ class StoredCAMs(CAMSource):
             scores, classes = read_scores(path)
             _check_stamp(path, stamp)
             _check_fit(path, scores.shape[1:], classes.tolist(), sample)
-            sample.cam_label = torch.from_numpy(classes).to(device)
-            sample.cams = torch.from_numpy(scores[1:].astype(np.float32)).to(device)
+            cams = torch.from_numpy(scores[1:].astype(np.float32))
+            sample.cam_label = torch.from_numpy(classes).to(device, non_blocking=True)
+            sample.cams = cams.to(device, non_blocking=True)
         return data_samples
 
 

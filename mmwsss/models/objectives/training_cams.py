@@ -160,8 +160,8 @@ class TrainingCAMs(Objective):
         size = size_of(score_map)
         if self.maps is None:
             num_entries = sum(len(classes) for classes in self.entries.values())
-            self.maps = torch.zeros((num_entries, *size), dtype=torch.uint8)
-            self.stored = torch.zeros(num_entries, dtype=torch.uint8)
+            self.maps = score_map.new_zeros((num_entries, *size), dtype=torch.uint8)
+            self.stored = score_map.new_zeros(num_entries, dtype=torch.uint8)
         elif (known := size_of(self.maps)) != size:
             raise UserInputError(
                 f'TrainingCAMs: maps are {size[0]}x{size[1]} after {known[0]}x{known[1]} (height x '

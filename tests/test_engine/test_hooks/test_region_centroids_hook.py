@@ -172,19 +172,26 @@ def test_a_resumed_run_sees_the_centroids_of_an_uninterrupted_one(train, tmp_pat
     assert_close(rest, whole[4:])
 
 
-def test_all_ranks_have_the_centroids_of_the_first(on_two_ranks):
-    def centroids_of(rank):
-        model = TinyModel()
-        if rank == 0:  # the memory of the other is empty, which must not stop it
-            model.objectives[1].memory.slots.normal_(generator=torch.Generator().manual_seed(0))
-            model.objectives[1].memory.filled.fill_(True)
-        hook().before_train_iter(runner_of(model, 2), 0)
-        return model.head.context.centroids, model.head.context.valid
+def centroids_of(rank):
+    """Centroids of three classes, on however many processes."""
+    model = TinyModel()
+    model.objectives[1].memory.slots.normal_(generator=torch.Generator().manual_seed(0))
+    model.objectives[1].memory.filled.fill_(True)
+    hook().before_train_iter(runner_of(model, 2), 0)
+    return model.head.context.centroids, model.head.context.valid
 
-    first, second = on_two_ranks(centroids_of)
-    assert_close(second, first)
-    assert first[1].all()
-    assert first[0].abs().min() > 0
+
+def test_ranks_share_the_classes_and_all_have_the_centroids_of_one_process(on_two_ranks):
+    expected, _ = centroids_of(0)
+    for centroids, valid in on_two_ranks(centroids_of):
+        assert torch.equal(centroids, expected)
+        assert valid.all()
+
+
+def test_processes_without_a_class_help_nobody_and_wait_for_nobody(on_ranks):
+    expected, _ = centroids_of(0)
+    for centroids, _ in on_ranks(4, centroids_of):  # three classes
+        assert torch.equal(centroids, expected)
 
 
 def test_a_model_without_a_memory_is_an_error_before_the_training():
