@@ -25,6 +25,8 @@ from mmwsss.apis.command_line import (
 from mmwsss.engine.checks.preflight import preflight
 from mmwsss.engine.config.data import read_data
 from mmwsss.engine.config.files import read_config
+from mmwsss.engine.cores import free_cores
+from mmwsss.engine.pipeline.label_reports import report_labels
 from mmwsss.engine.pipeline.pictures import draw_results
 from mmwsss.engine.pipeline.prediction_configs import write_prediction_configs
 from mmwsss.engine.pipeline.report import write_report
@@ -88,9 +90,11 @@ def _run_pipeline(config: Config, args: argparse.Namespace, work_dir: Path) -> N
         launcher=args.launcher,
     )
     _report(results, args, work_dir)
+    cores = free_cores()  # asked of all ranks
     if is_main_process():
         draw_results(stages, results, work_dir)
         write_prediction_configs(stages, results, work_dir)
+        report_labels(stages, results, work_dir, num_workers=cores)
 
 
 def _run_single(args: argparse.Namespace, work_dir: Path) -> None:

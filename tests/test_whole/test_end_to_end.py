@@ -63,12 +63,15 @@ def test_boxes_become_a_segmentation_model_better_than_chance(finished):
     assert Path(results['segmentor']['outputs']['checkpoint']).is_file()
 
 
-def test_the_run_ends_with_a_table_and_pictures(finished):
+def test_the_run_ends_with_a_table_pictures_and_a_report(finished):
     work_dir, printed = finished
     assert all(stage in printed for stage in STAGES)
     assert 'Y_crf' in printed and 'total' in printed
     for name in ('labels.png', 'segmentor.png'):
         assert (work_dir / name).stat().st_size > 10_000
+    report = work_dir / 'label_report.html'
+    assert '<h1>Y_crf</h1>' in report.read_text()
+    assert printed.rstrip().endswith(report.as_uri())
 
 
 def test_every_training_has_its_own_curves(finished):

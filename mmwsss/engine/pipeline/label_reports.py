@@ -1,0 +1,74 @@
+"""The report on labels that a pipeline ends with."""
+
+from pathlib import Path
+
+from mmengine.registry import init_default_scope
+
+from mmwsss.engine.label_report import LabelSet, ReportSource, image_of_entry, write_label_report
+from mmwsss.engine.pipeline.stages import Stage
+from mmwsss.engine.state.stage_state import StageResult
+from mmwsss.registry import DATASETS
+
+_REPORT = 'label_report.html'
+_TRAINED_ON = 'seg_map_path'
+
+
+def report_labels(
+    stages: list[Stage], results: dict[str, StageResult], folder: Path, *, num_workers: int
+) -> None:
+    """Report on the labels that the last training takes, or else on the last ones.
+
+    The other labels of their stage stand beside them. The results stand without a report:
+    whatever goes wrong is one warning.
+
+    Args:
+        stages: The stages of a pipeline.
+        results: Results of the finished ones by name.
+        folder: Where the HTML file is written.
+        num_workers: Processes for many images.
+    """
+    making = [stage for stage in stages if stage.makes_labels and stage.name in results]
+    if not making:
+        return
+    try:
+        source = _source(stages, making, results)
+        path = write_label_report(source, folder / _REPORT, num_workers=num_workers)
+        print(f'report on the labels: {path.resolve().as_uri()}')
+    except Exception as error:  # a pipeline of days does not fail by its last page
+        line = ' '.join(str(error).split()) or type(error).__name__
+        print(f'warning: no report on the labels: {line}')
+
+
+def _source(
+    stages: list[Stage], making: list[Stage], results: dict[str, StageResult]
+) -> ReportSource:
+    stage, name = _judged(stages, making)
+    outputs = results[stage.name].outputs
+    # Others that it gives are scores and proportions.
+    sets = [LabelSet(n, outputs[n]) for n in _label_names(stage) if n in outputs]
+    labels = next(one for one in sets if one.name == name)
+    init_default_scope('mmwsss')
+    dataset = DATASETS.build(stage.config.test_dataloader.dataset)
+    entries = (dataset.get_data_info(index) for index in range(len(dataset)))
+    return ReportSource(
+        labels=labels,
+        others=tuple(one for one in sets if one is not labels),
+        classes=tuple(dataset.metainfo['classes']),
+        palette=dataset.metainfo['palette'],
+        images=tuple(map(image_of_entry, entries)),
+    )
+
+
+def _judged(stages: list[Stage], making: list[Stage]) -> tuple[Stage, str]:
+    """Find the stage and the name of the labels that the last training takes."""
+    known = {stage.name: stage for stage in making}
+    for stage in reversed(stages):
+        for key, source in stage.takes.items():
+            maker, _, name = source.partition('.')
+            if key.rpartition('.')[2] == _TRAINED_ON and name in _label_names(known.get(maker)):
+                return known[maker], name
+    return making[-1], _label_names(making[-1])[-1]
+
+
+def _label_names(stage: Stage | None) -> list[str]:
+    return [] if stage is None else list(stage.config.test_cfg.generator.labels)
