@@ -1,6 +1,7 @@
 """Processes for CPU-bound work on labels: refining scores, writing files."""
 
 import multiprocessing
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +28,9 @@ class RefinePool:
     Args:
         num_workers: Number of processes; 0 runs every job in :meth:`submit`.
 
+    Attributes:
+        busy_seconds: Time in which processes, or :meth:`submit`, ran the jobs that are done.
+
     Raises:
         UserInputError: If ``num_workers`` is negative.
     """
@@ -37,6 +41,7 @@ class RefinePool:
                 f'num_workers must be 0 (no processes) or more, got {num_workers}.'
             )
         self.num_workers = num_workers
+        self.busy_seconds = 0.0
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> 'RefinePool':
@@ -73,18 +78,43 @@ class RefinePool:
         """
         future: Future = Future()
         if self.num_workers == 0:
-            _run_here(job, future)
+            self._run_here(job, future)
             return future
         if self._executor is None:
             raise RuntimeError('A RefinePool runs jobs only inside its `with` block.')
         try:
             with interrupts_held():  # may start a process
-                running = self._executor.submit(job)
+                running = self._executor.submit(partial(_timed, job))
         except BrokenProcessPool as error:
             future.set_exception(_dead_worker(error))
             return future
-        running.add_done_callback(partial(_hand_over, future))
+        running.add_done_callback(partial(self._hand_over, future))
         return future
+
+    def _run_here(self, job: Job, future: Future) -> None:
+        try:
+            result, seconds = _timed(job)
+        except Exception as error:
+            future.set_exception(error)
+            return
+        self.busy_seconds += seconds
+        future.set_result(result)
+
+    def _hand_over(self, future: Future, running: Future) -> None:
+        """Copy what became of a running future to the one that the caller holds."""
+        if running.cancelled():
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return
+        error = running.exception()
+        if isinstance(error, BrokenProcessPool):
+            future.set_exception(_dead_worker(error))
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            result, seconds = running.result()
+            self.busy_seconds += seconds
+            future.set_result(result)
 
 
 def _start_worker() -> None:
@@ -92,26 +122,9 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def _run_here(job: Job, future: Future) -> None:
-    try:
-        future.set_result(job())
-    except Exception as error:
-        future.set_exception(error)
-
-
-def _hand_over(future: Future, running: Future) -> None:
-    """Copy what became of a running future to the one that the caller holds."""
-    if running.cancelled():
-        future.cancel()
-        future.set_running_or_notify_cancel()
-        return
-    error = running.exception()
-    if isinstance(error, BrokenProcessPool):
-        future.set_exception(_dead_worker(error))
-    elif error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(running.result())
+def _timed(job: Job) -> tuple[object, float]:
+    start = time.perf_counter()
+    return job(), time.perf_counter() - start
 
 
 def _dead_worker(cause: BaseException) -> RuntimeError:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from mmwsss.engine.labels.proportions import LabelProportions
 from mmwsss.engine.labels.schedule import Schedule
 from mmwsss.engine.labels.stamps import label_stamps
 from mmwsss.engine.labels.store import LabelStore
+from mmwsss.engine.labels.waits import Stopwatch, Waits
 from mmwsss.engine.progress import Progress
 from mmwsss.engine.ranks import map_over_ranks, on_first_rank, share_of_rank, sum_over_ranks
 from mmwsss.engine.state.contents import Contents
@@ -242,8 +244,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             RefinePool(self.num_workers) as pool,
             Progress('pseudo labels', total, self.runner.logger) as progress,
         ):
-            schedule = Schedule(pool)
-            for done, data_batch in enumerate(self.dataloader, start=1):
+            schedule, images, start = Schedule(pool), Stopwatch(), time.perf_counter()
+            for done, data_batch in enumerate(images.iterate(self.dataloader), start=1):
                 self._ask_for_fields(data_batch['data_samples'])
                 with torch.no_grad():
                     samples = self.runner.model.test_step(data_batch)
@@ -253,6 +255,15 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 schedule.wait(most=2 * max(self.num_workers, 1))
                 progress.update(done)
             schedule.wait(most=0)
+            self.waits = Waits(
+                total=time.perf_counter() - start,
+                for_images=images.seconds,
+                for_jobs=schedule.waited_seconds if self.num_workers else pool.busy_seconds,
+                busy=pool.busy_seconds,
+                workers=self.num_workers,
+            )
+        if line := self.waits.line():
+            self.runner.logger.info(line)
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{count} images of this process: {what}')

@@ -1,5 +1,6 @@
 """Keeps the labels of several images in work at once."""
 
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
@@ -18,9 +19,13 @@ class Schedule:
 
     Args:
         pool: Where the jobs run.
+
+    Attributes:
+        waited_seconds: Time in which there was nothing to do but to wait for the pool.
     """
 
     def __init__(self, pool: RefinePool) -> None:
+        self.waited_seconds = 0.0
         self._pool = pool
         self._waiting: dict[Future, Steps] = {}
 
@@ -32,7 +37,9 @@ class Schedule:
         """Go on with images whose job is done, until at most `most` are waiting for theirs."""
         while self._waiting:
             timeout = None if len(self._waiting) > most else 0
+            start = time.perf_counter()
             done, _ = wait(self._waiting, timeout=timeout, return_when=FIRST_COMPLETED)
+            self.waited_seconds += time.perf_counter() - start
             if not done:
                 return
             # In the order in which they were handed in.
