@@ -27,7 +27,13 @@ from mmwsss.structures.errors import UserInputError
 from mmwsss.structures.grids import from_grid
 from mmwsss.structures.json_files import read_json
 from mmwsss.structures.labels import IGNORE_INDEX, to_seg_label
-from mmwsss.structures.npz_files import MAX_ARRAY_BYTES, MissingArrayError, NPZError, read_npz
+from mmwsss.structures.npz_files import (
+    MAX_ARRAY_BYTES,
+    MissingArrayError,
+    NPZError,
+    has_text,
+    read_npz,
+)
 
 _REMEDY = (
     'Name its label in `keep_scores` of the PseudoLabelLoop, finish making the labels, and check '
@@ -150,7 +156,8 @@ def is_valid_scores(path: Path, stamp: str) -> bool:
     The list of a zip's contents stands at its end, so a file that was cut off does not open. The
     scores themselves are not read.
     """
-    return score_stamp(path) == stamp
+    written_here = has_text(path, 'fingerprint', stamp, beside=('scores', 'classes'))
+    return written_here or score_stamp(path) == stamp
 
 
 def score_stamp(path: str | Path) -> str | None:
