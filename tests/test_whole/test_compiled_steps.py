@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from tiny_models import METHODS, batch, build
-from torch import _dynamo
+from torch import _dynamo, _inductor
 from torch.testing import assert_close
 
 from mmwsss.engine.pipeline.stage import build_runner, run_built
@@ -57,9 +57,9 @@ def test_the_other_phase_of_spatial_bce_is_one_graph_too():
 
 @pytest.mark.slow
 @pytest.mark.parametrize('method', TRACED)
-def test_compiled_code_gives_the_losses_of_the_plain_step(method, monkeypatch):
-    monkeypatch.setattr('torch._inductor.config.fallback_random', True)  # the same numbers
-    found = step(method, compiled_by='inductor')
+def test_compiled_code_gives_the_losses_of_the_plain_step(method):
+    with _inductor.config.patch(fallback_random=True):  # the same random numbers
+        found = step(method, compiled_by='inductor')
     assert_close(found, step(method), rtol=1e-3, atol=1e-5)
 
 
