@@ -5,20 +5,39 @@ All images are uint8 RGB (H, W, 3).
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from mmwsss.structures import IGNORE_INDEX
+from mmwsss.structures import BACKGROUND, IGNORE_INDEX, to_seg_label
 from mmwsss.structures.atomic_files import open_atomically
 
 _CELL = (180, 240)  # height and width of a picture on a sheet
-_MARGIN = 4
-_TITLE_HEIGHT = 16
+_MARGIN = 6
+_GAP = 14  # between the names of a caption
+_SWATCH = 10
+_TEXT_SIZE = 12
+_LINE_HEIGHT = 18
+_GREY = (120, 120, 120)
+_PAPER = (230, 233, 238)  # background of a flat label map
 IGNORE_COLOR = (224, 224, 192)
 """RGB colour of ignored pixels: that of VOC's object borders."""
+
+
+class Caption(NamedTuple):
+    """What stands above a row of a sheet.
+
+    Attributes:
+        text: Such as the id of the image.
+        classes: Name and RGB colour of classes, as a legend.
+    """
+
+    text: str
+    classes: Sequence[tuple[str, Sequence[int]]]
 
 
 def colorize(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
@@ -27,6 +46,12 @@ def colorize(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndar
     colors[: len(palette)] = np.asarray(palette, dtype=np.uint8)
     colors[IGNORE_INDEX] = IGNORE_COLOR
     return colors[label_map]
+
+
+def flat_label(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Paint a label map (H, W) as :func:`colorize` does, on a light background."""
+    painted = colorize(label_map, palette)
+    return np.where(label_map[..., None] == BACKGROUND, np.uint8(_PAPER), painted)
 
 
 def overlay(
@@ -92,6 +117,7 @@ def contact_sheet(
     titles: Sequence[str],
     path: str | os.PathLike,
     *,
+    captions: Sequence[Caption] = (),
     cell_size: tuple[int, int] = _CELL,
 ) -> Path:
     """Write rows of pictures under column titles as one PNG, which appears complete or not at all.
@@ -100,7 +126,9 @@ def contact_sheet(
         rows: One row an image, one picture a column, of any sizes.
         titles: Title of each column.
         path: The PNG file; its folder is made.
-        cell_size: Height and width into which every picture is fitted.
+        captions: What stands above each row: one per row, or none.
+        cell_size: Height and width into which every picture is fitted. A row is as high, and a
+            column as wide, as its pictures then are.
 
     Returns:
         The path.
@@ -114,18 +142,75 @@ def contact_sheet(
                 f'row {index} has {len(row)} pictures for {len(titles)} titles. Put an empty '
                 'picture where there is none.'
             )
-    height, width = (side + _MARGIN for side in cell_size)
-    size = (_MARGIN + width * len(titles), _TITLE_HEIGHT + _MARGIN + height * len(rows))
-    sheet = Image.new('RGB', size, 'white')
+    fitted = [[_fit(picture, cell_size) for picture in row] for row in rows]
+    widths = [
+        max([_width_of(title), *(row[column].width for row in fitted)])
+        for column, title in enumerate(titles)
+    ]
+    heights = [max((picture.height for picture in row), default=0) for row in fitted]
+    lefts = _MARGIN + np.cumsum([0, *(width + _MARGIN for width in widths)])
+    width = max([lefts[-1], *(_caption_width(caption) for caption in captions)])
+    line = _LINE_HEIGHT if captions else 0
+    tops = _LINE_HEIGHT + _MARGIN + np.cumsum([0, *(line + high + _MARGIN for high in heights)])
+    sheet = Image.new('RGB', (int(width), int(tops[-1])), 'white')
     draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(titles):
-        draw.text((_MARGIN + width * column, 3), title, fill='black')
-        for index, row in enumerate(rows):
-            picture = _fit(row[column], cell_size)
-            sheet.paste(picture, (_MARGIN + width * column, _TITLE_HEIGHT + height * index))
+    for left, title in zip(lefts, titles, strict=False):
+        draw.text((left, _MARGIN), title, fill='black', font=_font())
+    for top, caption in zip(tops, captions, strict=False):
+        _write_caption(draw, int(top), caption)
+    for top, row in zip(tops, fitted, strict=False):
+        for left, picture in zip(lefts, row, strict=False):
+            sheet.paste(picture, (int(left), int(top) + line))
     with open_atomically(Path(path)) as file:
         sheet.save(file, format='PNG')
     return Path(path)
+
+
+def caption_of(
+    text: str,
+    label_maps: Sequence[np.ndarray],
+    classes: Sequence[str],
+    palette: Sequence[Sequence[int]],
+    *,
+    tags: Sequence[int] = (),
+) -> Caption:
+    """Give the caption of a row whose pictures show these label maps and tags.
+
+    Args:
+        text: Such as the id of the image.
+        label_maps: Label maps, uint8 (H, W).
+        classes: Names of all classes, background first.
+        palette: RGB colour of every class.
+        tags: Indices of foreground classes.
+    """
+    values = {to_seg_label(tag) for tag in tags}.union(*(np.unique(m).tolist() for m in label_maps))
+    found = sorted(values - {BACKGROUND, IGNORE_INDEX})
+    return Caption(text, [(classes[value], palette[value]) for value in found])
+
+
+def _write_caption(draw: ImageDraw.ImageDraw, top: int, caption: Caption) -> None:
+    left = float(_MARGIN)
+    draw.text((left, top), caption.text, fill='black', font=_font())
+    left += _width_of(caption.text) + _GAP
+    for name, color in caption.classes:
+        box = (left, top + 3, left + _SWATCH, top + 3 + _SWATCH)
+        draw.rectangle(box, fill=tuple(int(channel) for channel in color), outline=_GREY)
+        draw.text((left + _SWATCH + _MARGIN, top), name, fill='black', font=_font())
+        left += _SWATCH + _MARGIN + _width_of(name) + _GAP
+
+
+def _caption_width(caption: Caption) -> int:
+    names = sum(_SWATCH + _MARGIN + _width_of(name) + _GAP for name, _ in caption.classes)
+    return _MARGIN + _width_of(caption.text) + _GAP + names
+
+
+@cache
+def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(_TEXT_SIZE)
+
+
+def _width_of(text: str) -> int:
+    return int(np.ceil(_font().getlength(text)))
 
 
 def _fit(picture: np.ndarray, cell_size: tuple[int, int]) -> Image.Image:

@@ -4,10 +4,12 @@ from PIL import Image
 
 from mmwsss.registry import VISUALIZERS
 from mmwsss.visualization import (
+    caption_of,
     colorize,
     contact_sheet,
     draw_boxes,
     draw_tags,
+    flat_label,
     heat_map,
     overlay,
 )
@@ -54,17 +56,38 @@ def test_tags_are_written_at_the_top():
     assert (drawn[-1] == 100).all()
 
 
-def test_a_sheet_has_a_cell_for_every_picture_and_no_temporary_file(tmp_path):
+def test_a_sheet_is_as_wide_and_high_as_its_pictures_and_leaves_no_temporary_file(tmp_path):
     tall = np.full((90, 10, 3), 7, dtype=np.uint8)
     path = contact_sheet(
-        [[GREY, tall], [GREY, GREY]],
-        ['image', 'label'],
+        [[GREY, tall], [GREY, tall[:30]]],
+        ['image', ''],
         tmp_path / 'a' / 'sheet.png',
         cell_size=(40, 60),
     )
     with Image.open(path) as sheet:
-        assert sheet.size == (4 + 2 * 64, 16 + 4 + 2 * 44)
+        # Margins of 6 pixels, a line of titles of 18; the pictures are 60 and 4 or 13 wide.
+        assert sheet.size == (6 + 66 + 19, 18 + 6 + 2 * 46)
+        pixels = np.asarray(sheet)
+    assert (pixels[30:60, 10:60] == 100).all()
+    assert (pixels[24:64, 72:76] == 7).all() and (pixels[24:64, 77:] == 255).all()
     assert [file.name for file in path.parent.iterdir()] == ['sheet.png']
+
+
+def test_classes_are_named_in_the_caption_of_a_row_and_not_on_the_pictures(tmp_path):
+    label = np.uint8([[0, 1, 255]])
+    caption = caption_of('2007_1', [label], ('background', 'cat', 'dog'), [*PALETTE, (0, 9, 0)])
+    assert caption == ('2007_1', [('cat', (200, 0, 0))])
+    assert caption_of('x', [], ('background', 'cat'), PALETTE, tags=[0]).classes == caption.classes
+    path = contact_sheet([[GREY]], ['image'], tmp_path / 'sheet.png', captions=[caption])
+    with Image.open(path) as sheet:
+        pixels = np.asarray(sheet)
+    assert (pixels[24:42] == (200, 0, 0)).all(axis=2).any()  # the swatch
+    assert (pixels[42:-6, 6:-6] == 100).all()
+
+
+def test_a_flat_label_has_a_light_background():
+    painted = flat_label(np.uint8([[0, 1, 255]]), PALETTE)
+    assert painted.tolist() == [[[230, 233, 238], [200, 0, 0], [224, 224, 192]]]
 
 
 def test_a_row_without_a_picture_for_every_title_is_refused(tmp_path):

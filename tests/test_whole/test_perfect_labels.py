@@ -103,11 +103,11 @@ def test_the_label_loop_measures_and_draws_perfect_labels(data, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
         'mmwsss.engine.pipeline.pictures.contact_sheet',
-        lambda rows, titles, path: drawn.update(rows=rows, titles=titles),
+        lambda rows, titles, path, captions: drawn.update(rows=rows, titles=titles),
     )
     draw_labels(config, result, data / 'sheet.png')
-    assert drawn['titles'] == ['weak label', 'filled', 'truth']
-    for _, label, truth in drawn['rows']:
+    assert drawn['titles'] == ['weak label', 'filled', '', 'truth']
+    for _, _, label, truth in drawn['rows']:
         truth[0, 0] = label[0, 0]  # undecided
         np.testing.assert_array_equal(label, truth)
 
@@ -140,7 +140,7 @@ def test_the_tools_read_the_same_labels_and_masks(labels, data, monkeypatch, loa
     options = [data / 'JPEGImages', labels, '--masks', masks, '--out', data / 'sheet.png']
     run_tool(monkeypatch, load_tool, 'browse_labels', *options, *classes)
     with Image.open(data / 'sheet.png') as sheet:
-        assert sheet.size[0] > 3 * 240
+        assert sheet.size[0] > 4 * 200
 
 
 def test_masks_of_other_classes_are_refused(labels, data, monkeypatch, load_tool):

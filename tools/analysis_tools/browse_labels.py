@@ -6,6 +6,7 @@ python tools/analysis_tools/browse_labels.py data/VOCdevkit/VOC2012/JPEGImages \
 
 import argparse
 import random
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.palette import class_colors
 from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.structures import UserInputError
-from mmwsss.visualization import contact_sheet, overlay
+from mmwsss.visualization import caption_of, contact_sheet, draw_contours, flat_label
 
 
 def parse_args() -> argparse.Namespace:
@@ -39,17 +40,21 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     palette, encoding = class_colors(len(args.classes)), mask_encoding(args)
-    rows = []
+    rows, captions = [], []
     for img_id in choose(args):
         image = read_image(args.images / f'{img_id}{args.suffix}')
-        row = [image, *(draw_label(image, f / f'{img_id}.png', palette) for f in args.labels)]
+        files = [folder / f'{img_id}.png' for folder in args.labels]
+        labels = [read_label(image, file, len(args.classes) - 1) for file in files]
+        masks = []
         if args.masks:
             entry = {'seg_map_path': args.masks / f'{img_id}.png', **encoding}
-            mask = read_true_mask(entry, image_shape=image.shape[:2])
-            row.append(overlay(image, mask, palette))
-        rows.append(row)
-    titles = ['image', *(folder.name for folder in args.labels), *(['truth'] * bool(args.masks))]
-    print(contact_sheet(rows, titles, args.out))
+            masks = [read_true_mask(entry, image_shape=image.shape[:2])]
+        pairs = ((draw_contours(image, m, palette), flat_label(m, palette)) for m in labels)
+        rows.append([image, *chain(*pairs), *(flat_label(mask, palette) for mask in masks)])
+        captions.append(caption_of(img_id, [*labels, *masks], args.classes, palette))
+    titles = ['image', *chain(*((folder.name, '') for folder in args.labels))]
+    titles += ['truth'] * bool(args.masks)
+    print(contact_sheet(rows, titles, args.out, captions=captions))
 
 
 def choose(args: argparse.Namespace) -> list[str]:
@@ -66,12 +71,12 @@ def choose(args: argparse.Namespace) -> list[str]:
     return img_ids[: args.count]
 
 
-def draw_label(image: np.ndarray, path: Path, palette: list[list[int]]) -> np.ndarray:
-    """Lay a label map over its image."""
-    label = read_label_map(path)
+def read_label(image: np.ndarray, path: Path, num_classes: int) -> np.ndarray:
+    """Read a label map of an image."""
+    label = read_label_map(path, num_classes=num_classes)
     if label.shape != image.shape[:2]:
         raise UserInputError(f'{path} has the size {label.shape}, its image {image.shape[:2]}.')
-    return overlay(image, label, palette)
+    return label
 
 
 if __name__ == '__main__':

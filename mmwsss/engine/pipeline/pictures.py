@@ -1,6 +1,7 @@
 """Pictures of what a pipeline made, for people who would rather look than read."""
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,15 @@ from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
 from mmwsss.registry import DATASETS, MODELS
-from mmwsss.structures import UserInputError
-from mmwsss.visualization.sheets import contact_sheet, draw_boxes, draw_tags, overlay
+from mmwsss.structures import UserInputError, to_seg_label
+from mmwsss.visualization import (
+    Caption,
+    caption_of,
+    contact_sheet,
+    draw_boxes,
+    draw_contours,
+    flat_label,
+)
 
 _ROWS = 8
 
@@ -60,16 +68,18 @@ def draw_labels(config: Config, result: StageResult, path: Path) -> Path:
     palette = dataset.metainfo['palette']
     # A stage may give more than labels: scores it keeps, proportions.
     names = [name for name in config.test_cfg.generator.labels if name in result.outputs]
-    rows = []
+    rows, captions = [], []
     for info in _spread(dataset):
         image = read_image(info['img_path'])
-        row = [_weak_label(image, info, dataset.metainfo)]
-        for folder in (result.outputs[name] for name in names):
-            label = read_label_map(Path(folder, f'{info["img_id"]}.png'))
-            row.append(overlay(image, label, palette))
-        rows.append(row + _truth(image, info, palette))
-    titles = ['weak label', *names]
-    return contact_sheet(rows, _with_truth(titles, rows), path)
+        files = [Path(result.outputs[name], f'{info["img_id"]}.png') for name in names]
+        labels = [read_label_map(file) for file in files]
+        pairs = [_pair(image, label, palette) for label in labels]
+        truth = _truth(image, info)
+        row = [_weak_label(image, info, palette), *chain(*pairs)]
+        rows.append(row + [flat_label(mask, palette) for mask in truth])
+        captions.append(_caption(info, [*labels, *truth], dataset.metainfo))
+    titles = ['weak label', *chain(*((name, '') for name in names))]
+    return contact_sheet(rows, _with_truth(titles, rows), path, captions=captions)
 
 
 @torch.no_grad()
@@ -86,13 +96,17 @@ def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
     model = MODELS.build(config.model).eval()
     checkpoint = result.outputs['checkpoint']
     load_fitting(model, read_checkpoint(checkpoint), checkpoint)
-    rows = []
+    rows, captions = [], []
     for info in _spread(dataset):
         image = read_image(info['img_path'])
         (sample,) = model.test_step(pseudo_collate([dataset.pipeline(dict(info))]))
         label = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
-        rows.append([image, overlay(image, label, palette), *_truth(image, info, palette)])
-    return contact_sheet(rows, _with_truth(['image', 'prediction'], rows), path)
+        truth = _truth(image, info)
+        flat = [flat_label(mask, palette) for mask in truth]
+        rows.append([image, *_pair(image, label, palette), *flat])
+        captions.append(_caption(info, [label, *truth], dataset.metainfo))
+    titles = _with_truth(['image', 'prediction', ''], rows)
+    return contact_sheet(rows, titles, path, captions=captions)
 
 
 def _dataset(config: Config) -> BaseDataset:
@@ -106,21 +120,29 @@ def _spread(dataset: BaseDataset) -> list[dict]:
     return [dataset.get_data_info(int(i)) for i in picks]
 
 
-def _weak_label(image: np.ndarray, info: dict, metainfo: dict) -> np.ndarray:
-    classes, palette = metainfo['classes'][1:], metainfo['palette'][1:]
-    if 'instances' in info:
-        labels = [instance['bbox_label'] for instance in info['instances']]
-        boxes = np.array([instance['bbox'] for instance in info['instances']])
-        names = [classes[label] for label in labels]
-        return draw_boxes(image, boxes, [palette[label] for label in labels], names=names)
-    return draw_tags(image, [classes[label] for label in info.get('gt_label', [])])
+def _weak_label(image: np.ndarray, info: dict, palette: list) -> np.ndarray:
+    """Draw the boxes of an image; tags are in the caption."""
+    instances = info.get('instances', [])
+    boxes = np.array([instance['bbox'] for instance in instances])
+    labels = [to_seg_label(instance['bbox_label']) for instance in instances]
+    return draw_boxes(image, boxes, [palette[label] for label in labels])
 
 
-def _truth(image: np.ndarray, info: dict, palette: list) -> list[np.ndarray]:
+def _pair(image: np.ndarray, label: np.ndarray, palette: list) -> list[np.ndarray]:
+    return [draw_contours(image, label, palette), flat_label(label, palette)]
+
+
+def _caption(info: dict, labels: list[np.ndarray], metainfo: dict) -> Caption:
+    """Name an image and the classes that its weak label, its labels or its true mask have."""
+    tags = info.get('gt_label') or [one['bbox_label'] for one in info.get('instances', [])]
+    img_id = info.get('img_id', Path(info['img_path']).stem)
+    return caption_of(img_id, labels, metainfo['classes'], metainfo['palette'], tags=tags)
+
+
+def _truth(image: np.ndarray, info: dict) -> list[np.ndarray]:
     if 'seg_map_path' not in info:
         return []
-    mask = read_true_mask(info, image_shape=image.shape[:2])
-    return [overlay(image, mask, palette)]
+    return [read_true_mask(info, image_shape=image.shape[:2])]
 
 
 def _with_truth(titles: list[str], rows: list[list[np.ndarray]]) -> list[str]:
