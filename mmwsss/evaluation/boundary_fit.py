@@ -50,7 +50,9 @@ def edge_strength(image: np.ndarray) -> np.ndarray:
     """
     smooth = cv2.GaussianBlur(image, (5, 5), 1.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    strength = np.sqrt((across**2 + down**2).max(axis=2))
+    squares = across * across + down * down  # (H, W, 3)
+    # Channel by channel: a maximum over the innermost axis takes ten times as long.
+    strength = np.sqrt(np.maximum.reduce(cv2.split(squares)))
     peak = max(float(strength.max()), 1e-12)
     levels = (strength * ((_LEVELS - 1) / peak)).astype(np.uint8)
     return cv2.dilate(levels, _TOLERANCE)

@@ -51,7 +51,7 @@ def colorize(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndar
 def flat_label(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Paint a label map (H, W) as :func:`colorize` does, on a light background."""
     painted = colorize(label_map, palette)
-    return np.where(label_map[..., None] == BACKGROUND, np.uint8(_PAPER), painted)
+    return np.where(label_map[..., None] == BACKGROUND, np.array(_PAPER, dtype=np.uint8), painted)
 
 
 def overlay(
@@ -143,6 +143,15 @@ def contact_sheet(
                 'picture where there is none.'
             )
     fitted = [[_fit(picture, cell_size) for picture in row] for row in rows]
+    sheet = _lay_out(fitted, titles, captions)
+    with open_atomically(Path(path)) as file:
+        sheet.save(file, format='PNG')
+    return Path(path)
+
+
+def _lay_out(
+    fitted: list[list[Image.Image]], titles: Sequence[str], captions: Sequence[Caption]
+) -> Image.Image:
     widths = [
         max([_width_of(title), *(row[column].width for row in fitted)])
         for column, title in enumerate(titles)
@@ -161,9 +170,7 @@ def contact_sheet(
     for top, row in zip(tops, fitted, strict=False):
         for left, picture in zip(lefts, row, strict=False):
             sheet.paste(picture, (int(left), int(top) + line))
-    with open_atomically(Path(path)) as file:
-        sheet.save(file, format='PNG')
-    return Path(path)
+    return sheet
 
 
 def caption_of(

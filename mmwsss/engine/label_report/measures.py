@@ -34,8 +34,8 @@ class Measure:
 
 
 def percent(value: float) -> str:
-    """Write a share as a percentage."""
-    return f'{100 * value:.1f}%'
+    """Write a share as a percentage; one that is not 0 does not look like 0."""
+    return '<0.1%' if 0 < value < 0.0005 else f'{100 * value:.1f}%'
 
 
 def count(value: float) -> str:
@@ -45,7 +45,8 @@ def count(value: float) -> str:
 
 def factor(value: float) -> str:
     """Write a distance of binary logarithms as a factor."""
-    return f'{2**value:.1f}-fold'
+    times = 2**value
+    return f'{times:,.0f}-fold' if times >= 10 else f'{times:.1f}-fold'
 
 
 def all_measures(
