@@ -56,7 +56,7 @@ def test_the_other_phase_of_spatial_bce_is_one_graph_too():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('method', TRACED)
+@pytest.mark.parametrize('method', ['cam', 'aeft', 'sbce'])  # C++ takes minutes to build
 def test_compiled_code_gives_the_losses_of_the_plain_step(method):
     with _inductor.config.patch(fallback_random=True):  # the same random numbers
         found = step(method, compiled_by='inductor')
