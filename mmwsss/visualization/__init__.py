@@ -2,7 +2,7 @@
 
 import mmseg.visualization  # noqa: F401  (a registry does not import the locations of its parent)
 
-from mmwsss.visualization.label_pictures import draw_contours
+from mmwsss.visualization.label_pictures import draw_contours, label_pair
 from mmwsss.visualization.sheets import (
     Caption,
     caption_of,
@@ -25,5 +25,6 @@ __all__ = [
     'draw_tags',
     'flat_label',
     'heat_map',
+    'label_pair',
     'overlay',
 ]

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX
-from mmwsss.visualization.sheets import colorize
+from mmwsss.visualization.sheets import colorize, flat_label
 
 _HALO = (255, 255, 255)
 _IGNORED_OPACITY = 0.5
+_LONGEST = 320
 _LINES_PER_SIDE = 160  # a line is a pixel wide where the longer side has this length
 
 
@@ -47,15 +48,25 @@ def draw_contours(
     return drawn
 
 
-def shrink(
+def scale_to(
     image: np.ndarray, label_maps: Sequence[np.ndarray], longest: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Make an image and label maps of its size smaller, to at most `longest` pixels a side."""
+    """Scale an image and label maps of its size, so that the longer side has `longest` pixels."""
     height, width = image.shape[:2]
-    scale = min(1.0, longest / max(height, width))
+    scale = longest / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     labels = [cv2.resize(label, size, interpolation=cv2.INTER_NEAREST) for label in label_maps]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), labels
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=way), labels
+
+
+def label_pair(
+    image: np.ndarray, label_map: np.ndarray, palette: Sequence[Sequence[int]]
+) -> list[np.ndarray]:
+    """Draw the contours of a label map over its image, and the flat label map, for a sheet."""
+    # Scaled first: on a small image lines would hide the objects.
+    scaled, (label,) = scale_to(image, [label_map], _LONGEST)
+    return [draw_contours(scaled, label, palette), flat_label(label_map, palette)]
 
 
 def photo_uri(image: np.ndarray) -> str:

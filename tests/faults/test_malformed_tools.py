@@ -151,6 +151,11 @@ def browse(data):
     return ['tools/analysis_tools/browse_labels.py', data.images, data.labels, *options]
 
 
+def report(data):
+    options = ['--images', data.images, '--out', data.root / 'out.html']
+    return ['tools/analysis_tools/label_report.py', data.labels, *options, *CLASSES]
+
+
 def boxes(data):
     return [*evaluate(data), '--second', data.masks, '--boxes', data.boxes]
 
@@ -174,6 +179,7 @@ def cases():
         yield 'evaluate', name, evaluate, 'label', fault
         yield 'evaluate, mask', name, evaluate, 'mask', fault
         yield 'estimate', name, estimate, 'label', fault
+        yield 'report', name, report, 'label', fault
         if name != 'a value of no class':  # it has a colour
             yield 'browse', name, browse, 'label', fault
     for name, fault in LIST_FAULTS.items():
@@ -193,6 +199,7 @@ def cases():
     )
     for name in ('cut', 'empty', 'a page', 'a bomb', 'a pipe'):
         yield 'browse, image', name, browse, 'image', LABEL_FAULTS[name]
+        yield 'report, image', name, report, 'image', LABEL_FAULTS[name]
         yield 'labels, image', name, make_labels, 'image', LABEL_FAULTS[name]
     for name in ('cut', 'empty', 'a page', 'a pipe', 'a link to itself'):
         yield 'boxes', name, boxes, 'box', LABEL_FAULTS[name]

@@ -127,6 +127,21 @@ def test_masks_of_a_folder_take_the_place_of_those_of_the_data(report, data, tmp
     assert Page(out).listed('worst') == [SPREAD, MISSED]
 
 
+def test_pictures_beyond_the_size_of_a_page_are_left_out_and_said(
+    report, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr('mmwsss.engine.label_report.cards._MAX_BYTES', 60_000)
+    out = tmp_path / 'report.html'
+    report([str(data / 'labels'), '--data', str(data / 'tags.py'), '--out', str(out)])
+    page = Page(out)
+    assert out.stat().st_size < 60_000 + 50_000
+    left_out = len(IDS) - len(page.ranks)
+    assert 0 < left_out < len(IDS)
+    assert f'{left_out} of them have no picture' in page.text
+    # The first of every list are the last to go.
+    assert page.listed('untagged') == [SPREAD] and page.listed('much')[0] == SPREAD
+
+
 def test_bad_input_is_one_error(report, data, tmp_path):
     def refused(match, labels, *options):
         out = ['--out', str(tmp_path / 'report.html')]

@@ -4,7 +4,13 @@ import io
 import numpy as np
 from PIL import Image
 
-from mmwsss.visualization.label_pictures import draw_contours, label_uri, photo_uri, shrink
+from mmwsss.visualization.label_pictures import (
+    draw_contours,
+    label_pair,
+    label_uri,
+    photo_uri,
+    scale_to,
+)
 
 PALETTE = [(0, 0, 0), (200, 0, 0), (0, 0, 200)]
 GREY = np.full((60, 80, 3), 100, dtype=np.uint8)
@@ -46,11 +52,20 @@ def test_a_flat_label_keeps_its_values_and_its_background_is_transparent():
     assert rgba[0][1] == [200, 0, 0, 255] and rgba[1][1] == [224, 224, 192, 255]
 
 
-def test_pictures_are_made_smaller_but_never_larger():
+def test_pictures_and_labels_are_scaled_alike():
     label = np.zeros((60, 80), dtype=np.uint8)
     label[:, 40:] = 2
-    image, (small,) = shrink(GREY, [label], 40)
-    assert image.shape == (30, 40, 3) and small.shape == (30, 40)
-    assert np.unique(small).tolist() == [0, 2]
-    assert shrink(GREY, [], 100)[0].shape == GREY.shape
-    assert decoded(photo_uri(image)).size == (40, 30)
+    for longest, size in ((40, (30, 40)), (160, (120, 160))):
+        image, (scaled,) = scale_to(GREY, [label], longest)
+        assert image.shape == (*size, 3) and scaled.shape == size
+        assert (scaled[:, : longest // 2] == 0).all() and (scaled[:, longest // 2 :] == 2).all()
+    assert decoded(photo_uri(image)).size == (160, 120)
+
+
+def test_lines_on_a_small_image_hide_no_object():
+    label = np.zeros((60, 80), dtype=np.uint8)
+    label[25:35, 35:45] = 1
+    contours, flat = label_pair(GREY, label, PALETTE)
+    assert contours.shape == (240, 320, 3)
+    assert (contours[110:130, 150:170] == 100).all()
+    assert flat.shape == GREY.shape and flat[30, 40].tolist() == [200, 0, 0]

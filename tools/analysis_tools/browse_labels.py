@@ -18,7 +18,7 @@ from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.palette import class_colors
 from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.structures import UserInputError
-from mmwsss.visualization import caption_of, contact_sheet, draw_contours, flat_label
+from mmwsss.visualization import caption_of, contact_sheet, flat_label, label_pair
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +49,7 @@ def main() -> None:
         if args.masks:
             entry = {'seg_map_path': args.masks / f'{img_id}.png', **encoding}
             masks = [read_true_mask(entry, image_shape=image.shape[:2])]
-        pairs = ((draw_contours(image, m, palette), flat_label(m, palette)) for m in labels)
+        pairs = (label_pair(image, label, palette) for label in labels)
         rows.append([image, *chain(*pairs), *(flat_label(mask, palette) for mask in masks)])
         captions.append(caption_of(img_id, [*labels, *masks], args.classes, palette))
     titles = ['image', *chain(*((folder.name, '') for folder in args.labels))]

@@ -21,12 +21,12 @@ from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.engine.progress import Progress
 from mmwsss.evaluation.suspicion import most_suspicious
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, to_seg_label
-from mmwsss.visualization.label_pictures import draw_contours, label_uri, photo_uri, shrink
+from mmwsss.visualization.label_pictures import draw_contours, label_uri, photo_uri, scale_to
 from mmwsss.visualization.report_page import Card, Picture, css_color
 from mmwsss.visualization.sheets import IGNORE_COLOR
 
 _LONGEST = 320  # pixels of a side
-_MAX_BYTES = 14_000_000  # of all cards, so that a page can still be sent by mail
+_MAX_BYTES = 13_000_000  # of all pictures, so that the page can still be sent by mail
 
 
 def lists_of(measures: Sequence[Measure], count: int) -> dict[str, list[int]]:
@@ -68,14 +68,14 @@ def draw_pictures(source: ReportSource, image: ReportImage) -> list[Picture]:
     shape = pixels.shape[:2]
     maps = read_labels_of(source, image, shape)
     mask = read_mask_of(source, image, shape)
-    small, maps = shrink(pixels, maps if mask is None else [*maps, mask], _LONGEST)
+    scaled, maps = scale_to(pixels, maps if mask is None else [*maps, mask], _LONGEST)
     *others, judged = maps[: len(source.others) + 1]
     drawn = [
         _flat('other', labels.name, label, source, image)
         for labels, label in zip(source.others, others, strict=True)
     ]
     drawn.append(_flat('judged', source.labels.name, judged, source, image))
-    contours = photo_uri(draw_contours(small, judged, source.palette))
+    contours = photo_uri(draw_contours(scaled, judged, source.palette))
     alt = f'{image.img_id} with the contours of its labels: {_names(source, judged)}'
     drawn.append(Picture('contours', 'contours', contours, alt))
     if mask is not None:

@@ -22,8 +22,8 @@ from mmwsss.visualization import (
     caption_of,
     contact_sheet,
     draw_boxes,
-    draw_contours,
     flat_label,
+    label_pair,
 )
 
 _ROWS = 8
@@ -73,7 +73,7 @@ def draw_labels(config: Config, result: StageResult, path: Path) -> Path:
         image = read_image(info['img_path'])
         files = [Path(result.outputs[name], f'{info["img_id"]}.png') for name in names]
         labels = [read_label_map(file) for file in files]
-        pairs = [_pair(image, label, palette) for label in labels]
+        pairs = [label_pair(image, label, palette) for label in labels]
         truth = _truth(image, info)
         row = [_weak_label(image, info, palette), *chain(*pairs)]
         rows.append(row + [flat_label(mask, palette) for mask in truth])
@@ -103,7 +103,7 @@ def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
         label = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
         truth = _truth(image, info)
         flat = [flat_label(mask, palette) for mask in truth]
-        rows.append([image, *_pair(image, label, palette), *flat])
+        rows.append([image, *label_pair(image, label, palette), *flat])
         captions.append(_caption(info, [label, *truth], dataset.metainfo))
     titles = _with_truth(['image', 'prediction', ''], rows)
     return contact_sheet(rows, titles, path, captions=captions)
@@ -126,10 +126,6 @@ def _weak_label(image: np.ndarray, info: dict, palette: list) -> np.ndarray:
     boxes = np.array([instance['bbox'] for instance in instances])
     labels = [to_seg_label(instance['bbox_label']) for instance in instances]
     return draw_boxes(image, boxes, [palette[label] for label in labels])
-
-
-def _pair(image: np.ndarray, label: np.ndarray, palette: list) -> list[np.ndarray]:
-    return [draw_contours(image, label, palette), flat_label(label, palette)]
 
 
 def _caption(info: dict, labels: list[np.ndarray], metainfo: dict) -> Caption:
