@@ -281,6 +281,9 @@ def _become(request: dict) -> None:
 
 
 def _import_everything() -> None:
+    import mmwsss.engine.pipeline.pictures  # first: without its mends mmseg may not be importable
+    import mmwsss.engine.pipeline.run  # noqa: F401
+    from mmwsss import registry  # isort: split
     import cv2  # noqa: F401
     import matplotlib.backends.backend_agg
     import matplotlib.pyplot  # noqa: F401
@@ -289,10 +292,6 @@ def _import_everything() -> None:
     import torch
     import yapf.yapflib.yapf_api
     from mmengine.registry import Registry
-
-    import mmwsss.engine.pipeline.pictures
-    import mmwsss.engine.pipeline.run  # noqa: F401
-    from mmwsss import registry
 
     torch.set_num_threads(1)
     for node in vars(registry).values():

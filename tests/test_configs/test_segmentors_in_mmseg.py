@@ -63,7 +63,7 @@ def test_mmseg_predicts_with_the_config_as_it_is(name, photos, tmp_path):
     file = str(CONFIGS / name)
     weights, meta = random_checkpoint(Config.fromfile(file), tmp_path / 'weights.pth')
 
-    inferencer = MMSegInferencer(file, weights, scope='mmwsss', device='cpu', show_progress=False)
+    inferencer = MMSegInferencer(file, weights, scope='mmwsss', device='cpu')
     assert inferencer.model.dataset_meta == meta
     array = np.ascontiguousarray(np.asarray(Image.open(photos[0]))[..., ::-1])
     results = inferencer([photos[0], photos[1], array], batch_size=1, out_dir=str(tmp_path))
