@@ -68,7 +68,8 @@ def test_files_are_named_by_the_image_and_known_again(inferencer, photos, tmp_pa
     found = inferencer(photos[0], out_dir=str(tmp_path))['predictions']
     scores, classes = read_scores(tmp_path / f'cams/{image.img_id}.npz')
     assert classes.tolist() == found['cam_label'].tolist()
-    assert np.array_equal(scores[1:], found['cams'].astype(np.float16))
+    kept_to = found['cams'].max() / 2**11  # half a step of the largest score
+    np.testing.assert_allclose(scores[1:], found['cams'], rtol=0, atol=kept_to)
     assert (tmp_path / f'cams_overlay/{image.img_id}.jpg').is_file()
     assert inferencer.state_of(str(tmp_path), image) is LabelFile.DONE
     inferencer(photos[0], tags=[0], out_dir=str(tmp_path))

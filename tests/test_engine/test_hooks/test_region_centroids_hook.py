@@ -111,7 +111,7 @@ def test_fewer_distinct_slots_than_centroids_are_the_centroids_themselves():
     assert valid.tolist() == [[True, True, False]]
 
 
-@pytest.mark.filterwarnings('error')
+@pytest.mark.filterwarnings('error::sklearn.exceptions.ConvergenceWarning')
 def test_constant_slots_are_one_centroid():
     slots, filled = clusters([[5, 5]] * 9)
     centroids, valid = class_centroids(slots, filled, num_centroids=3, seed=0)
