@@ -62,8 +62,7 @@ LABELS_ARE_FILES = 'labels are made on the host, image by image, and written the
 REFUSED = 'bad maps are refused with a line that names the image'
 INHERENT = {
     ('predict', 'host read', 'mmwsss/models/classifiers/stored_cams.py _check_fit'): REFUSED,
-    ('label', 'host read', 'mmwsss/pseudo_labels/generator_checks.py check_sample'): REFUSED,
-    ('label', 'host read', 'mmwsss/pseudo_labels/generator_checks.py check_finite'): REFUSED,
+    ('label', 'host read', 'mmwsss/pseudo_labels/generator_checks.py _is_finite'): REFUSED,
     (
         'label',
         'host read',
