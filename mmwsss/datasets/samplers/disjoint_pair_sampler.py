@@ -34,13 +34,18 @@ def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     free = tagged.copy()
     paired = np.zeros(len(order), dtype=bool)
     common = present @ present.mean(axis=0)  # classes shared with another image, on average
+    in_all_free = np.zeros(len(words), dtype=np.uint64)  # as far as known; free images get fewer
     pairs = []
     for place in np.argsort(-common, kind='stable'):
         if paired[place]:
             continue
         free[place] = False
         start = int(rng.integers(len(order)))
-        partner = _next_disjoint(words, free, place, start=start) if tagged[place] else None
+        partner = None
+        if tagged[place] and not (words[:, place] & in_all_free).any():
+            partner = _next_disjoint(words, free, place, start=start)
+            if partner is None:
+                in_all_free = np.bitwise_and.reduce(words.compress(free, axis=1), axis=1)
         if partner is not None:
             free[partner], paired[partner] = False, True
         else:
