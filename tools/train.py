@@ -122,8 +122,8 @@ def _names(text: str) -> list[str]:
 def _use_options(config: Config, task: str, args: argparse.Namespace) -> None:
     if args.amp:
         use_amp(config, task)
-    if args.compile:
-        config.setdefault('compile', True)
+    if args.compile and not config.get('compile'):
+        config.compile = True
 
 
 if __name__ == '__main__':

@@ -53,9 +53,10 @@ def use_amp(config: Config, task: str) -> None:
         config: Config of the stage, changed in place.
         task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
     """
-    if task == 'train':
+    # What is missing is refused with all parts of the stage.
+    if task == 'train' and config.get('optim_wrapper'):
         config.optim_wrapper.type = 'AmpOptimWrapper'
-    else:
+    if task == 'test' and config.get('test_cfg'):
         config.test_cfg.fp16 = True
 
 

@@ -86,6 +86,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     'segmentor.randomness.sed=1': ('randomness', "'seed'"),
     'segmentor.env_cfg.mp_cfg.mp_start=fork': ('mp_cfg', 'mp_start_method'),
     'segmentor.log_level=LOUD': ('log_level', 'LOUD', 'INFO'),
+    'segmentor.compile=always': ('segmentor', 'compile', 'always'),
+    'segmentor.compile.mode=fast': ('segmentor', 'compile', 'fast', 'max-autotune'),
     'labels.test_cfg.num_worker=1': ('test_cfg', "'num_workers'"),
     'labels.test_cfg.num_workers=two': ('test_cfg', 'num_workers', 'two'),
     "labels.test_cfg.keep_scores=['sed']": ('keep_scores', 'sed', 'seed'),
@@ -194,6 +196,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'tools/test.py configs/demo/bana-nal_resnet18_shapes-96x96.py': ('load_from',),
     'tools/test.py configs/demo/bana-nal_resnet18_shapes-96x96.py none.pth': ('none.pth',),
     'tools/test.py configs/demo/bana-nal_resnet18_shapes-96x96.py --tta': ('tta_model',),
+    'tools/train.py configs/demo/bana-nal_resnet18_shapes-96x96.py --amp --cfg-options '
+    'optim_wrapper=None': ('optim_wrapper', 'train_cfg'),
+    'tools/train.py configs/demo/bana-nal_resnet18_shapes-96x96.py --amp --cfg-options '
+    'train_cfg=None test_cfg=None': ('train_cfg is not set',),
     'tools/generate_pseudo_labels.py configs/demo/bana-nal_resnet18_shapes-96x96.py x.pth': (
         'PseudoLabelLoop',
     ),

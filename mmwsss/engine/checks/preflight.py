@@ -11,6 +11,7 @@ from torch import nn
 from mmwsss.engine.checks import trial_parts
 from mmwsss.engine.checks.isolation import without_traces
 from mmwsss.engine.checks.stage_checks import check_stage
+from mmwsss.engine.compilation import compile_backbone
 from mmwsss.engine.config.build_errors import building
 from mmwsss.engine.config.files import RUNNER_KEYS, use_test_time_augmentation
 from mmwsss.engine.config.structure import check_structure
@@ -118,6 +119,10 @@ def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDat
         datasets.append(trial_parts.build_dataset(name, config, 'val_dataloader'))
         trial_parts.build_evaluator(name, config, 'val_evaluator')
     trial_parts.build_optimizer(name, config, model, end)
+    try:
+        compile_backbone(model, config)
+    except UserInputError as error:
+        raise UserInputError(f"stage '{name}': {error}") from error
     return datasets
 
 

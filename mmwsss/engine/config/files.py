@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmwsss.structures import UserInputError
 from mmwsss.structures.names import nearest
 
-RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'tta_model', 'tta_pipeline'}
+RUNNER_KEYS = {*inspect.signature(Runner).parameters, 'compile', 'tta_model', 'tta_pipeline'}
 """Config keys that something reads; a config may have others as its own variables."""
 
 # What mmengine says of a dict that is to merge with None.

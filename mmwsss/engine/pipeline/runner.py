@@ -13,11 +13,12 @@ from torch.utils.data import DataLoader
 
 from mmwsss.engine.checks.resume_checks import check_resumable
 from mmwsss.engine.child_processes import tie_workers
+from mmwsss.engine.compilation import compile_backbone
 from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
 from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
-from mmwsss.structures import TRAINED_WITH, HasTrainingSettings, UserInputError
+from mmwsss.structures import TRAINED_WITH, HasTrainingSettings
 from mmwsss.structures.atomic_files import renamed_when_complete
 
 
@@ -45,25 +46,9 @@ class StageRunner(Runner):
         return model.to(get_device())
 
     def _maybe_compile(self, target: str) -> None:
-        """Compile the backbone if the config says ``compile``, True or options of torch.compile.
-
-        mmengine would compile ``target``, the whole step. What follows the backbone depends on the
-        number of objects in every image, so that step would be compiled anew for most batches.
-        """
-        options = self.cfg.get('compile')
-        if options is None or options is False:
-            return
-        backbone = getattr(base_model(self.model), 'backbone', None)
-        if options is True:
-            options = {}
-        if not isinstance(options, dict) or backbone is None:
-            raise UserInputError(
-                f'compile = {options!r}: expected True, False or options of torch.compile such as '
-                "dict(mode='max-autotune'), and a model with a backbone. Correct it, or leave it "
-                'out.'
-            )
-        backbone.compile(**options)
-        self.logger.info('The backbone is compiled in the first iteration, which takes a while.')
+        """Compile the backbone if the config says so; mmengine would compile ``target``."""
+        if compile_backbone(base_model(self.model), self.cfg):
+            self.logger.info('The first iteration compiles the backbone, which takes a while.')
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """Add the hook that stops a training whose loss is NaN, unless the config has None.
