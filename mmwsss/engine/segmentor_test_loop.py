@@ -37,8 +37,8 @@ class _Batch(NamedTuple):
 class SegmentorTestLoop(TestLoop):
     """mmengine's test loop, with the CPU-bound refiner of a :class:`LogitAverageTTA` in a pool.
 
-    Metrics and hooks get the same predictions in the same order, some batches later: at most
-    ``2 * num_workers`` wait for theirs. Any other model is tested as by mmengine's loop.
+    Metrics and hooks get the same predictions in the same order, on the CPU and some batches later:
+    at most ``2 * num_workers`` wait for theirs. Any other model is tested as by mmengine's loop.
 
     Args:
         runner: The runner.
@@ -82,6 +82,9 @@ class SegmentorTestLoop(TestLoop):
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
         with autocast(enabled=self.fp16):
             samples, jobs = model.start_step(data_batch)
+        if jobs:
+            # The logits of all that wait may be more than a GPU holds: 100 MB an image of COCO.
+            samples = [sample.cpu() for sample in samples]
         futures = [self._pool.submit(job) for job in jobs]
         self._waiting.append(_Batch(idx, data_batch, samples, futures))
         is_last = idx + 1 == len(self.dataloader)

@@ -1,4 +1,5 @@
 import copy
+import json
 import multiprocessing
 import os
 import pickle
@@ -149,3 +150,54 @@ def test_a_model_without_a_refiner_starts_no_process(segmentor, tmp_path, monkey
         work_dir = tmp_path / config.test_cfg.type / 'a'
         found.append(run_stage(config, work_dir, task='test').metrics)
     assert found[0] == found[1]
+
+
+ON_A_DEVICE = """
+import json, sys
+from pathlib import Path
+import fake_device
+import mmengine.device.utils
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmwsss.engine.pipeline.stage import run_stage
+from mmwsss.registry import HOOKS, TASK_UTILS
+from mmwsss.structures import Refiner
+
+
+@TASK_UTILS.register_module()
+class Unchanged(Refiner):
+    in_worker = True
+
+    def refine(self, scores, image, sample):
+        return scores
+
+
+@HOOKS.register_module()
+class SeesDevices(Hook):
+    devices = []
+
+    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        assert next(runner.model.parameters()).device.type == fake_device.NAME
+        self.devices += [value.data.device.type for value in outputs[0].values()]
+
+
+mmengine.device.utils.DEVICE = f'{fake_device.NAME}:0'
+fake_device.start()
+config = Config.fromfile(sys.argv[1])
+config.tta_model.refiner = dict(type='Unchanged')
+config.test_cfg = dict(type='SegmentorTestLoop', num_workers=0)
+config.custom_hooks = [dict(type='SeesDevices')]
+run_stage(config, Path(sys.argv[2]), task='test', tta=True)
+print(json.dumps(SeesDevices.devices))
+"""
+
+
+def test_what_waits_for_its_label_is_not_in_the_memory_of_the_device(segmentor, warm, tmp_path):
+    script, config = tmp_path / 'script.py', tmp_path / 'config.py'
+    script.write_text(ON_A_DEVICE)
+    segmentor.dump(config)
+    done = warm.run([script, config, tmp_path / 'work'])
+    assert done.code == 0, done.stderr[-3000:]
+    devices = json.loads(done.stdout.splitlines()[-1])
+    assert len(devices) >= 10  # logits and labels of five images
+    assert set(devices) == {'cpu'}
