@@ -50,12 +50,16 @@ def class_centroids(
 
 def _k_means(rows: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
     """Centres (at most ``num_clusters``, C) of rows (m, C)."""
-    distinct = np.unique(rows, axis=0)
-    if len(distinct) <= num_clusters:
-        return distinct
+    rows = rows + 0.0  # -0 becomes 0, so that equal rows have the same bytes
+    if len({row.tobytes() for row in rows}) <= num_clusters:  # much faster than to sort the rows
+        return np.unique(rows, axis=0)
     from sklearn.cluster import KMeans  # slow to import, and few trainings need it
+    from threadpoolctl import threadpool_limits
 
-    return KMeans(num_clusters, n_init=1, random_state=seed).fit(rows).cluster_centers_
+    # So few rows are clustered fastest by one thread. Several wait for each other, for seconds if
+    # something else takes the cores.
+    with threadpool_limits(1):
+        return KMeans(num_clusters, n_init=1, random_state=seed).fit(rows).cluster_centers_
 
 
 @HOOKS.register_module()
