@@ -11,7 +11,7 @@ from tiny import write_voc
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
-# What the pipelines of synthetic shapes leave out: class branches, maps of the training, PAMR.
+# What the other three leave out: class branches, maps of the training, PAMR, mmseg's own losses.
 REST = f"""
 _base_ = ['{CONFIGS}/demo/psa_shapes.py']
 branches = dict(
@@ -54,13 +54,17 @@ stages = dict(
     }}),
     affinity=None,
     walk=None,
-    segmentor=None,
+    segmentor=dict(takes={{'train_dataloader.dataset.data_prefix.seg_map_path': 'seeds.seed'}}),
 )
 """
 # Part of the work, event, file and function -> why it is there. No other is allowed in a step.
 LABELS_ARE_FILES = 'labels are made on the host, image by image, and written there'
 REFUSED = 'bad maps are refused with a line that names the image'
+MMSEG = "MMSegmentation's own loss and accuracy of a segmentor, which count the pixels with a label"
 INHERENT = {
+    ('train', 'host read', 'mmseg/models/losses/cross_entropy_loss.py cross_entropy'): MMSEG,
+    ('train', 'host read', 'mmseg/models/losses/accuracy.py accuracy'): MMSEG,
+    ('train', 'boolean index', 'mmseg/models/losses/accuracy.py accuracy'): MMSEG,
     ('predict', 'host read', 'mmwsss/models/classifiers/stored_cams.py _check_fit'): REFUSED,
     ('label', 'host read', 'mmwsss/pseudo_labels/generator_checks.py _is_finite'): REFUSED,
     (
