@@ -119,6 +119,13 @@ def test_constant_slots_are_one_centroid():
     assert valid.sum() == 1
 
 
+@pytest.mark.filterwarnings('error::sklearn.exceptions.ConvergenceWarning')
+def test_zeros_of_either_sign_are_equal():
+    slots, filled = clusters([[0.0, 1], [-0.0, 1], [0.0, 1], [3, -0.0], [3, 0.0]])
+    centroids, valid = class_centroids(slots, filled, num_centroids=3, seed=0)
+    assert sorted(centroids[0][valid[0]].tolist()) == [[0, 1], [3, 0]]
+
+
 def test_a_class_without_slots_has_no_centroid(rng):
     slots, filled = torch.randn(3, 8, 4, generator=rng), torch.zeros(3, 8, dtype=torch.bool)
     filled[1] = True
