@@ -101,7 +101,7 @@ def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> A
 
     Raises:
         FileNotFoundError: If there is no such file.
-        UserInputError: If the file contains code, or is no checkpoint.
+        UserInputError: If the file contains code, or is not a checkpoint.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
@@ -123,7 +123,7 @@ def load_checkpoint_url(
     """Download a checkpoint and read it without running anything that it contains.
 
     Raises:
-        UserInputError: If the file contains code, or is no checkpoint.
+        UserInputError: If the file contains code, or is not a checkpoint.
     """
     _allow_data_types()
     load, safe = torch.hub.load_state_dict_from_url, not _trusts_checkpoints()

@@ -195,7 +195,7 @@ class DataDescription:
     def split(self, split: Split) -> list[str]:
         """Ids of the training or validation images, in the order of their list.
 
-        Images of both lists, and images without a label where there is no list of those to train
+        Images that are in both lists, and unlabelled images where no list names those to train
         on, are counted in a warning.
 
         Raises:

@@ -34,7 +34,7 @@ def write_label_report(source: ReportSource, path: Path, *, num_workers: int) ->
         The path.
 
     Raises:
-        UserInputError: There is no image, or a file of one is missing, damaged or does not fit.
+        UserInputError: If there are no images, or a file is missing, damaged or of another size.
     """
     if not source.images:
         raise UserInputError(f'{source.labels.folder} has no label map to report on.')

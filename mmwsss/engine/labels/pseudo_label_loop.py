@@ -81,8 +81,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
-        UserInputError: If there is no label of a name in ``keep_scores`` or ``proportions``, a
-            stride is not from 1 to 64, there is no trained classifier, or the generator needs what
+        UserInputError: If ``keep_scores`` or ``proportions`` names a label that is not made, a
+            stride is outside 1 to 64, no trained classifier is given, or the generator needs what
             the data set does not have.
     """
 
