@@ -56,7 +56,7 @@ def replace_dataset(
     if evaluated and data.get('masks'):
         own['true_masks'] = True
     if measured or not evaluated:
-        # An image without a mask is not measured, and one without a weak label gets no pseudo label.
+        # Images without a mask are not measured; those without a weak label get no pseudo label.
         own['missing_seg_map'] = 'skip'
     return own
 
