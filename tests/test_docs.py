@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
 DOCS = sorted(
     path
-    for pattern in ('*.md', 'docs/*.md', 'configs/**/*.md', '.github/**/*.md')
+    for pattern in ('*.md', 'docs/**/*.md', 'configs/**/*.md', '.github/**/*.md')
     for path in ROOT.glob(pattern)
 )
 METHODS = (ROOT / 'docs' / 'methods.md').read_text()
