@@ -1,7 +1,7 @@
 """Checkpoints are data: reading one never runs code that it contains.
 
-mmengine's own reading depends on the family of packages and the version of PyTorch.
-:mod:`mmwsss.compat` applies what is here.
+How mmengine itself reads them depends on the family of packages and the version of PyTorch.
+:mod:`mmwsss.compat` applies the functions below.
 """
 
 import os
@@ -19,7 +19,7 @@ from mmengine.logging import HistoryBuffer
 TRUST_VARIABLE = 'MMWSSS_TRUST_CHECKPOINTS'
 """Environment variable; ``1`` lets checkpoints run the code they contain, as ``pickle`` does."""
 
-# What reading bytes that are no checkpoint ends in: its parsers check little.
+# Errors raised when the bytes are not a checkpoint: the parsers check very little.
 _DAMAGE = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -37,10 +37,10 @@ _DAMAGE = (
 
 
 def keep_functions_out_of_checkpoints() -> None:
-    """Save the history of a log as numbers alone, so that a checkpoint can be read safely.
+    """Save the history of a log as plain numbers, so that a checkpoint can be read safely.
 
-    mmengine saves the statistics methods with every history. They are functions of the class, the
-    same in every run, and the only reason why its checkpoints need ``weights_only=False``.
+    mmengine saves the statistics methods with every history. They are functions of the class and
+    the same in every run, yet they alone make its checkpoints need ``weights_only=False``.
     """
     HistoryBuffer.__getstate__ = _history_state
     HistoryBuffer.__setstate__ = _set_history_state
@@ -56,13 +56,13 @@ def _history_state(self: HistoryBuffer) -> dict[str, Any]:
 
 
 def _set_history_state(self: HistoryBuffer, state: dict[str, Any]) -> None:
-    # Methods in the file are dropped: those of the running program are right, and are no danger.
+    # Methods in the file are dropped: those of the running program are correct and safe.
     self._set_default_statistics()
     vars(self).update({k: v for k, v in state.items() if k != 'statistics_methods'})
 
 
 def _numpy_globals() -> list[Any]:
-    """List what an array or a scalar of numbers is made of, as numpy 1 and numpy 2 name it."""
+    """List what numeric arrays and scalars are made of, under the names of numpy 1 and numpy 2."""
     core = np._core if hasattr(np, '_core') else np.core
     functions = [core.multiarray._reconstruct, core.multiarray.scalar]
     names = [
@@ -77,8 +77,8 @@ def _numpy_globals() -> list[Any]:
 def refuse_code_in_checkpoints() -> None:
     """Make mmengine read checkpoint files and downloads as data, never as code.
 
-    The forks fall back to running the code of a file that is not safe; with the originals, what
-    happens depends on the version of PyTorch.
+    The forks fall back to running the code of an unsafe file. With the originals, the behaviour
+    depends on the version of PyTorch.
     """
     register = mmengine_checkpoint.CheckpointLoader.register_scheme
     register(prefixes='', loader=load_from_local, force=True)
@@ -86,18 +86,18 @@ def refuse_code_in_checkpoints() -> None:
     mmengine_checkpoint.load_url = load_checkpoint_url
 
 
-# mmengine cuts the first ten letters of the name and logs the rest: 'local'.
+# mmengine strips the first ten letters of the name and logs the rest, 'local'.
 def load_from_local(filename: str, map_location: Any) -> Any:
-    """Read a checkpoint of the local disk for mmengine; see :func:`load_checkpoint_file`."""
+    """Read a checkpoint from the local disk for mmengine; see :func:`load_checkpoint_file`."""
     return load_checkpoint_file(filename, map_location=map_location)
 
 
 def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> Any:
     """Read a checkpoint without running anything that it contains.
 
-    Tensors, plain Python values, arrays and scalars of numpy, and mmengine's log histories are
-    read; everything else is refused, unless the environment variable
-    ``MMWSSS_TRUST_CHECKPOINTS`` is ``1``.
+    Tensors, plain Python values, numpy arrays and scalars, and mmengine's log histories are read.
+    Everything else is refused unless the environment variable ``MMWSSS_TRUST_CHECKPOINTS`` is
+    ``1``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -106,13 +106,13 @@ def load_checkpoint_file(filename: str | Path, *, map_location: Any = None) -> A
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {filename} does not exist.')
-    _allow_data_types()  # again: where the fork loads a file by itself, it takes them off the list
-    with path.open('rb') as file:  # what cannot be opened is another error than what is inside
+    _allow_data_types()  # again: when the fork loads a file itself, it takes them off the list
+    with path.open('rb') as file:  # a file that cannot be opened is not a damaged one
         try:
             safe = not _trusts_checkpoints()
             return torch.load(file, map_location=map_location, weights_only=safe)
         except _DAMAGE as error:
-            if re.search('CUDA|memory', str(error)):  # a device that is missing, or full
+            if re.search('CUDA|memory', str(error)):  # the device is missing or full
                 raise
             raise _refusal(str(filename), error) from error
 
@@ -143,13 +143,13 @@ def _refusal(name: str, error: Exception) -> Exception:
 
     code = re.search(r'GLOBAL (\S+)', str(error))
     if code is None:
-        # PyTorch's own text is long, and advises to run what is in the file.
+        # PyTorch's own text is long and advises running the code in the file.
         return UserInputError(
-            f'{name} cannot be read as a checkpoint of PyTorch: it is empty, cut off, damaged or '
-            f'another kind of file ({type(error).__name__}). Copy it again, or delete it and run '
-            'what made it.'
+            f'{name} cannot be read as a PyTorch checkpoint: it is empty, cut off, damaged or '
+            f'another kind of file ({type(error).__name__}). Copy it again, or delete it and rerun '
+            'the stage that made it.'
         )
     return UserInputError(
-        f'{name} is refused: it contains code ({code[1]}), which loading would run. If you made '
+        f'{name} is refused: it contains code ({code[1]}) that would run on loading. If you made '
         f'it yourself or trust its source, set {TRUST_VARIABLE}=1.'
     )

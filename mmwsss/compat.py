@@ -1,8 +1,8 @@
-"""What differs between package versions, met in one place.
+"""Differences between package versions, handled in one place.
 
-OpenMMLab's packages come as the original ones and as the maintained ``onedl-`` forks with the same
+OpenMMLab's packages exist as the originals and as the maintained ``onedl-`` forks, with the same
 import names. :func:`apply` makes either family work with a current PyTorch; ``import mmwsss`` calls
-it. Nothing else in the project asks for a package's version.
+it. Nothing else in the project checks a package's version.
 """
 
 import functools
@@ -45,8 +45,8 @@ def apply() -> None:
 def name_installed_packages() -> None:
     """Let ``_base_ = 'mmseg::...'`` find a package that a fork provides.
 
-    mmengine looks the configs of a package up by the name of its distribution, which is
-    ``onedl-mmsegmentation`` where it expects ``mmsegmentation``.
+    mmengine finds the configs of a package by the name of its distribution. For a fork this is
+    ``onedl-mmsegmentation`` where mmengine expects ``mmsegmentation``.
     """
     for module, package in list(MODULE2PACKAGE.items()):
         fork = f'onedl-{package}'
@@ -66,31 +66,31 @@ def _is_distribution(name: str) -> bool:
 
 
 def hide_advice_for_other_users() -> None:
-    """Keep every command free of what the packages say when they are imported.
+    """Silence what the packages print when they are imported.
 
-    The forks look for a package of their maker and report its absence for debugging, which mmengine
-    prints all the same. Without compiled operators mmcv advises to compile it: nothing here needs
-    them.
+    The forks look for another package of their maker and report its absence at debug level, which
+    mmengine prints all the same. Without compiled operators, mmcv advises compiling it, but nothing
+    here needs them.
     """
     mmengine.logging.print_log = print_log
     warnings.filterwarnings('ignore', 'Fail to import ``MultiScaleDeformableAttention``')
 
 
 def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
-    """Log as mmengine does, except that a message for debugging needs a logger to be seen."""
+    """Log as mmengine does, except that a debug message without a logger is dropped."""
     if logger is not None or level > logging.DEBUG:
         mmengine_print_log(msg, logger, level)
 
 
-# Operators that are compiled
+# Compiled operators
 
 
 def declare_torchvision_operators() -> None:
-    """Let torchvision be imported beside a build of PyTorch that its compiled part does not fit.
+    """Let torchvision be imported with a build of PyTorch that its compiled part does not match.
 
-    The wheels of the package index belong to the CUDA build. Beside a CPU build their library does
-    not load, and the import fails for want of two operators. They are declared without a body:
-    models and transforms work, and calling ``nms`` itself says that it is not there.
+    The wheels on the package index belong to the CUDA build. With a CPU build their library does
+    not load, and the import fails because two operators are missing. These are declared without a
+    body, so that models and transforms work; only a call of ``nms`` itself fails.
     """
     global _torchvision_library
     if _torchvision_library or 'torchvision' in sys.modules or _torchvision_library_loads():
@@ -126,29 +126,31 @@ def _find_library(package: str, name: str) -> str | None:
 
 
 class _MissingOperators(ModuleType):
-    """The compiled part of mmcv, where every operator exists and fails when it is called."""
+    """A stand-in for the compiled part of mmcv: every operator exists and fails when called."""
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith('__'):  # what Python asks of every module
             raise AttributeError(name)
 
         def missing(*args: Any, **kwargs: Any) -> NoReturn:
-            raise NotImplementedError(f'{name} is compiled, and mmcv is installed without it.')
+            raise NotImplementedError(
+                f'{name} is a compiled operator, but mmcv is installed without them.'
+            )
 
         return missing
 
 
 def replace_missing_mmcv_operators() -> None:
-    """Let the original mmseg be imported beside an mmcv without compiled operators.
+    """Let the original mmseg be imported with an mmcv that lacks compiled operators.
 
-    mmseg imports them for a few models. mmcv has wheels for few versions of PyTorch; compiling it
-    takes long, and nothing here needs it. The forks carry no compiled part to begin with.
+    mmseg imports them for a few models. mmcv has wheels for only a few versions of PyTorch, and
+    compiling it takes long; nothing here needs it. The forks have no compiled part to begin with.
     """
     name = 'mmcv._ext'
     if name in sys.modules or _is_distribution('onedl-mmcv') or _find_library('mmcv', '_ext'):
         return
     sys.modules[name] = _MissingOperators(name)
-    # Without a loader, so that mmengine does not take mmcv for a compiled one.
+    # Without a loader, so that mmengine does not mistake this for a compiled mmcv.
     sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None)
 
 
@@ -156,21 +158,21 @@ def replace_missing_mmcv_operators() -> None:
 
 
 class _Turn(float):
-    """A turn of the hue; times 255 it is a number of uint8, for back by k is on by 256 - k."""
+    """A shift of the hue; times 255 it fits uint8, since back by k is forward by 256 - k."""
 
     def __mul__(self, whole: float) -> int:
         return int(float(self) * whole) % 256
 
 
 def mend_hues_of_mmcv() -> None:
-    """Let the original mmcv turn hues back, for which it makes a uint8 of a negative number.
+    """Let the original mmcv shift hues backwards, for which it casts a negative number to uint8.
 
-    NumPy 2 refuses it, so that half the images of a ``ColorJitter`` would end the training. The
+    NumPy 2 refuses this, so half of the images of a ``ColorJitter`` would end the training. The
     forks count modulo 256 themselves.
     """
     if _is_distribution('onedl-mmcv') or np.lib.NumpyVersion(np.__version__) < '2.0.0':
         return
-    import mmcv  # after the operators that it may miss have been replaced
+    import mmcv  # only now that missing operators have been replaced
     from mmcv.image import photometric
 
     if hasattr(mmcv.adjust_hue, '__wrapped__'):

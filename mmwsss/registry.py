@@ -1,7 +1,7 @@
 """Registries of mmwsss: one child for every registry node of MMSegmentation.
 
-A plain name is looked up in mmwsss, then mmseg, then mmengine; a sibling is reached by its prefix
-(``mmpretrain.MobileNetV2``). With mmengine's nodes as parents mmseg's own sub-configs would fail.
+A plain name is looked up in mmwsss, then mmseg, then mmengine. A sibling is reached by its prefix
+(``mmpretrain.MobileNetV2``). With mmengine's nodes as parents, mmseg's own sub-configs would fail.
 """
 
 import math
@@ -13,8 +13,8 @@ from mmseg import registry as mmseg_registry
 
 from mmwsss.structures.errors import UserInputError
 
-# Where the modules that register themselves live. Importing such a package also imports mmseg's
-# counterpart, because a registry does not import the locations of its parents.
+# Packages whose modules register themselves. Importing one also imports mmseg's counterpart,
+# because a registry does not import the locations of its parents.
 _LOCATIONS = {
     'HOOKS': 'mmwsss.engine',
     'LOOPS': 'mmwsss.engine',
@@ -37,14 +37,14 @@ _LOCATIONS = {
 
 
 def type_name(config: dict) -> str | None:
-    """Give the bare name of a config's component: of a class, or of a string with a scope."""
+    """Return the bare class name of the component in a config, without a scope."""
     kind = config.get('type')
     name = getattr(kind, '__name__', kind)
     return name.rpartition('.')[2] if isinstance(name, str) else None
 
 
 def find_class(config: dict, registry: Registry) -> type | None:
-    """Find the class that a config names; None if there is none of that name."""
+    """Find the class that a config names; None if there is no such class."""
     kind = config.get('type')
     found = registry.get(kind) if isinstance(kind, str) else kind
     return found if isinstance(found, type) else None
@@ -60,7 +60,7 @@ def _child(node: str) -> Registry:
 
 
 def _check_before(build: Callable) -> Callable:
-    """Refuse a component with an option that is NaN or infinite: no range check sees NaN."""
+    """Refuse a component with a NaN or infinite option: range checks do not catch NaN."""
 
     def checked(cfg: dict | None, *args: Any, **kwargs: Any) -> Any:
         for option, value in _numbers(cfg):

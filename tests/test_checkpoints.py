@@ -149,7 +149,7 @@ def test_arrays_written_with_numpy_1_and_2_are_read_with_either(tmp_path, folder
 def test_a_file_that_is_no_checkpoint_is_a_users_error_in_one_line(tmp_path, content):
     path = tmp_path / 'broken.pth'
     path.write_bytes(content)
-    with pytest.raises(UserInputError, match='cannot be read as a checkpoint') as error:
+    with pytest.raises(UserInputError, match='cannot be read as a PyTorch checkpoint') as error:
         checkpoints.load_checkpoint_file(path)
     assert '\n' not in str(error.value)
 

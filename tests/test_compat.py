@@ -112,7 +112,7 @@ def test_an_operator_that_mmcv_was_not_compiled_with_fails_when_it_is_called(
 ):
     compat.replace_missing_mmcv_operators()
     operators = importlib.import_module('mmcv._ext')
-    with pytest.raises(NotImplementedError, match='roi_align_forward is compiled'):
+    with pytest.raises(NotImplementedError, match='roi_align_forward is a compiled operator'):
         operators.roi_align_forward()
 
 

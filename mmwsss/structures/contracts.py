@@ -1,7 +1,7 @@
-"""Contracts: what a part of a method must have, and what it may leave at a default.
+"""Contracts: what a part of a method must define, and what it may leave at a default.
 
-A part of one's own subclasses the contract of its kind, is registered, and is named in a config;
-nothing else in the package has to know of it.
+To add a part, subclass the contract of its kind, register the class and name it in a config;
+nothing else in the package needs to know about it.
 
 Legend: B images, C channels, K foreground classes, R scored regions, n present classes, h x w
 feature grid, H x W pixels.
@@ -22,7 +22,7 @@ from mmwsss.structures.errors import UserInputError
 
 Encode = Callable[[Tensor], CAMOutputs]
 Part = TypeVar('Part')
-# Where the meta of a checkpoint keeps what `HasTrainingSettings` has.
+# Key in the meta of a checkpoint that holds the settings of `HasTrainingSettings`.
 TRAINED_WITH = 'trained_with'
 
 
@@ -43,14 +43,14 @@ class Component:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What a stage is going to run with, before anything of it is built.
+    """What a stage is going to run, before any of it is built.
 
     Attributes:
         name: Name of the stage.
         task: ``'train'`` or ``'test'``.
         config: The whole config of the stage.
-        taken: Config keys that an earlier stage will fill.
-        components: What its task builds, with the parts inside.
+        taken: Config keys that an earlier stage will fill in.
+        components: Everything that its task builds, nested parts included.
     """
 
     name: str
@@ -61,7 +61,7 @@ class StagePlan:
 
     @property
     def max_iters(self) -> int | None:
-        """Iterations of the training; None where the config counts epochs."""
+        """Number of training iterations; None if the config counts epochs."""
         return (self.config.get('train_cfg') or {}).get('max_iters')
 
     def parts(self, contract: type[Any]) -> list[Component]:
@@ -69,26 +69,26 @@ class StagePlan:
         return [part for part in self.components if issubclass(part.kind, contract)]
 
     def has_hook(self, name: str) -> bool:
-        """Whether a hook is of the class of this name or of one derived from it."""
+        """Whether a hook is an instance of the class of this name or of a subclass."""
         hooks = [part.kind for part in self.components if '_hooks.' in part.key]
         return any(name == base.__name__ for hook in hooks for base in hook.__mro__)
 
 
 class Checked:
-    """A component that states what it needs of the stage around it.
+    """A component that states what it needs from the stage around it.
 
     Attributes:
-        part_types: Its options whose dicts need no ``type``, with the class that takes each. Such a
-            dict counts as equal however many of the defaults of that class it spells out.
+        part_types: Options whose dicts need no ``type``, with the class that takes each. Spelling
+            out defaults of that class does not make such a dict a different setting.
     """
 
     part_types: ClassVar[Mapping[str, type]] = {}
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a stage in which the component could not do its work; by default none.
+        """Refuse a stage in which the component could not work; the default accepts all.
 
-        Called before anything runs; the component itself is not built yet.
+        Called before anything runs and before the component itself is built.
 
         Args:
             options: Its part of the config.
@@ -101,14 +101,14 @@ class Checked:
 
 
 class Objective(BaseModule, Checked):
-    """Compares what the network gives with weak labels, or learns from it in another way.
+    """Compares the outputs of the network with weak labels, or learns from them in another way.
 
     Attributes:
-        stateful: Whether it is called while it is not enabled, so that its state follows the
-            training. It then returns no loss.
-        enabled: Whether it takes part in the loss; ``StartObjectiveHook`` sets it.
-        reports: Names of what it gives beside losses, for the log and for hooks.
-        num_classes: K, where the objective is told it.
+        stateful: Whether it is called even while disabled, so that its state follows the training.
+            It then returns no loss.
+        enabled: Whether it contributes to the loss; ``StartObjectiveHook`` sets it.
+        reports: Names of the values it returns besides losses, for the log and for hooks.
+        num_classes: K, if the objective is told.
         name: The ``name`` in its config, by which hooks find it.
     """
 
@@ -127,26 +127,26 @@ class Objective(BaseModule, Checked):
     def forward(
         self, outputs: CAMOutputs, data_samples: list[SegDataSample], encode: Encode
     ) -> dict[str, Tensor]:
-        """Give losses by keys that contain ``loss``, and what it ``reports``, all ().
+        """Return losses under keys that contain ``loss``, and the values in ``reports``, all ().
 
         Args:
-            outputs: What the network gave for the batch.
-            data_samples: Its weak labels.
+            outputs: Outputs of the network for the batch.
+            data_samples: Weak labels of the batch.
             encode: Runs the same network on other normalised images (B, 3, H, W).
         """
 
 
 class PhasedObjective(Objective):
-    """An objective that trains something else in every phase; ``AlternatingPhaseHook`` switches."""
+    """An objective that trains different parts in turn; ``AlternatingPhaseHook`` switches them."""
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training without the hook of the phases."""
+        """Refuse training without the hook that switches the phases."""
         if stage.task == 'train' and not stage.has_hook('AlternatingPhaseHook'):
             raise UserInputError(
                 f'{key}: {cls.__name__} learns in two phases, but custom_hooks has no '
-                'AlternatingPhaseHook to switch them: the second would never come. Add '
-                "dict(type='AlternatingPhaseHook'); with first equal to period there is one phase."
+                'AlternatingPhaseHook to switch them, so the second phase would never start. Add '
+                "dict(type='AlternatingPhaseHook'); for a single phase, set first equal to period."
             )
 
     @abstractmethod
@@ -160,7 +160,7 @@ class Pooling(BaseModule, Checked):
     Attributes:
         with_background: Whether background is a class: 1+K exclusive score channels, else K.
         provides: Names that it puts into ``Pooled.parts``.
-        num_classes: K, where the pooling is told it.
+        num_classes: K, if the pooling is told.
     """
 
     with_background: bool = False
@@ -171,11 +171,11 @@ class Pooling(BaseModule, Checked):
     def forward(
         self, feats: Tensor, score_map: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> Pooled:
-        """Pool a score map (B, K or 1+K, h, w), with weights that may derive from the features.
+        """Pool a score map (B, K or 1+K, h, w), with weights that may depend on the features.
 
         Without data samples, in prediction, the whole image is pooled to (B, K or 1+K) logits
-        without targets. Nothing in it may wait for the device: rows that only pad the batch carry
-        the target 255.
+        without targets. The implementation must never wait for the device; rows that only pad the
+        batch have the target 255.
         """
 
     @abstractmethod
@@ -188,9 +188,9 @@ class Context(BaseModule, Checked):
 
     Attributes:
         provides: Names of the parts that it returns.
-        num_classes: K, where the context is told it.
-        out_channels: Channels of the returned features, the head's ``in_channels``; None where the
-            context is not told them.
+        num_classes: K, if the context is told.
+        out_channels: Channels of the returned features, the head's ``in_channels``; None if the
+            context is not told.
     """
 
     provides: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Context(BaseModule, Checked):
 
     @abstractmethod
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """From features (B, C, h, w) to those for the classifier, and the parts."""
+        """Turn features (B, C, h, w) into those for the classifier; return these and the parts."""
 
 
 class Head(BaseModule, Checked):
@@ -223,7 +223,7 @@ class Head(BaseModule, Checked):
 
     @abstractmethod
     def forward(self, feats: tuple[Tensor, ...], data_samples: list | None = None) -> CAMOutputs:
-        """Score all positions and pool; without data samples the whole image is pooled."""
+        """Score all positions and pool them; without data samples, pool the whole image."""
 
     @abstractmethod
     def image_scores(self, outputs: CAMOutputs) -> Tensor:
@@ -235,16 +235,15 @@ class Head(BaseModule, Checked):
 
 
 class CAMSource(BaseModel, Checked):
-    """A model whose predictions are class activation maps: from a network, files or boxes.
+    """A model whose predictions are class activation maps, from a network, files or boxes.
 
     Its ``forward(inputs, data_samples, mode='predict')`` fills each sample with ``cams`` and
-    ``cam_label``. A sample whose metainfo has ``required_fields``, a collection of names, asks for
-    these as well.
+    ``cam_label``, and with the fields named in ``required_fields`` of the sample's metainfo.
 
     Attributes:
-        rectify: When the maps lost their negative part; None where nobody says.
+        rectify: At which step the maps lose their negative part; None if unknown.
         maps_per_view: Number of maps summed to the maps of one view.
-        requires: Fields of the data sample from which the maps are made, beside the image.
+        requires: Fields of the data sample from which the maps are made, besides the image.
     """
 
     rectify: str | None = None
@@ -252,14 +251,14 @@ class CAMSource(BaseModel, Checked):
     requires: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> 'CAMSource':
-        """Refuse to be built by mmseg's ``init_model``, which sets these two of a segmentor."""
+        """Refuse to be built by mmseg's ``init_model``, which passes these two to a segmentor."""
         if {'pretrained', 'train_cfg'} <= kwargs.keys():
             raise _not_a_segmentor(cls)
         return super().__new__(cls)
 
     @property
     def cfg(self) -> None:
-        """Where inferencers of other packages put the config: there is none."""
+        """Where inferencers of other packages put the config; this model has none."""
         raise AttributeError('cfg')
 
     @cfg.setter
@@ -269,7 +268,7 @@ class CAMSource(BaseModel, Checked):
 
 def _not_a_segmentor(kind: type) -> UserInputError:
     return UserInputError(
-        f'{kind.__name__} gives class activation maps, not a segmentation: use '
+        f'{kind.__name__} gives class activation maps, not a segmentation. Use '
         'mmwsss.apis.CAMInferencer(model, weights) for its maps, or PseudoLabelInferencer for '
         'labels.'
     )
@@ -277,10 +276,11 @@ def _not_a_segmentor(kind: type) -> UserInputError:
 
 @runtime_checkable
 class HasTrainingSettings(Protocol):
-    """A network whose weights are right only with the settings of their training.
+    """A network whose weights are valid only with the settings of their training.
 
-    Weights do not show these, such as the normalisation of the input: others load as well. So they
-    are saved in the meta of its checkpoints, and compared where the network is used again.
+    Some settings, such as the normalisation of the input, do not show in the weights, which load
+    with any of them. They are therefore saved in the meta of its checkpoints, and compared where
+    the network is used again.
 
     Attributes:
         trained_with: The settings by their keys in the network's config, as plain data.
@@ -293,23 +293,23 @@ class LabelPart(ABC, Checked):
     """A part of the generator of pseudo labels.
 
     Attributes:
-        requires: Fields of the data sample, beyond the CAMs, that it needs.
+        requires: Fields of the data sample that it needs besides the CAMs.
     """
 
     requires: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files and folders whose content decides its result."""
+        """Files and folders whose content affects its result."""
         return ()
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Images that were special so far, by what was special."""
+        """Number of images so far that needed special treatment, by reason."""
         return {}
 
     def check_images(self, img_ids: Sequence[str]) -> None:
-        """Refuse files that belong to none of the images that are to be labelled.
+        """Refuse files that belong to none of the images to be labelled.
 
         Raises:
             UserInputError: Naming the part and its files.
@@ -333,11 +333,11 @@ class Background(LabelPart):
 
 
 class Refiner(LabelPart):
-    """Scores in, scores out.
+    """Turns scores into better scores.
 
     Attributes:
-        in_worker: Whether it is CPU-bound and needs nothing but scores and image: it may then run
-            in another process, where ``sample`` is None.
+        in_worker: Whether it is CPU-bound and needs only scores and image. It may then run in
+            another process, where ``sample`` is None.
     """
 
     in_worker: bool = False
@@ -348,19 +348,19 @@ class Refiner(LabelPart):
 
 
 class Labeler(LabelPart):
-    """From scores to a label map."""
+    """Turns scores into a label map."""
 
     @abstractmethod
     def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
-        """Label scores (1+n, H, W): uint8 (H, W)."""
+        """Turn scores (1+n, H, W) into labels, uint8 (H, W)."""
 
 
 class WeakDataset(Checked):
     """A data set with weak labels.
 
     Attributes:
-        supervision: ``'box'``, ``'tag'``, or None where only label maps are read.
-        unread_folders: Keys of ``data_prefix`` whose folders it does not read.
+        supervision: ``'box'``, ``'tag'``, or None if only label maps are read.
+        unread_folders: Keys of ``data_prefix`` whose folders are not read.
     """
 
     supervision: Literal['box', 'tag'] | None
@@ -368,21 +368,21 @@ class WeakDataset(Checked):
 
 
 class GivesOutputs(ABC):
-    """A loop or hook that makes files which later stages may take."""
+    """A loop or hook that makes files for later stages to take."""
 
     @classmethod
     @abstractmethod
     def output_names(cls, options: Mapping[str, Any]) -> set[str]:
-        """Names of what it makes with this config."""
+        """Names of its outputs under this config."""
 
     @property
     @abstractmethod
     def outputs(self) -> dict[str, str]:
-        """Absolute path of each."""
+        """Absolute path of each output, by name."""
 
 
 def check_contract(part: Part, contract: type, key: str) -> Part:
-    """Give back a part that was built, or refuse one of another kind.
+    """Return a part that was built if it is of the right kind.
 
     Args:
         part: The part.
@@ -390,8 +390,8 @@ def check_contract(part: Part, contract: type, key: str) -> Part:
         key: Where the config names it.
 
     Raises:
-        UserInputError: If it is of another kind, or names what it needs in a string, which would
-            be taken letter by letter.
+        UserInputError: If it is of another kind, or lists names in a string instead of a tuple; a
+            string would be read letter by letter.
     """
     for attribute in ('requires', 'provides', 'files'):
         if isinstance(value := getattr(part, attribute, ()), str):
@@ -403,7 +403,7 @@ def check_contract(part: Part, contract: type, key: str) -> Part:
         name = contract.__name__
         raise UserInputError(
             f'{key}: expected a component of the kind {name}, got {type(part).__name__}. '
-            f'docs/methods.md lists those there are; one of your own subclasses '
+            f'docs/methods.md lists the available ones; your own must subclass '
             f'mmwsss.structures.{name}.'
         )
     return part

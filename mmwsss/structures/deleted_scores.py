@@ -1,7 +1,7 @@
-"""The note that stands for score files which were deleted on purpose.
+"""The note that stands in for score files deleted on purpose.
 
-``<folder of the scores>/deleted.json`` says what the files were, so that stages which took them are
-still known to be finished: ``{"<img_id>.npz": ["<hash of the content>", "<fingerprint>"]}``.
+``<folder of the scores>/deleted.json`` records what the files were, so that the stages that took
+them still count as finished: ``{"<img_id>.npz": ["<hash of the content>", "<fingerprint>"]}``.
 """
 
 from functools import lru_cache
@@ -15,14 +15,14 @@ NOTE = 'deleted.json'
 
 
 class DeletedScores(NamedTuple):
-    """What a file was: the hash of its content and its fingerprint."""
+    """A deleted file: the hash of its content and its fingerprint."""
 
     hash: str
     stamp: str
 
 
 def deleted_scores(folder: str | Path) -> dict[str, DeletedScores]:
-    """Read what was deleted from a folder, by path below it; nothing without a whole note."""
+    """Read which files were deleted from a folder, by path below it; empty without a valid note."""
     note = Path(folder, NOTE)
     try:
         return _read(note, note.stat().st_mtime_ns)
@@ -31,7 +31,7 @@ def deleted_scores(folder: str | Path) -> dict[str, DeletedScores]:
 
 
 def deleted_file(path: str | Path) -> DeletedScores | None:
-    """Find what a missing file was, if a folder above it has a note of it."""
+    """Look up a missing file in the note of a folder above it."""
     for folder in Path(path).parents:
         if (folder / NOTE).exists():
             return deleted_scores(folder).get(str(Path(path).relative_to(folder)))
@@ -39,11 +39,11 @@ def deleted_file(path: str | Path) -> DeletedScores | None:
 
 
 def delete_scores(folder: Path, files: dict[str, DeletedScores]) -> None:
-    """Delete files of a folder and leave a note of them; a kill in between loses nothing.
+    """Delete files of a folder and leave a note of them; being killed in between loses nothing.
 
     Args:
         folder: Folder of score files.
-        files: What they are, by path below it.
+        files: The files to delete, by path below it.
     """
     write_json(folder / NOTE, deleted_scores(folder) | files)
     for name in files:
@@ -51,13 +51,13 @@ def delete_scores(folder: Path, files: dict[str, DeletedScores]) -> None:
 
 
 def forget_deleted(folder: str | Path) -> None:
-    """Remove the note, so that the files count as missing."""
+    """Remove the note, so that the files count as missing again."""
     Path(folder, NOTE).unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=16)
 def _read(note: Path, time: int) -> dict[str, DeletedScores]:
-    """Read a note as it was at a time."""
+    """Read a note; its modification time is part of the cache key."""
     try:
         content = read_json(note)
     except UserInputError:

@@ -1,11 +1,11 @@
-"""Maps on a grid of square cells, and back at the size of the image."""
+"""Maps to a grid of square cells, and back to the size of the image."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
 def grid_means(maps: Tensor, stride: int) -> Tensor:
-    """Mean of every cell, of its pixels that there are: cells may stick out right and below.
+    """Mean of every cell over the pixels inside the map; the last cells may reach beyond it.
 
     Args:
         maps: Maps at full resolution, (n, H, W).

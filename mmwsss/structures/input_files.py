@@ -1,4 +1,4 @@
-"""Files that a user gave: opened only if they are files, read whole and within a limit."""
+"""Files given by a user: opened only if they are regular files, and read up to a size limit."""
 
 import os
 import stat
@@ -7,19 +7,19 @@ from pathlib import Path
 from mmwsss.structures.errors import UserInputError
 
 MAX_TEXT_BYTES = 1 << 30
-"""Limit on lists and JSON: 1 GiB, about 25 million image ids or twice the JSON of COCO."""
+"""Limit on lists and JSON, 1 GiB: about 25 million image ids, or twice the JSON of COCO."""
 
 
 def check_file(path: str | Path, what: str, *, remedy: str = '') -> int:
-    """Return the size in bytes of a file that can be opened; a pipe would be waited for.
+    """Return the size of a regular file in bytes; opening a pipe could block for ever.
 
     Args:
         path: Path of the file.
         what: What the file is, for the message, such as ``'label file'``.
-        remedy: A sentence on what to do where the file does not exist.
+        remedy: A sentence on what to do if the file does not exist.
 
     Raises:
-        UserInputError: If nothing is there, or a folder, a pipe or a device.
+        UserInputError: If the path does not exist, or is a folder, a pipe or a device.
     """
     try:
         status = os.stat(path)
@@ -44,8 +44,8 @@ def read_bytes(path: str | Path, what: str, *, max_bytes: int, remedy: str = '')
     Args:
         path: Path of the file.
         what: What the file is, for the message.
-        max_bytes: Size above which it cannot be such a file.
-        remedy: A sentence on what to do where the file does not exist.
+        max_bytes: Largest plausible size of such a file.
+        remedy: A sentence on what to do if the file does not exist.
 
     Raises:
         UserInputError: If there is no such file, or it is too large or cannot be read.
@@ -53,8 +53,8 @@ def read_bytes(path: str | Path, what: str, *, max_bytes: int, remedy: str = '')
     size = check_file(path, what, remedy=remedy)
     if size > max_bytes:
         raise UserInputError(
-            f'The {what} {str(path)!r} has {size} bytes; expected at most {max_bytes}. Is it '
-            'another file?'
+            f'The {what} {str(path)!r} has {size} bytes; expected at most {max_bytes}. Check that '
+            'this is the right file.'
         )
     try:
         return Path(path).read_bytes()

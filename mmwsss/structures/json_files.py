@@ -1,4 +1,4 @@
-"""JSON files, read strictly: nothing in them is guessed or lost."""
+"""JSON files, read strictly: nothing is guessed or lost."""
 
 import json
 import math
@@ -14,18 +14,18 @@ from mmwsss.structures.input_files import read_text
 def read_json(path: str | Path, what: str = 'file', *, remedy: str = '') -> object:
     """Read a JSON file.
 
-    Python's own reader keeps the last of two equal keys and accepts NaN and infinity; here they
-    are refused.
+    Python's own reader keeps the last of two equal keys and accepts NaN and infinity. Both are
+    refused here.
 
     Args:
         path: Path of the file.
         what: What the file is, for the message, such as ``'label file'``.
-        remedy: A sentence on what to do where the file does not exist.
+        remedy: A sentence on what to do if the file does not exist.
 
     Raises:
-        UserInputError: If the file is missing, cannot be read or is not UTF-8; is not complete and
-            valid JSON; names a key twice in one object; has a number that is not finite or has
-            thousands of digits; or is nested too deeply.
+        UserInputError: If the file is missing, unreadable or not UTF-8; is not complete, valid
+            JSON; has a key twice in one object; has a number that is not finite or has thousands
+            of digits; or is nested too deeply.
     """
     return parse_json(read_text(path, what, remedy=remedy), path, what)
 
@@ -34,7 +34,7 @@ def parse_json(text: str, path: str | Path, what: str = 'file') -> object:
     """Read JSON from the text of a file, as :func:`read_json` does.
 
     Raises:
-        UserInputError: As :func:`read_json`, except for files that cannot be read.
+        UserInputError: As in :func:`read_json`, except for unreadable files.
     """
     try:
         return json.loads(
@@ -47,7 +47,7 @@ def parse_json(text: str, path: str | Path, what: str = 'file') -> object:
         reason = f'{error}'
     except RecursionError:
         reason = 'it is nested too deeply'
-    except ValueError as error:  # of the functions below, and of the limit on digits of an integer
+    except ValueError as error:  # from the functions below, or Python's limit on integer digits
         reason = str(error).partition(';')[0]
     raise UserInputError(
         f'The {what} {str(path)!r} is not valid JSON: {reason}. Correct or restore this file.'
@@ -63,7 +63,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     entries = dict(pairs)
     if len(entries) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f'the key {twice!r:.80} is there twice')
+        raise ValueError(f'the key {twice!r:.80} occurs twice')
     return entries
 
 
@@ -75,4 +75,4 @@ def _finite(text: str) -> float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f'{name} is not a number of JSON')
+    raise ValueError(f'{name} is not a valid JSON number')

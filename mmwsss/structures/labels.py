@@ -1,6 +1,6 @@
-"""The one place where class indices and label-map values are converted.
+"""The one place that converts between class indices and label-map values.
 
-Foreground classes are counted 0..K-1. In a label map 0 is background, ``c + 1`` is class ``c`` and
+Foreground classes are numbered 0..K-1. In a label map 0 is background, ``c + 1`` is class ``c`` and
 255 is ignored.
 """
 
@@ -22,7 +22,7 @@ _Labels = TypeVar('_Labels', int, Tensor, np.ndarray)
 
 
 def check_class_count(classes: Sequence[str]) -> None:
-    """Refuse more classes than the 8 bits of a label map can hold beside the ignored value.
+    """Refuse more classes than the 8 bits of a label map can hold next to the ignored value.
 
     Args:
         classes: Names of all classes, background first.
@@ -33,8 +33,8 @@ def check_class_count(classes: Sequence[str]) -> None:
     if len(classes) - 1 > _MOST_FOREGROUND:
         raise UserInputError(
             f'the data set has {len(classes) - 1} foreground classes, but label maps hold at most '
-            f'{_MOST_FOREGROUND} ({IGNORE_INDEX} means ignored). Merge classes or leave some out '
-            'in `metainfo.classes` of the data set.'
+            f'{_MOST_FOREGROUND} ({IGNORE_INDEX} means ignored). Merge some classes or leave some '
+            'out of `metainfo.classes` of the data set.'
         )
 
 
@@ -56,17 +56,17 @@ def multi_hot(classes: Tensor, num_classes: int) -> Tensor:
 
 
 def image_indices(labels: Sequence[Tensor]) -> Tensor:
-    """Index of the image of every entry of the labels of a batch, int64 (sum n_b,), on the CPU.
+    """Image index of every label in a batch, int64 (sum n_b,), on the CPU.
 
     Args:
         labels: Present classes of each image, B tensors (n_b,); only their lengths are read.
     """
-    # Not `repeat_interleave`: a compiler cannot tell how long its result is.
+    # Not `repeat_interleave`, because a compiler cannot tell how long its result is.
     return torch.cat([torch.full((len(label),), i) for i, label in enumerate(labels)])
 
 
 def image_tags(data_samples: list[SegDataSample]) -> Tensor:
-    """Stack the samples' ``gt_score`` to the multi-hot tags of a batch, (B, K).
+    """Stack the samples' ``gt_score`` into the multi-hot tags of a batch, (B, K).
 
     Raises:
         ValueError: A data sample has no ``gt_score``.
@@ -74,7 +74,7 @@ def image_tags(data_samples: list[SegDataSample]) -> Tensor:
     if not all('gt_score' in sample for sample in data_samples):
         raise ValueError(
             'Expected every data sample to have `gt_score`, its tags, but one has none. Use a data '
-            "set with supervision 'tag' or 'box' and PackWeakInputs in its pipeline."
+            "set with supervision='tag' or 'box', and PackWeakInputs in its pipeline."
         )
     return torch.stack([sample.gt_score for sample in data_samples])
 
@@ -83,7 +83,7 @@ def seg_map_from_scores(scores: Tensor, classes: Tensor) -> Tensor:
     """Label every pixel with the best of background and the present classes.
 
     Args:
-        scores: Background first, then one row a present class, (1+n, H, W).
+        scores: Background first, then one row per present class, (1+n, H, W).
         classes: Class index of each row after the first, (n,).
 
     Returns:
@@ -91,5 +91,5 @@ def seg_map_from_scores(scores: Tensor, classes: Tensor) -> Tensor:
     """
     background = torch.full((1,), BACKGROUND, device=scores.device)  # no copy to the device
     row_labels = torch.cat([background, to_seg_label(classes.to(scores.device))])  # (1+n,)
-    # On a CPU argmax takes eight times as long; both give the first of equal values.
+    # argmax takes eight times as long on a CPU; both return the first of equal values.
     return row_labels[scores.max(dim=0).indices].to(torch.uint8)

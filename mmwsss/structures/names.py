@@ -1,4 +1,4 @@
-"""Names: those that become folders and files, and the nearest to one that is unknown."""
+"""Names that become folders and files, and suggestions for unknown names."""
 
 import difflib
 import os
@@ -14,12 +14,12 @@ _LONGEST = 100
 
 
 def check_name(what: str, name: object, *, dots: bool = True) -> None:
-    """Refuse a name that would leave the folder it is meant for, or that no folder can have.
+    """Refuse a name that would leave its folder, or that no folder can have.
 
     Args:
-        what: What has the name, for the message.
+        what: What is being named, for the message.
         name: The name.
-        dots: Whether it may contain dots, between other characters.
+        dots: Whether it may contain dots between other characters.
 
     Raises:
         UserInputError: If it is not a plain name.
@@ -27,26 +27,26 @@ def check_name(what: str, name: object, *, dots: bool = True) -> None:
     fits = isinstance(name, str) and len(name) <= _LONGEST and _NAME.fullmatch(name)
     if not fits or (not dots and '.' in str(name)):
         raise UserInputError(
-            f'{what} is named {name!r}, which cannot be the name of a folder. Use letters, digits, '
-            f'"_" and "-"{", also dots in between" if dots else ""}, at most {_LONGEST}.'
+            f'{what} is named {name!r}, which cannot be the name of a folder. Use at most '
+            f'{_LONGEST} letters, digits, "_" and "-"{", with dots in between" if dots else ""}.'
         )
 
 
 def check_folder(what: str, folder: str | os.PathLike) -> None:
-    """Refuse a folder that cannot be made or written to.
+    """Refuse a folder that cannot be created or written to.
 
     Args:
-        what: What it is for, or the option that names it.
+        what: Its purpose, or the option that names it.
         folder: The folder; it need not exist.
 
     Raises:
-        UserInputError: If it is a file or below one, or may not be written to.
+        UserInputError: If it is a file or below one, or is not writable.
     """
     existing = Path(folder).absolute()
     while not os.path.lexists(existing):
         existing = existing.parent
     if not existing.is_dir():
-        raise UserInputError(f'{what} = {folder}: {existing} is not a folder. Name another one.')
+        raise UserInputError(f'{what} = {folder}: {existing} is not a folder. Name another folder.')
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserInputError(
             f'{what} = {folder}: {existing} cannot be written to. Name another folder, or change '
@@ -55,7 +55,7 @@ def check_folder(what: str, folder: str | os.PathLike) -> None:
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """Find up to three known names that are similar to one, upper and lower case alike."""
+    """Find up to three known names similar to ``name``, ignoring case."""
     by_lower = {entry.lower(): entry for entry in known}
     found = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=cutoff)
     return [by_lower[entry] for entry in found]

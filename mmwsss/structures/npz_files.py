@@ -1,4 +1,4 @@
-"""Arrays of an npz file, read only after their size was compared with what the file holds."""
+"""Arrays of an npz file, read only after their claimed size was checked against the file."""
 
 import io
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from mmwsss.structures.input_files import check_file
 
 MAX_ARRAY_BYTES = 1 << 30
-"""Largest array, 1 GiB: scores of 8 classes in half precision at the size of the largest image."""
+"""Largest array, 1 GiB: half-precision scores of 8 classes at the size of the largest image."""
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -21,11 +21,11 @@ _HEADERS = {
 
 
 class NPZError(Exception):
-    """An npz file that is damaged or claims what it does not hold; the message says what."""
+    """An npz file that is damaged or claims more than it holds; the message says what is wrong."""
 
 
 class MissingArrayError(NPZError):
-    """A file without one of the arrays, perhaps an npz of something else."""
+    """A file that lacks one of the arrays; it may be an npz of something else."""
 
 
 def read_npz(
@@ -39,16 +39,16 @@ def read_npz(
 ) -> dict[str, np.ndarray]:
     """Read arrays of numbers or text from an npz file.
 
-    ``np.load`` allocates what the header of an array claims, whatever the file holds; here the two
-    must agree and stay below :data:`MAX_ARRAY_BYTES`.
+    ``np.load`` allocates whatever the header of an array claims. Here header and file must agree,
+    and the size is limited to :data:`MAX_ARRAY_BYTES`.
 
     Args:
         path: Path of the file.
-        keys: Names of the arrays to read; others are not looked at.
+        keys: Names of the arrays to read; others are ignored.
         what: What the file is, for the message, such as ``'score file'``.
-        remedy: A sentence on what to do where the file does not exist.
-        beside: Names of arrays that must be there too and are not read.
-        optional: Names of arrays to read if they are there.
+        remedy: A sentence on what to do if the file does not exist.
+        beside: Names of arrays that must also be present but are not read.
+        optional: Names of arrays to read if present.
 
     Returns:
         The arrays by name.
@@ -56,7 +56,7 @@ def read_npz(
     Raises:
         UserInputError: If there is no such file.
         MissingArrayError: If it is an npz without one of the arrays, or a bare npy.
-        NPZError: If it is damaged, or an array is too large or of Python objects.
+        NPZError: If it is damaged, or an array is too large or holds Python objects.
     """
     check_file(path, what, remedy=remedy)
     try:
@@ -66,7 +66,7 @@ def read_npz(
             return {key: _read_array(archive, members[key]) for key in (*keys, *there)}
     except (NPZError, MemoryError):
         raise
-    except Exception as error:  # zipfile and numpy fail in many ways, and nothing else runs here
+    except Exception as error:  # zipfile and numpy fail in many ways; nothing else runs here
         if _is_bare_array(path):
             raise MissingArrayError('it is a single array') from error
         reason = ' '.join(str(error).split()) or type(error).__name__
@@ -74,9 +74,9 @@ def read_npz(
 
 
 def has_text(path: Path, key: str, text: str, *, beside: Sequence[str]) -> bool:
-    """Whether an npz file holds a text, as numpy writes it, and other arrays beside it.
+    """Whether an npz file holds a text, as numpy writes it, along with other arrays.
 
-    It compares bytes, in a quarter of the time in which :func:`read_npz` reads the text.
+    Comparing bytes takes a quarter of the time that :func:`read_npz` needs to read the text.
     """
     buffer = io.BytesIO()
     np.save(buffer, np.array(text))
@@ -113,7 +113,7 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
             raise NPZError(f'{member.filename} has an unknown version of the format, {version}')
         try:
             shape, _, dtype = _HEADERS[version](file)
-        except MemoryError as error:  # of Python's parser, not for want of memory
+        except MemoryError as error:  # raised by Python's parser, not by a lack of memory
             raise NPZError(f'{member.filename} has a damaged header') from error
         claimed = file.tell() + math.prod(shape) * dtype.itemsize
     if dtype.kind not in 'biufcSU' or dtype.itemsize == 0:
@@ -131,7 +131,7 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray
 
 
 def _is_text(array: np.ndarray) -> bool:
-    """Whether numpy can make strings of it; it stops the interpreter's work on other characters."""
+    """Whether numpy can turn it into strings; invalid characters would crash the interpreter."""
     characters = np.ascontiguousarray(array).reshape(-1).view(f'{array.dtype.byteorder}u4')
     return not (characters > sys.maxunicode).any()
 

@@ -25,7 +25,7 @@ _REMEDY = (
 
 
 class Proportions(NamedTuple):
-    """Foreground proportions of N images: what a file of them holds.
+    """Foreground proportions of N images, as read from a file.
 
     Attributes:
         ids: Image ids, N of them.
@@ -50,8 +50,8 @@ def write_proportions(
         classes: Names of the K foreground classes.
 
     Raises:
-        UserInputError: If ids, values and classes do not fit each other, an id is there twice, or
-            a value is no share.
+        UserInputError: If ids, values and classes do not match, an id occurs twice, or a value is
+            not a share.
     """
     arrays = dict(
         ids=np.array(list(ids), dtype=np.str_),
@@ -60,7 +60,7 @@ def write_proportions(
     )
     _check(path, **arrays)
     buffer = BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # takes none for an option
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # no key is an option
     write_atomically(path, buffer.getvalue())
 
 
@@ -68,8 +68,8 @@ def read_proportions(path: str | Path) -> Proportions:
     """Read a file of proportions.
 
     Raises:
-        UserInputError: If the file is missing, a folder, damaged, no file of proportions, has an id
-            twice or a value outside of [0, 1].
+        UserInputError: If the file is missing, a folder, damaged or not a file of proportions, or
+            has an id twice or a value outside [0, 1].
     """
     keys = ('ids', 'proportions', 'classes')
     try:
@@ -97,21 +97,21 @@ def _check(path: str | Path, ids: np.ndarray, proportions: np.ndarray, classes: 
     )
     if not fits:
         raise UserInputError(
-            f'{path}: expected `ids` (N,) and `classes` (K,) of text and `proportions` (N, K) of '
-            f'floats, got {ids.dtype} {ids.shape}, {classes.dtype} {classes.shape} and '
+            f'{path}: expected text `ids` (N,) and `classes` (K,) and float `proportions` (N, K), '
+            f'got {ids.dtype} {ids.shape}, {classes.dtype} {classes.shape} and '
             f'{proportions.dtype} {proportions.shape}. Make the file again.'
         )
     for name, entries in dict(ids=ids, classes=classes).items():
         entry, count = np.unique(entries, return_counts=True)
         if (count > 1).any():
             raise UserInputError(
-                f'{path}: {str(entry[count > 1][0])!r} is more than once in `{name}`. Keep one.'
+                f'{path}: {str(entry[count > 1][0])!r} occurs more than once in `{name}`. Keep one.'
             )
     outside = ~((proportions >= 0) & (proportions <= 1))  # NaN as well
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise UserInputError(
             f'{path}: image {str(ids[row])!r} has the proportion {proportions[row, column]} of '
-            f'{str(classes[column])!r}; expected a share of its pixels in [0, 1]. Divide by the '
+            f'{str(classes[column])!r}; expected a share of its pixels in [0, 1]. Divide by its '
             'number of pixels.'
         )

@@ -3,7 +3,7 @@
 ======================  =====================  ==================================================
 ``scores``              float16 (1+n, h, w)    background first, then the classes; finite
 ``classes``             int64 (n,)             class index 0..K-1 of each row after the first
-``fingerprint``         str                    of the settings that made them; optional for reading
+``fingerprint``         str                    of the settings that made them; optional on reading
 ``stride``, ``size``    int64 (), int64 (2,)   pixels per cell on each axis, H and W of the image;
                                                without them the scores are at full size
 ======================  =====================  ==================================================
@@ -11,8 +11,8 @@
 With a stride s the scores are the means of square cells, ``h = ceil(H / s)``, ``w = ceil(W / s)``
 (:func:`~mmwsss.structures.grids.grid_means`), and reading enlarges them bilinearly.
 
-The label loop's fingerprints are ``<settings>-<weak label of the image>``: the settings are those
-in the ``manifest.json`` beside the folder, the rest makes a change of tags or boxes known.
+The label loop's fingerprints are ``<settings>-<weak label of the image>``. The settings are those
+in the ``manifest.json`` beside the folder; the rest reveals a change of tags or boxes.
 """
 
 from io import BytesIO
@@ -40,7 +40,7 @@ _REMEDY = (
     'the folder in the config.'
 )
 
-_BITS = 11  # of the largest score of a row, as float16 has them
+_BITS = 11  # precision of the largest score of a row, that of float16
 _TINY = 2.0**-24  # the smallest positive number of float16
 
 
@@ -57,7 +57,7 @@ def write_scores(
 
     Args:
         path: Where to write.
-        scores: Background first, (1+n, H, W), or the means of cells, (1+n, h, w).
+        scores: Background first, (1+n, H, W), or means of cells, (1+n, h, w).
         classes: Class index of each row after the first, (n,).
         stamp: Fingerprint of the settings that made the scores.
         stride: Pixels per cell, on each axis.
@@ -79,21 +79,21 @@ def write_scores(
 
 
 def round_scores(scores: np.ndarray, source: str | Path) -> np.ndarray:
-    """Round scores to float16, as they are kept.
+    """Round scores to float16, the form in which they are kept.
 
-    All scores of a row are multiples of one power of two, 2^-11 of the largest one or less. That is
-    the precision of float16 there; small scores, of which most of a map consists, would have digits
-    beyond it, which cost four fifths of a file of CRF results and decide nothing.
+    All scores of a row become multiples of one power of two, at most 2^-11 of the largest score,
+    which is the precision of float16 there. Most of a map consists of small scores, whose further
+    digits decide nothing but would take up four fifths of a file of CRF results.
 
     Args:
         scores: The scores, (1+n, h, w).
-        source: What has them, for the message.
+        source: Where they come from, for the message.
 
     Raises:
         ValueError: If a score is not finite, or too large for float16.
     """
-    with np.errstate(over='ignore', invalid='ignore'):  # not finite, and so refused below
-        scores = scores.astype(np.float32)  # in halves the step may become 0
+    with np.errstate(over='ignore', invalid='ignore'):  # non-finite scores are refused below
+        scores = scores.astype(np.float32)  # in half precision the step may become 0
         largest = np.abs(scores).max(axis=(1, 2), keepdims=True)
         step = np.exp2(np.ceil(np.log2(np.maximum(largest, _TINY))) - _BITS)
         halves = (np.round(scores / step) * step).astype(np.float16)
@@ -110,13 +110,13 @@ def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """Read scores and their classes.
 
     Returns:
-        Scores at the size of the image, in the type that is stored (float16 by
-        :func:`write_scores`), background first, (1+n, H, W), and the class index of each row after
-        the first, int64 (n,).
+        Scores at the size of the image, background first, (1+n, H, W), and the class index of each
+        row after the first, int64 (n,). Scores keep their stored type, float16 from
+        :func:`write_scores`.
 
     Raises:
-        UserInputError: If the file is missing, damaged, no score file, or has a score that is not
-            finite.
+        UserInputError: If the file is missing, damaged or not a score file, or has a score that is
+            not finite.
     """
     try:
         arrays = read_npz(
@@ -132,8 +132,8 @@ def read_scores(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     except NPZError as error:
         raise UserInputError(
-            f'The score file {str(path)!r} cannot be read: {error}. Delete it and run the stage '
-            'that made it again; what is complete is skipped.'
+            f'The score file {str(path)!r} cannot be read: {error}. Delete it and rerun the stage '
+            'that made it; complete files are skipped.'
         ) from error
     scores, classes = arrays['scores'], arrays['classes']
     _check(path, scores, classes)
@@ -151,17 +151,17 @@ def enlarge_scores(scores: np.ndarray, stride: int, size: tuple[int, int]) -> np
 
 
 def is_valid_scores(path: Path, stamp: str) -> bool:
-    """Say whether a complete score file with this fingerprint lies at the path.
+    """Return whether the path holds a complete score file with this fingerprint.
 
-    The list of a zip's contents stands at its end, so a file that was cut off does not open. The
-    scores themselves are not read.
+    A zip keeps its table of contents at the end, so a truncated file does not open. The scores
+    themselves are not read.
     """
     written_here = has_text(path, 'fingerprint', stamp, beside=('scores', 'classes'))
     return written_here or score_stamp(path) == stamp
 
 
 def score_stamp(path: str | Path) -> str | None:
-    """Fingerprint of a score file; None without one, and for a file that is not complete."""
+    """Fingerprint of a score file; None if it has none or the file is incomplete."""
     try:
         keys = dict(keys=('fingerprint',), beside=('scores', 'classes'))
         return str(read_npz(path, **keys, what='score file', remedy=_REMEDY)['fingerprint'])
@@ -172,7 +172,7 @@ def score_stamp(path: str | Path) -> str | None:
 def settings_stamp(path: str | Path) -> str | None:
     """Fingerprint of the settings that made a score file, without that of its image's label.
 
-    None for a file without one, from another program, and for a file that is not complete.
+    None if it has none, as in files of other programs, or if the file is incomplete.
     """
     stamp = score_stamp(path)
     return None if stamp is None else stamp.partition('-')[0]
@@ -187,8 +187,8 @@ def manifest_stamp(folder: Path) -> str | None:
     stamp = content.get('fingerprint') if isinstance(content, dict) else None
     if not isinstance(stamp, str):
         raise UserInputError(
-            f'{manifest} has no fingerprint: it is damaged or of another program. Run the stage '
-            'that makes the scores again; what is complete is skipped.'
+            f'{manifest} has no fingerprint: it is damaged or from another program. Rerun the '
+            'stage that makes the scores; complete files are skipped.'
         )
     return stamp
 
@@ -196,7 +196,7 @@ def manifest_stamp(folder: Path) -> str | None:
 def _grid_of(
     path: str | Path, scores: np.ndarray, arrays: dict[str, np.ndarray]
 ) -> tuple[int, tuple[int, int]]:
-    """Stride of the cells and size of the image of a file that has either of them."""
+    """Stride of the cells and size of the image, in a file that has at least one of the two."""
     numbers = [n for key in ('stride', 'size') for n in arrays.get(key, np.zeros(0)).ravel()]
     if len(numbers) == 3 and all(isinstance(n, np.integer) and n > 0 for n in numbers):
         stride, *size = (int(n) for n in numbers)
@@ -204,9 +204,9 @@ def _grid_of(
         if fits and scores.nbytes * stride**2 <= MAX_ARRAY_BYTES:
             return stride, (size[0], size[1])
     raise UserInputError(
-        f'{path}: expected the `stride` of the cells and the `size` (H, W) of the image that '
-        f'belong to scores {scores.shape}, got {", ".join(map(str, numbers))}. Delete this file '
-        'and make it again.'
+        f'{path}: expected a `stride` of the cells and a `size` (H, W) of the image that match '
+        f'scores of shape {scores.shape}, got {", ".join(map(str, numbers))}. Delete this file and '
+        'make it again.'
     )
 
 
@@ -221,9 +221,9 @@ def _check(path: str | Path, scores: np.ndarray, classes: np.ndarray) -> None:
     )
     if not fits:
         raise UserInputError(
-            f'{path}: expected floats `scores` (1+n, H, W) and different class indices from 0 '
+            f'{path}: expected float `scores` (1+n, H, W) and distinct class indices >= 0 in '
             f'`classes` (n,), got {scores.dtype} {scores.shape} and {classes.dtype} '
-            f'{classes.shape} from {classes.ravel()[:8].tolist()} on.'
+            f'{classes.shape} starting with {classes.ravel()[:8].tolist()}.'
         )
     if not np.isfinite(scores).all():
         raise UserInputError(

@@ -23,7 +23,7 @@ def test_json_is_read_as_written_with_or_without_a_byte_order_mark(tmp_path):
         (b'', 'line 1 column 1'),
         (b'{"a": [1', 'line 1 column 9'),
         (b'{"a": 1} {', 'Extra data'),
-        (b'{"b": {"a": 1, "c": 0, "a": 2}}', "key 'a' is there twice"),
+        (b'{"b": {"a": 1, "c": 0, "a": 2}}', "key 'a' occurs twice"),
         (b'[' * 100_000 + b']' * 100_000, 'nested too deeply'),
         (b'{"a": ' + b'1' * 10_000 + b'}', 'limit'),
         (b'[NaN]', 'NaN'),

@@ -85,15 +85,15 @@ def test_foreign_files_are_refused(path, content):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'proportions': VALUES[:1]}, r'expected `ids` \(N,\)'),
-        ({'proportions': VALUES.T}, r'expected `ids` \(N,\)'),
-        ({'proportions': VALUES.astype(int)}, r'expected `ids` \(N,\)'),
-        ({'ids': np.arange(2)}, r'expected `ids` \(N,\)'),
+        ({'proportions': VALUES[:1]}, r'expected text `ids` \(N,\)'),
+        ({'proportions': VALUES.T}, r'expected text `ids` \(N,\)'),
+        ({'proportions': VALUES.astype(int)}, r'expected text `ids` \(N,\)'),
+        ({'ids': np.arange(2)}, r'expected text `ids` \(N,\)'),
         ({'proportions': VALUES + 0.5}, r"'a' has the proportion 1.5 of 'ring'"),
         ({'proportions': VALUES - 0.01}, r"'a' has the proportion -0.01 of 'cat'"),
         ({'proportions': VALUES * np.nan}, r"'a' has the proportion nan of 'cat'"),
-        ({'ids': np.array(['a', 'a'])}, "'a' is more than once in `ids`"),
-        ({'classes': np.array(['cat', 'dog', 'cat'])}, "'cat' is more than once in `classes`"),
+        ({'ids': np.array(['a', 'a'])}, "'a' occurs more than once in `ids`"),
+        ({'classes': np.array(['cat', 'dog', 'cat'])}, "'cat' occurs more than once in `classes`"),
     ],
 )
 def test_values_that_are_no_proportions_are_refused(path, changes, message):

@@ -150,12 +150,12 @@ def test_a_bare_array_and_other_archives_are_no_score_files(path):
 @pytest.mark.parametrize(
     ('scores', 'classes', 'message'),
     [
-        (SCORES[:2], CLASSES, 'expected floats'),  # a row is missing
-        (SCORES[0], CLASSES, 'expected floats'),
-        (SCORES.astype(np.int64), CLASSES, 'expected floats'),
-        (SCORES, np.array([2, 2]), 'different class indices'),
-        (SCORES, np.array([-1, 2]), 'different class indices'),
-        (SCORES, np.array([0.0, 2.0]), 'different class indices'),
+        (SCORES[:2], CLASSES, 'expected float `scores`'),  # a row is missing
+        (SCORES[0], CLASSES, 'expected float `scores`'),
+        (SCORES.astype(np.int64), CLASSES, 'expected float `scores`'),
+        (SCORES, np.array([2, 2]), 'distinct class indices'),
+        (SCORES, np.array([-1, 2]), 'distinct class indices'),
+        (SCORES, np.array([0.0, 2.0]), 'distinct class indices'),
         (SCORES * np.nan, CLASSES, 'NaN or infinite'),
     ],
 )
@@ -180,5 +180,5 @@ def test_scores_and_classes_that_do_not_fit_are_refused(path, scores, classes, m
 )
 def test_a_grid_that_does_not_fit_the_scores_is_refused(path, grid):
     np.savez(path, scores=SCORES, classes=CLASSES, **grid)
-    with pytest.raises(UserInputError, match=r'a\.npz: expected the `stride` of the cells'):
+    with pytest.raises(UserInputError, match=r'a\.npz: expected a `stride` of the cells'):
         read_scores(path)
