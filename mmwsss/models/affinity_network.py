@@ -16,23 +16,23 @@ from mmwsss.structures import UserInputError
 
 @MODELS.register_module()
 class AffinityNetwork(BaseModel):
-    """Backbone and head, whose features are compared between neighbouring cells.
+    """Backbone and head whose features are compared between neighbouring cells.
 
     Args:
         backbone: Config of the backbone; it returns a tuple of feature maps.
-        head: Config of a module from tuple of feature maps to features (B, C, h, w), such as
-            :class:`AffinityHead`.
+        head: Config of a module that turns a tuple of feature maps into features (B, C, h, w), such
+            as :class:`AffinityHead`.
         loss: Config of the loss; :class:`AffinityLoss` by default.
-        radius: Radius of the neighbourhood in cells of the feature grid.
+        radius: Radius of the neighbourhood, in cells of the feature grid.
         data_preprocessor: The data preprocessor or its config.
         init_cfg: Weight initialisation.
 
     Attributes:
-        trained_with: Radius and normalisation of the input, on which the weights depend; without
-            the normalisation if the preprocessor is given as a module.
+        trained_with: Radius and input normalisation, on which the weights depend. The normalisation
+            is missing if the preprocessor is given as a module.
 
     Shape:
-        images (B, 3, H, W); affinities (B, K, h, w), offsets in the order of
+        images (B, 3, H, W); affinities (B, K, h, w) with the offsets in the order of
         :func:`stencil_offsets`.
 
     Source:
@@ -65,7 +65,7 @@ class AffinityNetwork(BaseModel):
     def forward(
         self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | Tensor:
-        """Give the losses in mode 'loss', else the affinities."""
+        """Return the losses in mode 'loss', otherwise the affinities."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)  # type: ignore[arg-type]  # there are some
         return self.affinities(inputs)
@@ -74,7 +74,7 @@ class AffinityNetwork(BaseModel):
         """Compare the affinities with ``affinity_label`` of the samples, uint8 (1, h, w).
 
         Raises:
-            UserInputError: If a label is not of the size of the feature grid.
+            UserInputError: If the size of a label differs from that of the feature grid.
         """
         affinities = self.affinities(inputs)
         labels = [sample.affinity_label.data.squeeze(0) for sample in data_samples]
@@ -83,16 +83,16 @@ class AffinityNetwork(BaseModel):
             if label.shape != grid:
                 raise UserInputError(
                     f'Expected affinity labels of the size of the feature grid {tuple(grid)}, got '
-                    f'{tuple(label.shape)} for images of {tuple(inputs.shape[2:])}. Set the stride '
-                    "of the `AffinityLabels` transform to the backbone's output stride."
+                    f'{tuple(label.shape)} for images of size {tuple(inputs.shape[2:])}. Set the '
+                    "stride of the `AffinityLabels` transform to the backbone's output stride."
                 )
         return self.affinity_loss(affinities, torch.stack(labels), radius=self.radius)
 
 
 def _normalization(preprocessor: Mapping[str, Any] | nn.Module | None) -> dict[str, Any]:
-    """Say how the input is normalised, by keys of the config, in one form for equal settings."""
+    """Describe the input normalisation by config keys, with equal settings in the same form."""
     if isinstance(preprocessor, nn.Module):
-        return {}  # it has no config that could be compared
+        return {}  # it has no config to compare
     preprocessor = preprocessor or {}
     mean, std = (preprocessor.get(name) for name in ('mean', 'std'))
     reverses = preprocessor.get('bgr_to_rgb') or preprocessor.get('rgb_to_bgr')

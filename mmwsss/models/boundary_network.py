@@ -10,29 +10,29 @@ from mmwsss.registry import MODELS
 
 @MODELS.register_module()
 class BoundaryNetwork(AffinityNetwork):
-    """Affinity network whose cells are alike where no boundary lies between them.
+    """Affinity network in which cells without a boundary between them are alike.
 
-    The backbone is frozen completely: it is in evaluation mode, without gradients. Labels and loss
-    are those of :class:`AffinityNetwork`; of boundaries themselves there is no label.
+    The backbone is completely frozen: it stays in evaluation mode and gets no gradients. Labels and
+    loss are those of :class:`AffinityNetwork`; the boundaries themselves have no labels.
 
     Args:
         backbone: Config of the backbone; it returns a tuple of feature maps.
-        head: Config of a module from tuple of feature maps to logits (B, 1, h, w), such as
-            :class:`BoundaryHead`.
+        head: Config of a module that turns a tuple of feature maps into logits (B, 1, h, w), such
+            as :class:`BoundaryHead`.
         loss: Config of the loss; :class:`AffinityLoss` by default.
-        radius: Radius of the neighbourhood in cells, in training. Boundaries do not depend on it,
-            so that a walk may have another.
+        radius: Radius of the neighbourhood in training, in cells. Boundaries do not depend on it,
+            so a walk may use another radius.
         data_preprocessor: The data preprocessor or its config.
         init_cfg: Weight initialisation.
 
     Shape:
-        images (B, 3, H, W); affinities (B, K, h, w), offsets in the order of
+        images (B, 3, H, W); affinities (B, K, h, w) with the offsets in the order of
         :func:`stencil_offsets`.
 
     Source:
         Ahn, Cho and Kwak, "Weakly Supervised Learning of Instance Segmentation with Inter-pixel
-        Relations", CVPR 2019, Sec. 3. Without the branch of displacements, which shares nothing
-        with that of boundaries.
+        Relations", CVPR 2019, Sec. 3. Differs: no displacement branch, which shares nothing with
+        the boundary branch.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class BoundaryNetwork(AffinityNetwork):
         self.backbone.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'BoundaryNetwork':
-        """Set the mode of all but the backbone."""
+        """Set the mode of everything except the backbone."""
         super().train(mode)
         self.backbone.eval()
         return self
@@ -70,6 +70,6 @@ class BoundaryNetwork(AffinityNetwork):
     def affinities(self, images: Tensor) -> Tensor:
         """Compare neighbouring cells of normalised images, (B, 3, H, W) -> (B, K, h, w)."""
         logits = self.boundary_logits(images)
-        # Not in half precision, in which most probabilities would be equal.
+        # In half precision most probabilities would be equal.
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return boundary_affinities(logits.sigmoid(), radius=self.radius)

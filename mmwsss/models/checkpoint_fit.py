@@ -1,4 +1,4 @@
-"""Loads checkpoints, after comparing what is in the file with what the module needs."""
+"""Loads checkpoints after comparing the contents of the file with the needs of the module."""
 
 import re
 from collections import OrderedDict
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mmwsss.structures import UserInputError
 
-_NAMED = 3  # names in a message
-# A counter that files of old PyTorch do not have; nothing is computed from it.
+_NAMED = 3  # names shown in a message
+# A counter that files of old PyTorch versions lack; nothing is computed from it.
 _COUNTER = 'num_batches_tracked'
 
 
@@ -26,7 +26,7 @@ class Fit:
     Attributes:
         fitting: Names in both, of the same shape and kind of number.
         missing: Names that only the module has.
-        different: Names in both that do not fit, each with what differs.
+        different: Names in both that do not fit, each with a description of the difference.
         unexpected: Names that only the file has.
     """
 
@@ -41,7 +41,7 @@ def compare(state: Mapping[str, object], needed: Mapping[str, Tensor]) -> Fit:
 
     Args:
         state: What the file has.
-        needed: What the module has; its values are not looked at.
+        needed: What the module has; its values are ignored.
     """
     differences = {
         name: _difference(state[name], tensor) for name, tensor in needed.items() if name in state
@@ -55,7 +55,7 @@ def compare(state: Mapping[str, object], needed: Mapping[str, Tensor]) -> Fit:
 
 
 def _difference(given: object, needed: Tensor) -> str:
-    """Say why a value cannot be copied into a tensor; nothing if it can."""
+    """Say why a value cannot be copied into a tensor; empty if it can."""
     if not isinstance(given, Tensor):
         return f'{type(given).__name__} instead of a tensor'
     if given.layout != torch.strided or given.is_quantized or given.is_meta:
@@ -69,7 +69,7 @@ def _difference(given: object, needed: Tensor) -> str:
 
 
 def read_checkpoint(filename: str, *, map_location: object = 'cpu') -> dict:
-    """Read a checkpoint, a file or an address, without running code from it.
+    """Read a checkpoint from a file or an address without running code from it.
 
     Raises:
         UserInputError: If it cannot be read or is not a dict.
@@ -93,15 +93,15 @@ def read_checkpoint(filename: str, *, map_location: object = 'cpu') -> dict:
 def tensors_of(
     checkpoint: dict, filename: str, revise_keys: Sequence[tuple[str, str]] = ()
 ) -> OrderedDict[str, object]:
-    """Give the state dict of a checkpoint, without the prefix of a distributed wrapper.
+    """Return the state dict of a checkpoint, without the prefix of a distributed wrapper.
 
     Args:
-        checkpoint: What is in the file.
+        checkpoint: Contents of the file.
         filename: Its name, for messages.
-        revise_keys: Patterns in the names, each with what replaces it; one after the other.
+        revise_keys: Patterns in the names and their replacements, applied one after the other.
 
     Raises:
-        UserInputError: If there is none, or it has no tensor.
+        UserInputError: If there is no state dict, or it has no tensor.
     """
     state = checkpoint.get('state_dict', checkpoint)
     if not isinstance(state, dict) or not any(isinstance(v, Tensor) for v in state.values()):
@@ -112,20 +112,20 @@ def tensors_of(
     tensors = OrderedDict((str(name).removeprefix('module.'), v) for name, v in state.items())
     for pattern, replacement in revise_keys:
         tensors = OrderedDict((re.sub(pattern, replacement, k), v) for k, v in tensors.items())
-    if hasattr(state, '_metadata'):  # by which layers convert files of their older versions
+    if hasattr(state, '_metadata'):  # with it, layers convert files of their older versions
         tensors._metadata = state._metadata  # type: ignore[attr-defined]  # as PyTorch does
     return tensors
 
 
 def converted(module: nn.Module, state: OrderedDict[str, object]) -> OrderedDict[str, object]:
-    """Give what a module makes of a state dict before it looks for its parameters there.
+    """Return what a module makes of a state dict before it looks for its parameters there.
 
     Modules rename tensors of older versions, or resize position embeddings, in hooks that PyTorch
-    calls while it loads. They are called here in its order, and the module stays as it is.
+    calls while it loads. Here they are called in the same order, and the module stays unchanged.
 
     Args:
         module: The module that is to load it.
-        state: The state dict; it stays as it is.
+        state: The state dict, which stays unchanged.
     """
     metadata = getattr(state, '_metadata', None) or {}
 
@@ -146,7 +146,7 @@ def converted(module: nn.Module, state: OrderedDict[str, object]) -> OrderedDict
 
 @contextmanager
 def _without_conversion(module: nn.Module) -> Iterator[None]:
-    """Let a module load what :func:`converted` gave, which is not to be converted again."""
+    """Let a module load the result of :func:`converted` without converting it again."""
     hooks = [(part, part._load_state_dict_pre_hooks) for part in module.modules()]
     for part, _ in hooks:
         part._load_state_dict_pre_hooks = OrderedDict()
@@ -165,14 +165,14 @@ def load_fitting(
     new: tuple[str, ...] = (),
     revise_keys: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Copy a checkpoint into a module, or refuse it and leave the module as it is.
+    """Copy a checkpoint into a module, or refuse it and leave the module unchanged.
 
     Args:
-        module: The module; a wrapper of several ranks or views stands for what it wraps.
-        checkpoint: What :func:`read_checkpoint` gave.
+        module: The module; a wrapper for several ranks or views is unwrapped.
+        checkpoint: Result of :func:`read_checkpoint`.
         filename: Its file, for messages.
-        new: Prefixes of parameters and buffers that may be missing in the file, or have another
-            shape there; those keep the values they have.
+        new: Prefixes of parameters and buffers that may be missing in the file or have another
+            shape there; they keep their values.
         revise_keys: See :func:`tensors_of`.
 
     Raises:
@@ -182,7 +182,7 @@ def load_fitting(
     state = converted(module, tensors_of(checkpoint, filename, revise_keys))
     needed = module.state_dict()
     _check_prefixes(new, needed)
-    new = tuple(new)  # a config may have a list
+    new = tuple(new)  # a config may give a list
     fit = compare(state, needed)
     missing = [name for name in fit.missing if not name.startswith(new)]
     different = {k: text for k, text in fit.different.items() if not k.startswith(new)}
@@ -214,26 +214,26 @@ def check_finite(state: Mapping[str, object], names: Iterable[str], filename: st
     """Refuse weights that are NaN or infinite.
 
     Raises:
-        UserInputError: Naming the first ones.
+        UserInputError: If there are any; it names the first ones.
     """
     wrong = [n for n in names if isinstance(t := state[n], Tensor) and not t.isfinite().all()]
     if wrong:
         raise UserInputError(
-            f'{filename} has values that are NaN or infinite in {listed(wrong)}: the training '
-            'that wrote it had failed. Name an earlier checkpoint.'
+            f'{filename} has NaN or infinite values in {listed(wrong)}: the training that wrote it '
+            'had failed. Name an earlier checkpoint.'
         )
 
 
 def _check_prefixes(new: tuple[str, ...], needed: Mapping[str, Tensor]) -> None:
     if isinstance(new, str) or not all(isinstance(prefix, str) for prefix in new):
         raise UserInputError(
-            f"load_new={new!r}: expected a tuple of prefixes of parameters, like ('head.',)."
+            f"load_new={new!r}: expected a tuple of parameter prefixes, such as ('head.',)."
         )
     for prefix in new:
         if not any(name.startswith(prefix) for name in needed):
             raise UserInputError(
-                f'load_new names {prefix!r}, but no parameter of the model starts so; they start '
-                f'with {sorted({name.split(".")[0] + "." for name in needed})}. Correct it.'
+                f'load_new names {prefix!r}, but no parameter of the model has this prefix; '
+                f'prefixes are {sorted({name.split(".")[0] + "." for name in needed})}. Correct it.'
             )
 
 
@@ -256,7 +256,7 @@ def _misfit(
     return (
         f'{filename} does not fit the model {type(module).__name__} of the config: '
         f'{len(fit.fitting)} of {total} tensors fit; {"; ".join(problems)}. Name the checkpoint '
-        'that this config trained, or the config of this checkpoint. Where a training adds new '
+        'that this config trained, or the config of this checkpoint. If a training stage adds new '
         "parts to a trained model, list their prefixes in its config: load_new=('head.',)."
     )
 

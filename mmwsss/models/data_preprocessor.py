@@ -1,4 +1,4 @@
-"""Batches images of different sizes together with every label map."""
+"""Batches images of different sizes together with all of their label maps."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,23 +17,23 @@ _ALIGNMENT = 16  # bytes; a view of packed bytes must start at a multiple of its
 
 @MODELS.register_module()
 class WeakSegDataPreProcessor(SegDataPreProcessor):
-    """mmseg's preprocessor, padding the maps it does not know as well.
+    """mmseg's preprocessor, which here also pads the maps that mmseg does not know.
 
-    In training all images of a batch are padded at the right and bottom to one size, and
-    ``gt_sem_seg`` with them. Here ``background_mask`` is padded with 0 ("not known to be
-    background") and ``gt_sem_seg_aux`` with ``seg_pad_val`` too.
+    In training, all images of a batch and their ``gt_sem_seg`` are padded at the right and bottom
+    to the same size. This class also pads ``background_mask`` with 0 ("not known to be background")
+    and ``gt_sem_seg_aux`` with ``seg_pad_val``.
 
-    In prediction images of different sizes are padded to the largest as well, so that a list of
-    photographs can be given to a segmentor. What is padded is cut off the predictions again. It is
-    still seen by the network, so near it a prediction differs from that of the image alone.
+    In prediction, images of different sizes are also padded to the largest, so that a segmentor
+    takes a list of photographs. The padding is cut off the predictions again, but the network sees
+    it: near the padding, predictions differ from those of a single image.
 
-    Nothing waits for the device: all annotations of a batch travel in one copy, and images that the
-    data loader has pinned while the device works.
+    Nothing waits for the device. All annotations of a batch travel in one copy, and images pinned
+    by the data loader are copied while the device works.
 
     Args:
         mean: Mean of each channel, in the order after channel conversion.
         std: Standard deviation of each channel.
-        size: Height and width to pad to; without it the largest of the batch.
+        size: Height and width to pad to; by default the largest in the batch.
         size_divisor: The size is rounded up to a multiple of this; only without ``size``.
         pad_val: Padding of the *normalised* image.
         seg_pad_val: Padding of label maps.
@@ -54,9 +54,9 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
         test_cfg: dict | None = None,
     ) -> None:
         if size is None and size_divisor is None:
-            size_divisor = 1  # mmseg wants one of the two
-        # mmseg converts every image by a list of indices, which is a copy that waits. The stacked
-        # batch is converted instead, so the images are normalised in the order they come in.
+            size_divisor = 1  # mmseg requires one of the two
+        # mmseg converts every image by a list of indices, a copy that waits. Here the stacked batch
+        # is converted instead, so the images are normalised in the order they come in.
         super().__init__(
             mean=mean[::-1] if mean is not None and bgr_to_rgb else mean,
             std=std[::-1] if std is not None and bgr_to_rgb else std,
@@ -97,7 +97,7 @@ class WeakSegDataPreProcessor(SegDataPreProcessor):
         return data
 
     def _of_different_sizes(self, data: dict) -> dict[str, Any]:
-        """Normalise every image by itself, then pad them at the right and bottom."""
+        """Normalise each image separately, then pad them at the right and bottom."""
         pairs = zip(data['inputs'], data['data_samples'], strict=True)
         alone = [self(_batch_of_one(*p)) for p in pairs]
         samples = [one['data_samples'][0] for one in alone]
@@ -114,16 +114,16 @@ def _batch_of_one(image: torch.Tensor, sample: object) -> dict[str, list]:
 
 
 def samples_to(samples: Sequence[SegDataSample], device: torch.device) -> list[SegDataSample]:
-    """Move all tensors of data samples to a device in one copy, which nothing waits for.
+    """Move all tensors of data samples to a device in one copy, without waiting for it.
 
-    Those of one sample alone are views of a buffer that all samples share.
+    The tensors of each sample are views of a buffer that all samples share.
     """
     moved = iter(tensors_to([tensor for s in samples for tensor in _tensors(s)], device))
     return [_with_tensors(sample, moved) for sample in samples]
 
 
 def tensors_to(tensors: list[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
-    """Copy tensors of any types and shapes to a device together, as one row of bytes."""
+    """Copy tensors of any type and shape to a device together, as one row of bytes."""
     sizes = [-(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT for tensor in tensors]
     # A copy from memory that is not pinned would wait.
     packed = torch.empty(sum(sizes), dtype=torch.uint8, pin_memory=device.type == 'cuda')

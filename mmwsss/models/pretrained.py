@@ -24,17 +24,17 @@ from mmwsss.structures import UserInputError
 
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained(PretrainedInit):
-    """mmengine's ``Pretrained``, which refuses a file from which nothing fits.
+    """mmengine's ``Pretrained``, but a file from which nothing fits is refused.
 
-    Where a file is missing, one line says how to get it.
+    If a file is missing, one line says how to get it.
 
-    Files of pretrained weights seldom fit exactly: they have a classifier that a backbone has not.
-    So a part is enough, and one line says how much was loaded.
+    Files of pretrained weights seldom fit exactly, as they include a classifier that a backbone
+    lacks. A part is therefore enough, and one line says how much was loaded.
 
     Args:
         checkpoint: The file, or the address of one.
-        prefix: Take only what starts with it, like ``'backbone.'``, and cut it off.
-        map_location: Where tensors are read to.
+        prefix: Take only names with this prefix, such as ``'backbone.'``, and cut it off.
+        map_location: Device to which tensors are read.
     """
 
     def __call__(self, module: nn.Module) -> None:

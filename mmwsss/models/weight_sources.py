@@ -3,18 +3,19 @@
 from pathlib import Path
 
 _CONVERTERS = 'python tools/model_converters'
-# By the names that the configs give the files.
+# Keyed by the file names in the configs.
 _SOURCES = {
     'mobilenet_v2_torchvision.pth': (
         f'`{_CONVERTERS}/torchvision_weights.py mobilenet_v2 {{path}}` downloads and converts it'
     ),
     'mobilenet_v2_in1k.pth': (
-        "it is Google's MobileNetV2 with the names of mmseg's backbone, of which there is no "
-        "download; torchvision's is one, see docs/weights.md"
+        "it is Google's MobileNetV2 with the names of mmseg's backbone and cannot be downloaded; "
+        "use torchvision's instead, see docs/weights.md"
     ),
     'vgg16_deeplab.pth': (
-        f'`{_CONVERTERS}/torchvision_weights.py vgg16 {{path}}` downloads and converts it; from '
-        f"DeepLab's vgg16_20M `{_CONVERTERS}/vgg16_to_deeplab.py vgg16_20M.pth {{path}}` makes it"
+        f'`{_CONVERTERS}/torchvision_weights.py vgg16 {{path}}` downloads and converts it; '
+        f"`{_CONVERTERS}/vgg16_to_deeplab.py vgg16_20M.pth {{path}}` makes it from DeepLab's "
+        'vgg16_20M'
     ),
     'resnet50.pth': (
         f'`{_CONVERTERS}/torchvision_weights.py resnet50 {{path}}` downloads and converts it'
@@ -34,15 +35,15 @@ _SOURCES = {
 
 
 def how_to_get(path: str | Path) -> str:
-    """Say where a file of weights comes from and which command converts it, in one sentence.
+    """Say in one sentence where a file of weights comes from and which command converts it.
 
     Args:
-        path: The file, by whose name it is known.
+        path: The file, which is recognised by its name.
     """
     known = _SOURCES.get(Path(path).name)
     if known is None:
         return 'Name an existing file, or set MMWSSS_WEIGHTS to the folder of the weights.'
     return (
-        f'If it is elsewhere, set MMWSSS_WEIGHTS to its folder; else {known.format(path=path)}. '
-        'All weights: docs/weights.md.'
+        'If it is elsewhere, set MMWSSS_WEIGHTS to its folder; otherwise '
+        f'{known.format(path=path)}. All weights: docs/weights.md.'
     )

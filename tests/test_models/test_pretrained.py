@@ -72,7 +72,7 @@ def test_only_what_is_below_a_prefix_counts(save):
 
 def test_weights_that_are_not_finite_are_refused(save):
     path = save({'conv1.weight': torch.full((2, 3, 7, 7), torch.nan)})
-    with pytest.raises(UserInputError, match=r'NaN or infinite in 1 \(conv1\.weight\)'):
+    with pytest.raises(UserInputError, match=r'NaN or infinite values in 1 \(conv1\.weight\)'):
         backbone('mmseg', path).init_weights()
 
 

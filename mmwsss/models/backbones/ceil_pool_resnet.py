@@ -8,10 +8,10 @@ from mmwsss.registry import MODELS
 
 @MODELS.register_module()
 class CeilPoolResNet(ResNet):
-    """mmseg's ResNet with the pooling of Caffe: the grid of an even size is one cell larger.
+    """mmseg's ResNet with Caffe's pooling: the grid of an even size is one cell larger.
 
-    Options and names of parameters are mmseg's. DeepLab-V2's network is ``depth=101,
-    style='caffe', strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), norm_eval=True``.
+    Options and parameter names are mmseg's. DeepLab-V2's network is ``depth=101, style='caffe',
+    strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), norm_eval=True``.
 
     Shape:
         images (B, 3, H, W); one feature map for each of ``out_indices``. At output stride 8 a side

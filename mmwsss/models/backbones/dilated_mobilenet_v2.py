@@ -11,20 +11,20 @@ from mmwsss.registry import MODELS
 class DilatedMobileNetV2(MobileNetV2):
     """mmseg's MobileNetV2 with the dilation on the right convolutions.
 
-    When the stride of a layer is taken away, its first block still reads its input at the previous
-    rate; everything after it must be dilated. Here the first block of a layer has the ``dilations``
-    of the layer before, all other blocks that of their own layer, so that at every second position
-    the features are exactly those of the strided network. mmseg dilates first blocks only, which
+    When the stride of a layer is removed, its first block still reads its input at the previous
+    rate, but everything after it must be dilated. Here the first block of a layer has the dilation
+    of the layer before, and all other blocks that of their own layer. At every second position the
+    features are then exactly those of the strided network. mmseg dilates only first blocks, which
     destroys ImageNet features (cosine similarity 0.56 at output stride 16, 0.18 at 8).
 
-    It also always returns a tuple of features. The options are those of mmseg's MobileNetV2, for
-    output stride 16 ``strides=(1, 2, 2, 2, 1, 1, 1), dilations=(1, 1, 1, 1, 1, 2, 2)``.
+    It also always returns a tuple of features. The options are those of mmseg's MobileNetV2; for
+    output stride 16 use ``strides=(1, 2, 2, 2, 1, 1, 1), dilations=(1, 1, 1, 1, 1, 2, 2)``.
 
     Shape:
         images (B, 3, H, W); one feature map for each of ``out_indices``.
     """
 
-    in_channels: int  # of the next layer; the parent's
+    in_channels: int  # of the next layer; set by the parent
 
     def make_layer(
         self, out_channels: int, num_blocks: int, stride: int, dilation: int, expand_ratio: int

@@ -8,25 +8,26 @@ from torch.utils.checkpoint import checkpoint
 
 from mmwsss.registry import MODELS
 
-# Residual blocks of two convolutions, by stage: number of blocks, channels between and after the
-# convolutions, stride of the first block, dilation of its first convolution, all other dilations.
+# Residual blocks of two convolutions. For each stage: number of blocks, channels between and after
+# the convolutions, stride of the first block, dilation of its first convolution, all other
+# dilations.
 _STAGES = {
     2: (3, 128, 128, 2, 1, 1),
     3: (3, 256, 256, 2, 1, 1),
     4: (6, 512, 512, 2, 1, 1),
     5: (3, 512, 1024, 1, 1, 2),
 }
-# Bottlenecks, one a stage: channels after it, dilation.
+# Bottlenecks, one per stage: channels after it, dilation.
 _BOTTLENECKS = {6: (2048, 4), 7: (4096, 4)}
 _STEM_CHANNELS = 64
-# Blocks at whose entrance a feature map is taken: conv4, conv5. The last, conv6, follows bn7.
+# Blocks whose input is taken as a feature map: conv4, conv5. The last, conv6, follows bn7.
 _TAPPED = ('b5', 'b6')
 
 
 class _ResidualBlock(nn.Module):
     """``shortcut(x) + conv(relu(bn(conv(a))))`` with ``a = relu(bn(x))``.
 
-    The shortcut is x itself, or a strided 1x1 convolution of a where the shape changes. Returns the
+    The shortcut is x itself, or a strided 1x1 convolution of a if the shape changes. Returns the
     sum and a.
     """
 
@@ -88,18 +89,18 @@ class ResNet38(BaseModule):
     """Wide ResNet-38 (model A1, dilated): 4096 non-negative channels at output stride 8.
 
     A 3x3 convolution, 15 pre-activated residual blocks, two bottlenecks, normalisation and ReLU.
-    Three blocks have stride 2; from the last residual blocks on, dilation takes its place. Names of
-    parameters (``conv1a``, ``b2``, ``b2_1``, ..., ``bn7``; in a block ``bn_branch2a``,
-    ``conv_branch2a``, ...) are those of the checkpoints that circulate, which load as they are.
-    Scale, shift and statistics of all batch normalisations are frozen, as published.
+    Three blocks have stride 2; the last residual blocks and those after them are dilated instead.
+    Parameter names (``conv1a``, ``b2``, ``b2_1``, ..., ``bn7``; in a block ``bn_branch2a``,
+    ``conv_branch2a``, ...) are those of the checkpoints in circulation, which load without
+    conversion. Scale, shift and statistics of all batch normalisations are frozen, as published.
 
     Args:
         out_indices: Which features to return, in ascending order: 0 is the activated input of
             block b5 (conv4, 512 channels), 1 that of b6 (conv5, 1024), 2 the activated output of b7
             (conv6, 4096).
-        frozen_stages: The stages 1 to this one are not trained and stay in evaluation mode. Stage 1
-            is conv1a, stage s the blocks b``s`` to b``s``_N, stage 7 also bn7; 0 or -1 freezes
-            none.
+        frozen_stages: Stages 1 to this one are not trained and stay in evaluation mode. Stage 1 is
+            conv1a, stage s is the blocks b``s`` to b``s``_N, and stage 7 includes bn7; 0 or -1
+            freezes none.
         with_cp: Recompute each block in the backward pass instead of keeping its activations.
         dropout: Probabilities of dropping a channel inside b6 and b7.
         init_cfg: Weight initialisation; Kaiming by default. ``tools/model_converters`` makes files
@@ -109,7 +110,7 @@ class ResNet38(BaseModule):
         ValueError: If ``out_indices`` or ``frozen_stages`` is out of range.
 
     Shape:
-        images (B, 3, H, W); features (B, C, h, w), where three times n becomes (n-1)//2 + 1.
+        images (B, 3, H, W); features (B, C, h, w), where a side n becomes (n-1)//2 + 1 three times.
 
     Source: Wu et al., "Wider or Deeper: Revisiting the ResNet Model for Visual Recognition",
         arXiv:1611.10080; dilations, dropout and what is frozen: Ahn and Kwak, "Learning Pixel-level
@@ -127,9 +128,9 @@ class ResNet38(BaseModule):
     ) -> None:
         super().__init__(init_cfg or {'type': 'Kaiming', 'layer': 'Conv2d'})
         if not out_indices or not set(out_indices) <= {0, 1, 2}:
-            raise ValueError(f'out_indices must be some of 0 to 2, got {out_indices}.')
+            raise ValueError(f'out_indices must be one or more of 0, 1 and 2, got {out_indices}.')
         if not -1 <= frozen_stages <= 7:
-            raise ValueError(f'frozen_stages must be from -1 to 7, got {frozen_stages}.')
+            raise ValueError(f'frozen_stages must be between -1 and 7, got {frozen_stages}.')
         self.out_indices = tuple(out_indices)
         self.frozen_stages = frozen_stages
         self.with_cp = with_cp

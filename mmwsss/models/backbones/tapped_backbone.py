@@ -1,4 +1,4 @@
-"""Any backbone, with feature maps that it does not return itself."""
+"""Gives feature maps that a backbone does not return itself."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -12,24 +12,24 @@ from mmwsss.structures import UserInputError
 
 @MODELS.register_module()
 class TappedBackbone(BaseModule):
-    """Backbone whose feature maps are the results of modules that are named.
+    """Backbone whose feature maps are the outputs of named modules.
 
-    Backbones return the results of their stages; the stem, or a layer within a stage, is not among
-    them. Names are those of ``named_modules()``, such as ``'maxpool'`` and ``'layer1'`` of mmseg's
+    Backbones return the outputs of their stages, but not those of the stem or of a layer within a
+    stage. Names are those of ``named_modules()``, such as ``'maxpool'`` and ``'layer1'`` of mmseg's
     ResNet.
 
     Args:
         backbone: Config of the backbone. Its ``out_indices`` do not matter, except that layers
             after the last of them may not run.
         taps: Names of the modules, in the order of the feature maps.
-        init_cfg: Weight initialisation, beside that of the backbone.
+        init_cfg: Weight initialisation, in addition to that of the backbone.
 
     Raises:
-        UserInputError: If the backbone has no module of a name. When it runs, if a module is not
-            part of it.
+        UserInputError: If the backbone has no module of that name or, in ``forward``, if a module
+            did not run.
 
     Shape:
-        images (B, 3, H, W); one feature map for each name.
+        images (B, 3, H, W); one feature map per name.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TappedBackbone(BaseModule):
             )
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Run the backbone and collect the results of the named modules."""
+        """Run the backbone and collect the outputs of the named modules."""
         found: dict[str, Tensor] = {}
         modules = [self.backbone.get_submodule(name) for name in self.taps]
         hooks = [
@@ -61,7 +61,7 @@ class TappedBackbone(BaseModule):
         if missing := [name for name in self.taps if name not in found]:
             raise UserInputError(
                 f'TappedBackbone: the module {missing[0]!r} of {type(self.backbone).__name__} did '
-                'not run. Name another in `taps`, or raise its `out_indices`.'
+                'not run. Name another one in `taps`, or raise its `out_indices`.'
             )
         return tuple(found[name] for name in self.taps)
 

@@ -1,4 +1,4 @@
-"""Classifier from weak labels whose class scores, position by position, are the CAMs."""
+"""Classifier trained from weak labels, whose class scores at each position are the CAMs."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -32,23 +32,23 @@ class CAMClassifier(CAMSource):
         backbone: Config of the backbone; it returns a tuple of feature maps.
         head: Config of the head, see :class:`CAMHead`.
         objectives: Configs of the training objectives; their losses are summed. Each may have a
-            ``name``, by which hooks find it, see :func:`build_objectives`.
-        neck: Config of a module from tuple to tuple of feature maps.
+            ``name`` by which hooks find it, see :func:`build_objectives`.
+        neck: Config of a module that turns a tuple of feature maps into another one.
         data_preprocessor: Config of the data preprocessor.
         align_corners: Corner convention when maps are resized to the image.
-        rectify: Whether the maps lose their negative part before or after that resize, or never,
-            for methods whose maps are logits.
+        rectify: Whether to remove the negative part of the maps before or after that resize, or
+            never, for methods whose maps are logits.
         flip: Add the maps of the mirrored image, run in the same batch.
-        use_image_label: Give maps of the present classes alone when the sample has a weak label;
+        use_image_label: Give maps of only the present classes if the sample has a weak label,
             otherwise of all classes.
         square_root: Take the square root of the maps before that resize.
-        resize_multiple: Resize maps to the next multiples of this many pixels and crop them to the
-            image, see :func:`activation_maps`; 1 resizes them to the image.
+        resize_multiple: Resize maps to the next multiples of this number of pixels and crop them to
+            the image, see :func:`activation_maps`; 1 resizes them to the image.
         init_cfg: Weight initialisation.
 
     Raises:
-        ValueError: If an objective requires a part that neither pooling nor context provides, or
-            if ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
+        ValueError: If an objective requires a part that neither pooling nor context provides, or if
+            ``square_root`` is set and ``rectify`` is not ``'before_resize'``.
     """
 
     rectify: Rectify
@@ -74,7 +74,7 @@ class CAMClassifier(CAMSource):
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else None
         self.head: Head = check_contract(MODELS.build(head), Head, 'head')
-        # A ModuleList, which does not tell what is in it.
+        # A ModuleList, whose type does not tell what it holds.
         self.objectives: Iterable[Objective] = build_objectives(objectives)  # type: ignore[assignment]
         self.align_corners = align_corners
         self.rectify = rectify
@@ -115,8 +115,8 @@ class CAMClassifier(CAMSource):
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """Sum the losses of the objectives on one batch.
 
-        One with ``enabled`` False is left out, unless it is ``stateful``: that one is called to
-        follow the training and gives no loss. Equal keys are told apart, see :func:`add_losses`.
+        An objective with ``enabled`` False is skipped. If it is ``stateful``, it is still called to
+        follow the training, but returns no loss. Equal keys are told apart, see :func:`add_losses`.
         """
         outputs = self.encode(inputs, data_samples)
         losses: dict[str, Tensor] = {}
@@ -128,17 +128,17 @@ class CAMClassifier(CAMSource):
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list[SegDataSample]) -> list[SegDataSample]:
-        """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what it asks for.
+        """Fill each sample with ``pred_score``, ``cams``, ``cam_label`` and what it requires.
 
-        That is in its metainfo ``required_fields``: ``feats``, ``class_weights``,
-        ``threshold_logit`` or ``log_temperature``.
+        Its metainfo ``required_fields`` may list ``feats``, ``class_weights``, ``threshold_logit``
+        and ``log_temperature``.
 
-        Images of a batch share one size. What the preprocessor padded is cut off the maps before
-        anything is made of them, ``pred_score`` included. Annotations come back in pixels of the
-        original image.
+        Images of a batch share one size. Padding by the preprocessor is cut off the maps before
+        anything is computed from them, including ``pred_score``. Annotations are returned in pixels
+        of the original image.
         """
         paddings = {_padding(sample) for sample in data_samples}
-        if len(paddings) > 1:  # one by one; the preprocessors pad all images of a batch alike
+        if len(paddings) > 1:  # one by one, because preprocessors pad all images of a batch alike
             pairs = zip(inputs.split(1), data_samples, strict=True)
             return [self.predict(image, [sample])[0] for image, sample in pairs]
         batch = torch.cat([inputs, inputs.flip(-1)]) if self.flip else inputs
@@ -158,12 +158,12 @@ class CAMClassifier(CAMSource):
         return data_samples
 
     def _without_padding(self, outputs: CAMOutputs, inputs: Tensor, padding: Padding) -> CAMOutputs:
-        """Cut the padding off all maps; those of the mirrored images have it on the other side."""
+        """Cut the padding off all maps; the maps of mirrored images have it on the other side."""
         size, grid = size_of(inputs), outputs.score_map.shape[-2:]
         sides = (padding, padding.mirrored)
 
         def crop(maps: Tensor) -> Tensor:
-            if maps.dim() != 4 or maps.shape[-2:] != grid:  # a part that is not a map of the image
+            if maps.dim() != 4 or maps.shape[-2:] != grid:  # not a map of the image
                 return maps
             views = zip(maps.split(len(inputs)), sides, strict=False)
             cropped = [
@@ -180,7 +180,7 @@ class CAMClassifier(CAMSource):
     def _add_fields(
         self, sample: SegDataSample, outputs: CAMOutputs, index: int, num_images: int
     ) -> None:
-        """Add what a sample asks for; the batch has image ``index`` and maybe its mirror image."""
+        """Add what a sample requires; the batch has image ``index`` and maybe its mirror image."""
         required = frozenset(sample.get('required_fields', ()))
         if 'feats' in required:
             sample.feats = _unflip(outputs.feats[index], sample)
@@ -190,11 +190,12 @@ class CAMClassifier(CAMSource):
             return
         if 'threshold_map' not in self.head.provides:
             raise UserInputError(
-                'The label generator needs the thresholds of the classifier, but its head provides '
-                f'{sorted(self.head.provides) or "nothing beyond scores and logits"}. Train one '
-                "with context=dict(type='ThresholdBranch', ...), or choose other parts."
+                'The label generator needs the thresholds of the classifier, but the head '
+                f'provides {sorted(self.head.provides) or "nothing beyond scores and logits"}. '
+                "Train a classifier with context=dict(type='ThresholdBranch', ...), or choose "
+                'other parts.'
             )
-        # Nothing is flipped back: a resized map and its mirror image have the same mean.
+        # No need to flip back: a resized map and its mirror image have the same mean.
         maps = outputs.parts['threshold_map'][index::num_images].float()  # (1 or 2, K, h, w)
         means = resized_mean(maps, sample.ori_shape, align_corners=self.align_corners)
         sample.threshold_logit = means.mean(dim=0)
@@ -218,7 +219,7 @@ class CAMClassifier(CAMSource):
 
 
 def _padding(sample: SegDataSample) -> Padding:
-    """What the preprocessor added to the image, as it notes that for mmseg's segmentors."""
+    """Padding that the preprocessor added, in the form that it notes for mmseg's segmentors."""
     return Padding(*sample.get('img_padding_size', (0, 0, 0, 0)))
 
 
@@ -228,7 +229,7 @@ def _unflip(maps: Tensor, sample: SegDataSample) -> Tensor:
 
 
 def annotations_to_original(sample: SegDataSample) -> None:
-    """Bring boxes and background mask of a view back to pixels of the original image, in place."""
+    """Map a view's boxes and background mask back to pixels of the original image, in place."""
     height, width = sample.ori_shape
     if 'gt_instances' in sample:
         boxes = sample.gt_instances.bboxes

@@ -1,4 +1,4 @@
-"""Boxes themselves as class activation maps: the baseline that needs no network."""
+"""Boxes used as class activation maps, a baseline that needs no network."""
 
 import torch
 from mmseg.structures import SegDataSample
@@ -19,7 +19,7 @@ def filled_boxes(boxes: Tensor, labels: Tensor, classes: Tensor, size: tuple[int
         size: Height and width (H, W).
 
     Returns:
-        One map of 0 and 1 a class, (n, H, W).
+        One map of 0 and 1 per class, (n, H, W).
     """
     height, width = size
     if len(boxes) == 0:
@@ -38,8 +38,8 @@ def filled_boxes(boxes: Tensor, labels: Tensor, classes: Tensor, size: tuple[int
 class FilledBoxes(CAMSource):
     """Class activation maps that are 1 inside the boxes of a class and 0 elsewhere.
 
-    Where boxes overlap the smallest one wins. A model in form only, so that the same loop, refiners
-    and evaluation serve the baseline "filled boxes" of every box-supervised paper.
+    Where boxes overlap, the smallest one wins. It is a model only in form, so that the baseline
+    "filled boxes" of every box-supervised paper uses the same loop, refiners and evaluation.
     """
 
     requires = ('gt_instances',)

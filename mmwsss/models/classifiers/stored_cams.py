@@ -1,4 +1,4 @@
-"""Class activation maps from files: seeds that were made once, used without their network."""
+"""Class activation maps from files: seeds that were made earlier, used without their network."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,19 +25,19 @@ from mmwsss.structures import (
 class StoredCAMs(CAMSource):
     """Class activation maps read from ``<folder>/<img_id>.npz``.
 
-    A model in form only, so that stored seeds go through the same loop, refiners and evaluation as
-    those of a network. The files are those of ``keep_scores`` of a
-    :class:`~mmwsss.engine.labels.PseudoLabelLoop`, or of any program that writes the same form
-    (:mod:`mmwsss.structures.score_files`); their background score is not used. Where a loop's
-    manifest lies beside the folder, files of an earlier run with other settings are refused.
+    It is a model only in form, so that stored seeds go through the same loop, refiners and
+    evaluation as those of a network. The files come from ``keep_scores`` of a
+    :class:`~mmwsss.engine.labels.PseudoLabelLoop`, or from any program that writes the same format
+    (:mod:`mmwsss.structures.score_files`); their background score is not used. If the manifest of a
+    loop lies next to the folder, files of an earlier run with other settings are refused.
 
     Args:
         folder: Folder of the score files.
 
     Raises:
-        UserInputError: When an image is predicted whose file is missing or damaged, is not of the
-            run that the manifest tells of, has not the size of the image, or has other classes than
-            the image's label.
+        UserInputError: In prediction, if the file of an image is missing or damaged, does not
+            belong to the run of the manifest, or does not match the image in size or its label in
+            classes.
     """
 
     def __init__(self, folder: str) -> None:
@@ -46,18 +46,18 @@ class StoredCAMs(CAMSource):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a stage without the folder of its maps, unless an earlier stage makes it."""
+        """Refuse a stage without the folder of its maps, unless an earlier stage creates it."""
         folder = options.get('folder')
         if f'{key}.folder' not in stage.taken and not (folder and Path(folder).is_dir()):
             raise UserInputError(
                 f'{key}.folder = {folder!r} is not a folder. Name a folder of score files, such as '
-                f'<label name>_scores of a label stage, by --cfg-options {key}.folder=..., or let '
-                'the stage take it from the stage that makes them.'
+                f'<label name>_scores of a label stage, with --cfg-options {key}.folder=..., or '
+                'let the stage take it from the stage that makes them.'
             )
 
     @property
     def stamp(self) -> str | None:
-        """Fingerprint of the settings that made the folder, if a manifest beside it says so."""
+        """Fingerprint of the settings that made the folder, if there is a manifest next to it."""
         return manifest_stamp(self.folder)
 
     def forward(
@@ -83,9 +83,9 @@ class StoredCAMs(CAMSource):
 def _check_stamp(path: Path, stamp: str | None) -> None:
     if stamp is not None and settings_stamp(path) != stamp:
         raise UserInputError(
-            f'{path} is left from an earlier run: its settings are not those of the manifest.json '
-            'beside its folder. Run the stage that makes the scores over all images again; what is '
-            'complete is skipped.'
+            f'{path} is left over from an earlier run: its settings differ from the manifest.json '
+            'next to its folder. Run the stage that makes the scores again over all images; '
+            'complete ones are skipped.'
         )
 
 
@@ -94,7 +94,7 @@ def _check_fit(
 ) -> None:
     if size != tuple(sample.ori_shape):
         raise UserInputError(
-            f'{path}: the scores are {size[0]}x{size[1]}, the image {sample.img_path} is '
+            f'{path}: the scores are {size[0]}x{size[1]}, but the image {sample.img_path} is '
             f'{sample.ori_shape[0]}x{sample.ori_shape[1]} (height x width). Make the scores again '
             'from the same images.'
         )
@@ -105,5 +105,5 @@ def _check_fit(
         raise UserInputError(
             f'{path} has scores of the classes {sorted(classes)}, but the label of the image says '
             f'{sorted(present)} (class indices from 0). Make the scores again with these labels, '
-            'or leave LoadWeakAnnotations out to take the classes of the file.'
+            'or leave out LoadWeakAnnotations to take the classes from the file.'
         )

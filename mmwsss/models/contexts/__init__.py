@@ -1,4 +1,4 @@
-"""Contexts: what a CAM head does to features before they are classified."""
+"""Contexts: what a CAM head does to features before classifying them."""
 
 from mmwsss.models.contexts.centroid_context import CentroidContext
 from mmwsss.models.contexts.projected_aggregation import ProjectedAggregation, folded_aggregation

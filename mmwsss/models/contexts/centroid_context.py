@@ -1,4 +1,4 @@
-"""Contexts that enrich features with the centroids of regions of a whole data set.
+"""Contexts that enrich features with the centroids of a whole data set's regions.
 
 Legend: B images, C channels, K foreground classes, N centroids per class.
 
@@ -17,12 +17,12 @@ from mmwsss.structures import Context, StagePlan, UserInputError
 
 
 class CentroidContext(Context):
-    """Enriches each position with the centroids of regions, of all images, that are similar to it.
+    """Enriches each position with the region centroids, over all images, that are similar to it.
 
-    A subclass says how they are aggregated, and has a branch ``coarse`` of the features alone. The
-    centroids are constant; ``RegionCentroidsHook`` makes them from a memory of regions. They are
-    the buffers ``centroids`` (K, N, C) and ``valid`` bool (K, N): prediction needs them, so they
-    are saved with a checkpoint.
+    A subclass says how they are aggregated and has a branch ``coarse`` on the features without
+    them. The centroids are constants, which ``RegionCentroidsHook`` makes from a memory of regions.
+    They are kept in the buffers ``centroids`` (K, N, C) and ``valid``, bool (K, N), so that a
+    checkpoint has what prediction needs.
 
     Args:
         in_channels: C.
@@ -31,14 +31,14 @@ class CentroidContext(Context):
         init_cfg: Weight initialisation; N(0, 0.01) for convolutions by default.
 
     Attributes:
-        out_channels: Channels of the returned features, the head's ``in_channels``.
+        out_channels: Channels of the returned features, which is the head's ``in_channels``.
         num_classes: K.
-        diagnostics: Numbers of the last training step for the log, by name.
+        diagnostics: Figures of the last training step for the log, by name.
 
     Shape:
         x (B, C, h, w); returns features (B, 2 C, h, w), float32 also under autocast, and the parts
-        ``coarse_map`` (B, K, h, w), the class map of the features alone, and ``local_feats``, x
-        itself.
+        ``coarse_map`` (B, K, h, w), the class map of the features without centroids, and
+        ``local_feats``, which is x.
 
     Raises:
         ValueError: If ``centroids`` is below 1.
@@ -62,20 +62,21 @@ class CentroidContext(Context):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training that neither a hook nor a checkpoint gives centroids."""
+        """Refuse a training stage that gets centroids from neither a hook nor a checkpoint."""
         given = stage.config.get('load_from') or 'load_from' in stage.taken
         if stage.task == 'train' and not given and not stage.has_hook('RegionCentroidsHook'):
             raise UserInputError(
-                f'{key}: custom_hooks has no RegionCentroidsHook to give {cls.__name__} '
-                "centroids: it would add nothing. Add dict(type='RegionCentroidsHook', begin=..., "
-                'interval=...), or load_from a checkpoint that has some.'
+                f'{key}: custom_hooks has no RegionCentroidsHook to give {cls.__name__} centroids, '
+                "so it would have no effect. Add dict(type='RegionCentroidsHook', begin=..., "
+                'interval=...), or set load_from to a checkpoint with centroids.'
             )
 
     @abstractmethod
     def aggregate(self, x: Tensor) -> Tensor:
         """F' of features x (B, C, h, w), of the same shape, float32.
 
-        In single precision also under autocast: products of long vectors overflow in half.
+        Uses single precision even under autocast, because products of long vectors overflow in half
+        precision.
         """
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -85,14 +86,14 @@ class CentroidContext(Context):
 
     @torch.no_grad()
     def set_centroids(self, centroids: Tensor, valid: Tensor) -> None:
-        """Replace the centroids; those that are not finite are not valid.
+        """Replace the centroids, of which non-finite ones become invalid.
 
         Args:
             centroids: (K, N, C).
             valid: bool (K, N).
 
         Raises:
-            ValueError: The shape is another one.
+            ValueError: A shape differs.
         """
         if centroids.shape != self.centroids.shape or valid.shape != self.valid.shape:
             raise ValueError(

@@ -17,7 +17,7 @@ from mmwsss.registry import MODELS
 def folded_aggregation(keys: Tensor, values: Tensor, valid: Tensor, *, scale: float) -> Tensor:
     """Matrix A of the aggregation without a softmax, ``F' = (scale q k^T) v = q A^T``.
 
-    So the affinities of n positions and M centroids are never built.
+    The affinities of n positions and M centroids are thus never built.
 
     Args:
         keys: k, (M, C).
@@ -32,7 +32,7 @@ def folded_aggregation(keys: Tensor, values: Tensor, valid: Tensor, *, scale: fl
 
 
 class Projections(nn.Module):
-    """Linear layers with a bias for query, key, value and result, C to C channels each."""
+    """Linear layers with bias for query, key, value and result, each from C to C channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Projections(nn.Module):
         self.output = nn.Conv2d(channels, channels, 1)
 
     def around(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """Query, a linear map A (C, C) and result as one: its matrix (C, C) and bias (C,)."""
+        """Query, a linear map A (C, C) and result combined into a matrix (C, C) and a bias (C,)."""
         after = self.output.weight.flatten(1) @ matrix
         weight = after @ self.query.weight.flatten(1)
         bias = torch.addmv(self.output.bias, after, self.query.bias)  # type: ignore[arg-type]  # both have one
@@ -53,11 +53,11 @@ class Projections(nn.Module):
 class ProjectedAggregation(CentroidContext):
     """Semantic aggregation as published: learned projections, no softmax, reduced channels.
 
-    With features F, the centroids Q of all classes and linear layers that have a bias,
-    ``S = K/N query(F) key(Q)^T`` and ``F' = output(S value(Q))``. The classifier sees C channels, a
-    1x1 convolution of ``[F, F']``. The coarse class map is that of three 3x3 convolutions with
-    ReLU and a 1x1 one. Centroids start as standard normal noise that takes part; without any valid
-    one, F' is the bias of ``output``.
+    For features F, the centroids Q of all classes and linear layers with bias, ``S = K/N query(F)
+    key(Q)^T`` and ``F' = output(S value(Q))``. The classifier sees C channels, a 1x1 convolution of
+    ``[F, F']``. The coarse class map comes from three 3x3 convolutions with ReLU and a 1x1
+    convolution. Centroids start as standard normal noise, which takes part from the start. If no
+    centroid is valid, F' is the bias of ``output``.
 
     Args:
         in_channels: C.
@@ -66,7 +66,7 @@ class ProjectedAggregation(CentroidContext):
         init_cfg: Weight initialisation; N(0, 0.01) for convolutions by default.
 
     Shape:
-        As of :class:`CentroidContext`, but the returned features are (B, C, h, w).
+        As in :class:`CentroidContext`, but the returned features are (B, C, h, w).
 
     Source: the published code of Zhou et al., CVPR 2022. The paper's form is
         :class:`SemanticAggregation`.
@@ -98,7 +98,7 @@ class ProjectedAggregation(CentroidContext):
                 self.valid.flatten(),
                 scale=self.scale,
             )
-            # Matrices are multiplied with each other before the features, which are far more.
+            # Multiply the matrices first: the features have far more rows.
             weight, bias = layers.around(matrix)
             return linear_scores(x.float(), weight) + bias[:, None, None]
 

@@ -26,15 +26,15 @@ def centroid_shares(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
         S, (B, M, h, w); uniform if no centroid is valid.
     """
     affinity = linear_scores(feats, centroids)  # (B, M, h, w)
-    # The lowest number and not -inf, with which no valid centroid would give NaN.
+    # The lowest number instead of -inf, which would give NaN if no centroid is valid.
     lowest = torch.finfo(affinity.dtype).min
     return _softmax_of_channels(affinity.where(valid[:, None, None], lowest))
 
 
 def softmax_aggregation(feats: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
-    """Mean of the centroids, by how much they look like each position.
+    """Mean of the centroids, weighted by their similarity to each position.
 
-    ``F' = S Q`` with S of :func:`centroid_shares`, whose arguments these are.
+    ``F' = S Q`` with S of :func:`centroid_shares`, which has the same arguments.
 
     Returns:
         F', (B, C, h, w); 0 if no centroid is valid.
@@ -48,10 +48,10 @@ def _weighted_mean(shares: Tensor, centroids: Tensor, valid: Tensor) -> Tensor:
 
 @torch.no_grad()
 def share_entropies(shares: Tensor) -> dict[str, Tensor]:
-    """How many centroids a position draws on, and how many all positions together, as entropies.
+    """How many centroids a position uses, and how many all positions use together, as entropies.
 
-    Both are in nats, from 0 for one centroid to log M for all alike. Near 0, the first says that a
-    position copies its nearest centroid, the second that all positions copy the same one.
+    Both are in nats, from 0 for one centroid to log M for equal use of all. If the first is near 0,
+    a position copies its nearest centroid; if the second is, all positions copy the same one.
 
     Args:
         shares: S, (B, M, h, w), which sum to 1 over M.
@@ -68,7 +68,7 @@ def share_entropies(shares: Tensor) -> dict[str, Tensor]:
 
 
 def _softmax_of_channels(scores: Tensor) -> Tensor:
-    """Softmax over the channels that keeps the memory format; torch's alone makes it contiguous."""
+    """Softmax over the channels that keeps the memory format, which PyTorch's does not."""
     if scores.is_contiguous(memory_format=torch.channels_last):
         return scores.permute(0, 2, 3, 1).softmax(dim=3).permute(0, 3, 1, 2)
     return scores.softmax(dim=1)
@@ -76,12 +76,12 @@ def _softmax_of_channels(scores: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class SemanticAggregation(CentroidContext):
-    """Adds to each position the centroids of regions, of all images, most similar to it.
+    """Adds to each position the region centroids, over all images, most similar to it.
 
-    With features F and the centroids Q of all classes ``S = softmax(F Q^T)``, ``F' = S Q`` and the
+    For features F and the centroids Q of all classes, ``S = softmax(F Q^T)``, ``F' = S Q`` and the
     classifier sees ``[F, F']``. Until there are centroids, F' is 0. The coarse class map is linear.
-    Features are not normalised, as in the paper, so that S may be close to one-hot: the log of a
-    training has the entropies of S (:func:`share_entropies`).
+    As in the paper, features are not normalised, so S may be close to one-hot. The training log
+    therefore includes the entropies of S (:func:`share_entropies`).
 
     Args:
         in_channels: C.

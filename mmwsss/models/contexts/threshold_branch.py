@@ -1,4 +1,4 @@
-"""Context that predicts a threshold for every class beside the features of the classifier."""
+"""Context that predicts a threshold per class alongside the features of the classifier."""
 
 import math
 
@@ -12,24 +12,24 @@ from mmwsss.structures import Context
 
 @MODELS.register_module()
 class ThresholdBranch(Context):
-    """Threshold map of every class, a temperature a class, and features of fewer channels.
+    """Predicts threshold maps, a temperature per class and features with fewer channels.
 
-    ``tau = W_t x`` is the threshold map before the sigmoid and ``x' = W_d x`` what the classifier
-    sees, both without bias or activation. The threshold of class c in an image is the sigmoid of
-    the mean of ``tau_c``; it separates the probabilities ``sigmoid(exp(T_c) W_c x')``, where T is
-    the logarithm of a learnable temperature. The score map of the head stays ``W x'``, without
-    temperature: it is the class activation map.
+    ``tau = W_t x`` is the threshold map before the sigmoid and ``x' = W_d x`` the input of the
+    classifier, both without bias or activation. The threshold of class c in an image is the sigmoid
+    of the mean of ``tau_c``; it separates the probabilities ``sigmoid(exp(T_c) W_c x')``, where T
+    is the logarithm of a learnable temperature. The score map of the head remains ``W x'``, without
+    temperature, as it is the class activation map.
 
     Args:
         in_channels: Channels C of the features.
         num_classes: Number K of foreground classes.
         channels: Channels of the features for the classifier, or None to leave them as they are.
-        init_scale: Initial ``exp(T)`` of all classes.
-        init_cfg: Weight initialisation; Xavier, uniform, by default.
+        init_scale: Initial ``exp(T)`` for all classes.
+        init_cfg: Weight initialisation; Xavier uniform by default.
 
     Attributes:
-        out_channels: Channels of the returned features, the head's ``in_channels``.
-        num_classes: Number K of foreground classes, that of the head.
+        out_channels: Channels of the returned features, which is the head's ``in_channels``.
+        num_classes: Number K of foreground classes, as in the head.
 
     Shape:
         x (B, C, h, w); returns features (B, channels or C, h, w) and the parts ``threshold_map``
@@ -39,9 +39,9 @@ class ThresholdBranch(Context):
         ValueError: If ``init_scale`` is not positive.
 
     Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
-        ECCV 2022, section 3.4. That the convolution is a single one, the reduced features and the
-        temperature are of the published code. Differs: the rows of its one convolution a class are
-        stacked into the head's one classifier.
+        ECCV 2022, section 3.4. The single convolution, the reduced features and the temperature are
+        from the published code. Differs: that code has one convolution per class, whose rows are
+        stacked here into the head's single classifier.
     """
 
     provides: tuple[str, ...] = ('threshold_map', 'log_temperature')
@@ -59,7 +59,7 @@ class ThresholdBranch(Context):
         if init_scale <= 0:
             raise ValueError(
                 f'init_scale must be > 0, got {init_scale}. It multiplies the scores before the '
-                'sigmoid; about 10 lets scores below 1 reach every probability.'
+                'sigmoid; with about 10, scores below 1 can reach any probability.'
             )
         self.num_classes = num_classes
         self.out_channels = in_channels if channels is None else channels

@@ -17,7 +17,7 @@ class _Branch(nn.Module):
         self.norm = nn.GroupNorm(groups, channels) if groups else nn.Identity()
 
     def forward(self, x: Tensor, size: torch.Size) -> Tensor:
-        # The same as resizing first, both being linear, at a fraction of the channels.
+        # Same as resizing first, because both are linear, but with a fraction of the channels.
         x = self.conv(x)
         if x.shape[2:] != size:
             x = F.interpolate(x, size, mode='bilinear')
@@ -36,16 +36,17 @@ class AffinityHead(BaseModule):
     Args:
         in_channels: Channels of the feature maps.
         channels: Channels to which each is reduced; their sum is C.
-        norm_groups: Groups of a group normalisation of each reduced map; without it there is none.
-        init_cfg: Weight initialisation; by default normal of Kaiming, and for the last convolution
-            uniform of Xavier with a gain of 4.
+        norm_groups: Groups of the group normalisation of each reduced map; no normalisation by
+            default.
+        init_cfg: Weight initialisation; by default Kaiming normal, and Xavier uniform with a gain
+            of 4 for the last convolution.
 
     Raises:
         ValueError: If the numbers of feature maps, channels and groups differ.
 
     Shape:
-        tuple of (B, C_i, h_i, w_i); returns (B, C, h, w), h and w of the first map.
-        Maps of other sizes are resized bilinearly; those of the paper's networks are all equal.
+        tuple of (B, C_i, h_i, w_i); returns (B, C, h, w) with h and w of the first map. Maps of
+        other sizes are resized bilinearly; in the paper's networks all sizes are equal.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
@@ -66,15 +67,15 @@ class AffinityHead(BaseModule):
         groups = (None,) * count if norm_groups is None else tuple(norm_groups)
         if not count == len(channels) == len(groups):
             raise ValueError(
-                'Expected in_channels, channels and norm_groups of one length, got '
-                f'{list(in_channels)}, {list(channels)} and {norm_groups}. Give one entry for each '
+                'Expected in_channels, channels and norm_groups of the same length, got '
+                f'{list(in_channels)}, {list(channels)} and {norm_groups}. Give one entry per '
                 'feature map.'
             )
         self.branches = nn.ModuleList(map(_Branch, in_channels, channels, groups))
         self.fusion = nn.Conv2d(sum(channels), sum(channels), 1, bias=False)
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Give the features whose differences are the affinities."""
+        """Compute the features from whose differences affinities are derived."""
         if len(feats) != len(self.branches):
             raise ValueError(
                 f'AffinityHead has in_channels for {len(self.branches)} feature maps, but the '

@@ -26,27 +26,27 @@ class _Branch(nn.Module):
 
 @MODELS.register_module()
 class BoundaryHead(BaseModule):
-    r"""Reduce and enlarge feature maps of several depths, and mix them to one logit a cell.
+    r"""Reduce and enlarge feature maps of several depths, and mix them to one logit per cell.
 
     .. math:: g_i = ReLU(up_{s_i}(GN(W_i x_i))), \quad z = w^T [g_0; g_1; \dots] + b
 
     All W are 1x1 convolutions without bias. Maps are enlarged by fixed factors and cut at the right
-    and bottom, so that a cell lies at the same pixels whatever the size of the image. The group
-    normalisation sees the whole map, padding included.
+    and bottom, so that a cell covers the same pixels whatever the image size. The group
+    normalisation sees the whole map, including padding.
 
     Args:
         in_channels: Channels of the feature maps.
-        scales: How much each is enlarged; the first is 1.
+        scales: Factor by which each map is enlarged; the first is 1.
         channels: Channels to which each is reduced.
         norm_groups: Groups of the normalisation.
         init_cfg: Weight initialisation; by default PyTorch's.
 
     Raises:
         ValueError: If the numbers of feature maps, channels and scales differ, or the first map is
-            enlarged. When it runs, if an enlarged map is smaller than the first.
+            enlarged. In ``forward``, if an enlarged map is smaller than the first.
 
     Shape:
-        tuple of (B, C_i, h_i, w_i); returns (B, 1, h, w), h and w of the first map.
+        tuple of (B, C_i, h_i, w_i); returns (B, 1, h, w) with h and w of the first map.
 
     Source:
         Ahn, Cho and Kwak, "Weakly Supervised Learning of Instance Segmentation with Inter-pixel
@@ -65,8 +65,8 @@ class BoundaryHead(BaseModule):
         super().__init__(init_cfg)
         if len(in_channels) != len(scales) or list(scales[:1]) != [1]:
             raise ValueError(
-                'Expected in_channels and scales of one length, and 1 as the first scale, got '
-                f'{list(in_channels)} and {list(scales)}.'
+                'Expected in_channels and scales of the same length, and 1 as the first scale, '
+                f'got {list(in_channels)} and {list(scales)}.'
             )
         self.branches = nn.ModuleList(
             _Branch(given, channels, norm_groups, scale)
@@ -75,7 +75,7 @@ class BoundaryHead(BaseModule):
         self.fusion = nn.Conv2d(len(in_channels) * channels, 1, 1)
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Give the logits of a boundary."""
+        """Compute the boundary logits."""
         if len(feats) != len(self.branches):
             raise ValueError(
                 f'BoundaryHead has in_channels for {len(self.branches)} feature maps, but the '
@@ -90,6 +90,6 @@ def _cut(x: Tensor, like: Tensor) -> Tensor:
     if x.shape[2] < height or x.shape[3] < width:
         raise ValueError(
             f'BoundaryHead: an enlarged map is {tuple(x.shape[2:])}, smaller than the first, '
-            f'{(height, width)}. Set its scale to the quotient of the strides of both.'
+            f'{(height, width)}. Set its scale to its stride divided by the stride of the first.'
         )
     return x[:, :, :height, :width]

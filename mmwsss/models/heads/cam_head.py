@@ -11,39 +11,39 @@ from mmwsss.structures import CAMOutputs, Context, Head, Pooling, check_contract
 def linear_scores(feats: Tensor, weights: Tensor) -> Tensor:
     """Score every position linearly, ``s(p) = W f(p)``.
 
-    The same as a bias-free 1x1 convolution, in the memory format of the features. As a matrix
-    product it reads the features where they lie; a convolution on a CPU reorders them first.
+    Same as a bias-free 1x1 convolution, in the memory format of the features. A matrix product
+    reads the features in place, whereas a convolution on a CPU reorders them first.
 
     Args:
         feats: Features (B, C, h, w).
-        weights: One row a class, (K, C).
+        weights: One row per class, (K, C).
 
     Returns:
         Scores (B, K, h, w).
     """
     if feats.is_contiguous(memory_format=torch.channels_last):
         return F.linear(feats.permute(0, 2, 3, 1), weights).permute(0, 3, 1, 2)
-    # Expanded, because `@` would rather copy the features to make one product of all images.
+    # Expanded, because otherwise `@` copies the features to make one product of all images.
     scores = torch.bmm(weights.expand(len(feats), -1, -1), feats.flatten(2))
     return scores.unflatten(2, feats.shape[2:])
 
 
 @MODELS.register_module()
 class CAMHead(Head):
-    """Optional context, 1x1 classifier whose output is the class activation map, pooling.
+    """Optional context, 1x1 classifier whose output is the class activation map, and pooling.
 
-    The classifier has no bias, so that a pooled score is the score of the pooled feature:
-    ``sum_p a_p (W f_p) = W (sum_p a_p f_p)``. A pooling therefore pools the few score channels
-    instead of the many feature channels.
+    The classifier has no bias, so a pooled score is the score of the pooled feature: ``sum_p a_p (W
+    f_p) = W (sum_p a_p f_p)``. A pooling therefore pools the few score channels instead of the many
+    feature channels.
 
     Args:
         in_channels: Channels C of the features that the classifier sees, after the context.
         num_classes: Number K of foreground classes.
-        pooling: Config of the pooling; if it says ``with_background`` the classifier has a
-            background channel first, 1+K in all.
+        pooling: Config of the pooling. If it sets ``with_background``, the classifier has a leading
+            background channel, 1+K channels in all.
         context: Config of a module that enriches the features before they are classified.
         dropout: Probability of dropping a whole feature channel before the classifier.
-        in_index: Which of the feature maps is scored.
+        in_index: Which of the feature maps to score.
         init_cfg: Weight initialisation; N(0, 0.01) by default.
 
     Shape:
@@ -77,7 +77,7 @@ class CAMHead(Head):
             if part.num_classes not in (None, num_classes):
                 raise ValueError(
                     f'num_classes of {type(self).__name__} is {num_classes}, but its '
-                    f'{type(part).__name__} has num_classes={part.num_classes}. Give both the '
+                    f'{type(part).__name__} has num_classes={part.num_classes}. Set both to the '
                     'number of foreground classes.'
                 )
         self.dropout = nn.Dropout2d(dropout)
@@ -94,7 +94,7 @@ class CAMHead(Head):
 
     @property
     def parts(self) -> tuple[Pooling | Context, ...]:
-        """Pooling and, if there is one, context."""
+        """The pooling and, if there is one, the context."""
         return (self.pooling,) if self.context is None else (self.pooling, self.context)
 
     @property
@@ -108,7 +108,7 @@ class CAMHead(Head):
         return self.classifier.weight.flatten(1)
 
     def forward(self, feats: tuple[Tensor, ...], data_samples: list | None = None) -> CAMOutputs:
-        """Score all positions and pool; without data samples the whole image is pooled."""
+        """Score all positions and pool them; without data samples the whole image is pooled."""
         x = feats[self.in_index]
         parts = {}
         if self.context is not None:
@@ -121,8 +121,8 @@ class CAMHead(Head):
     def score(self, feats: Tensor) -> Tensor:
         """Score features (B, C, h, w) with the classifier: (B, K or 1+K, h, w).
 
-        In the precision of its weights also under autocast: the scores are the activation maps,
-        and features of a context may be beyond the range of half precision.
+        Even under autocast, this runs in the precision of the weights. The scores are the
+        activation maps, and features of a context may exceed the range of half precision.
         """
         with torch.autocast(feats.device.type, enabled=False):
             return linear_scores(feats.to(self.class_weights.dtype), self.class_weights)
@@ -130,8 +130,8 @@ class CAMHead(Head):
     def image_scores(self, outputs: CAMOutputs) -> Tensor:
         """Probabilities of the foreground classes in the image, (B, K).
 
-        Where the context has a temperature, whose probabilities are ``sigmoid(exp(T) z)``, the
-        pooling sees the scores times ``exp(T)``; not where the background is a class, which has no
+        If the context has a temperature T, probabilities are ``sigmoid(exp(T) z)``, so the pooling
+        sees the scores times ``exp(T)``. This does not apply if background is a class, as it has no
         temperature.
         """
         score_map = outputs.score_map

@@ -1,4 +1,4 @@
-"""CAM head whose scores come from a small convolutional network of every class."""
+"""CAM head whose scores come from a small convolutional network for each class."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,21 +13,21 @@ from mmwsss.structures import UserInputError
 
 
 class ClassBranches(nn.Module):
-    """Networks of K classes that share no layer, run as one.
+    """Networks of K classes that share no layers but run as one.
 
     The branch of class c gives ``s_c = w_c . h_c + b_c``, where ``h_c`` is the input after three
-    times [3x3 convolution, ReLU]. The first convolutions of all branches have the same input, so
-    they are one of K C channels; the later ones are grouped by class. The result is that of K
-    separate networks, without a loop over the classes. That saves calls, not arithmetic: on a CPU,
-    where the arithmetic decides, it is not faster.
+    times [3x3 convolution, ReLU]. The first convolutions of all branches share their input, so they
+    are one convolution with K C channels; the later ones are grouped by class. The result is that
+    of K separate networks, without a loop over the classes. This saves calls, not arithmetic, so it
+    is not faster on a CPU, which is bound by the arithmetic.
 
     Args:
         channels: Channels C of the input and of every branch.
         num_classes: K.
 
     Shape:
-        x (B, C, h, w); returns (B, K, h, w). The weights of layer i are those of the classes one
-        after the other: (K C, C, 3, 3) in every 3x3 layer, at last (K, C, 1, 1).
+        x (B, C, h, w); returns (B, K, h, w). The weights of a layer are those of the classes in
+        sequence: (K C, C, 3, 3) in every 3x3 layer, (K, C, 1, 1) in the last one.
     """
 
     def __init__(self, channels: int, num_classes: int) -> None:
@@ -44,7 +44,7 @@ class ClassBranches(nn.Module):
         yield self.score
 
     def forward(self, x: Tensor) -> Tensor:
-        """Score every position with the network of every class."""
+        """Score every position with the networks of all classes."""
         for conv in self.convs:
             x = F.relu(conv(x), inplace=True)  # (B, K C, h, w)
         return self.score(x)
@@ -52,18 +52,18 @@ class ClassBranches(nn.Module):
 
 @MODELS.register_module()
 class ClassBranchesHead(CAMHead):
-    """CAM head whose scores come from a small network of every class, its class branch.
+    """CAM head whose scores come from a small network per class, its class branch.
 
-    Beside :class:`CAMHead` in everything but the scores, see :class:`ClassBranches`. They are no
-    linear function of the features: a pooling averages scores, which is not the score of averaged
-    features, and there are no class weights.
+    Like :class:`CAMHead`, except for the scores, see :class:`ClassBranches`. These are not linear
+    in the features: a pooling averages scores, which is not the score of averaged features, and
+    there are no class weights.
 
     Args:
         in_channels: Channels C of the features that the branches see, after the context.
-        num_classes: Number K of foreground classes; a background channel has a branch too.
+        num_classes: Number K of foreground classes; a background channel also has a branch.
         pooling: Config of the pooling.
         context: Config of a module that enriches the features before they are scored.
-        in_index: Which of the feature maps is scored.
+        in_index: Which of the feature maps to score.
         init_cfg: Weight initialisation; N(0, 0.01) by default.
 
     Shape:
@@ -71,9 +71,9 @@ class ClassBranchesHead(CAMHead):
         (R, K or 1+K).
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
-        Segmentation", CVPR 2022: the class-aware convolution of the published code, which has 142
-        million weights with 512 channels and 20 classes and four fifths of all arithmetic. The
-        paper's is a 1x1 convolution, :class:`CAMHead`.
+        Segmentation", CVPR 2022: the class-aware convolution of the published code. With 512
+        channels and 20 classes it has 142 million weights and takes four fifths of all arithmetic.
+        The paper uses a 1x1 convolution, :class:`CAMHead`.
     """
 
     def __init__(
@@ -99,19 +99,20 @@ class ClassBranchesHead(CAMHead):
 
     @property
     def class_weights(self) -> Tensor:
-        """Branches have none.
+        """Raise an error, because branches have no class weights.
 
         Raises:
-            UserInputError: Always; it says what to use instead.
+            UserInputError: Always. It says what to use instead.
         """
         raise UserInputError(
-            'ClassBranchesHead: `class_weights` are asked for, but its scores are not linear in '
-            'the features, so that no class has one weight vector. Use head type CAMHead, or leave '
-            'out the part of the label generator that requires them, such as RetrievalRefiner.'
+            'ClassBranchesHead: `class_weights` are required, but its scores are not linear in '
+            'the features, so a class does not have a single weight vector. Use head type '
+            'CAMHead, or leave out the part of the label generator that requires them, such as '
+            'RetrievalRefiner.'
         )
 
     def score(self, feats: Tensor) -> Tensor:
-        """Score features (B, C, h, w) with the branches: (B, K or 1+K, h, w), float32 at least.
+        """Score features (B, C, h, w) with the branches: (B, K or 1+K, h, w), at least float32.
 
         Under autocast to float16, features that a context gives in single precision are scored in
         it: they may be beyond 65504. bfloat16 has the range of single precision.

@@ -21,8 +21,8 @@ def cosine_logits(feats: Tensor, weight: Tensor, *, temperature: float) -> Tenso
     Returns:
         Logits in [-temperature, temperature], (B, K, h, w).
     """
-    # Dividing the K scores by the norm equals normalising the C channels, at a fraction of the
-    # memory. The norm is taken in single precision because its square overflows in half.
+    # Dividing the K scores by the norm equals normalising the C channels, for a fraction of the
+    # memory. The norm is taken in single precision because its square overflows in half precision.
     norm = torch.linalg.vector_norm(feats, dim=1, keepdim=True, dtype=torch.float32)
     scores = F.conv2d(feats, F.normalize(weight, dim=1, eps=_EPS))
     return temperature * (scores / norm.clamp_min(_EPS))
@@ -48,10 +48,11 @@ class CosineClassifier(nn.Module):
         if temperature <= 0:
             raise ValueError(
                 f'temperature must be > 0, got {temperature}. It scales cosines in [-1, 1] to '
-                'logits; about 20 lets a softmax over some twenty classes saturate.'
+                'logits; with about 20 a softmax over some twenty classes saturates.'
             )
         self.temperature = temperature
-        # As a 1x1 convolution, so that checkpoints are interchangeable with a plain classifier.
+        # Stored as a 1x1 convolution, so that checkpoints are interchangeable with a plain
+        # classifier.
         self.weight = nn.Parameter(torch.empty(num_classes, channels, 1, 1))
         nn.init.normal_(self.weight, std=0.01)
 

@@ -1,4 +1,4 @@
-"""DeepLab-V2's head: parallel dilated convolutions, summed."""
+"""DeepLab-V2's head, a sum of parallel dilated convolutions."""
 
 from collections.abc import Sequence
 
@@ -28,14 +28,14 @@ class SummedBranches(nn.ModuleList):
         self, in_channels: int, out_channels: int, dilations: Sequence[int], *, bias: bool
     ) -> None:
         if not dilations:
-            raise ValueError('dilations is empty. Give one for each branch, such as (6, 12).')
+            raise ValueError('dilations is empty. Give one per branch, such as (6, 12).')
         super().__init__(
             nn.Conv2d(in_channels, out_channels, 3, padding=d, dilation=d, bias=bias)
             for d in dilations
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Sum what the branches give."""
+        """Sum the outputs of the branches."""
         first, *others = self
         total = first(x)
         for conv in others:
@@ -47,15 +47,15 @@ class SummedBranches(nn.ModuleList):
 class DeepLabV2Head(BaseDecodeHead):
     """Sum of parallel dilated 3x3 classifiers, and nothing else.
 
-    ``z = sum_d conv_d(x)``: no normalisation, ReLU, 1x1 convolution, image pooling or dropout,
-    which mmseg's ``ASPPHead`` (DeepLabV3) has. Weights start from N(0, 0.01), biases from 0.
+    ``z = sum_d conv_d(x)``. Unlike mmseg's ``ASPPHead`` (DeepLabV3) it has no normalisation, ReLU,
+    1x1 convolution, image pooling or dropout. Weights start from N(0, 0.01), biases from 0.
 
     Args:
         in_channels: Channels C of the features.
         num_classes: Classes 1+K, background included.
         dilations: Dilation of each branch.
-        in_index: Which of the backbone's outputs is classified.
-        loss_decode: Loss config; mmseg's cross entropy averages over ignored pixels too unless
+        in_index: Which of the backbone's outputs to classify.
+        loss_decode: Loss config; mmseg's cross entropy includes ignored pixels in its mean unless
             ``avg_non_ignore=True``.
         align_corners: How logits are resized to the image.
 

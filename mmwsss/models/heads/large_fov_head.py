@@ -1,4 +1,4 @@
-"""DeepLab-LargeFOV's heads: behind VGG16's fc6 and fc7, and with convolutions of their own."""
+"""DeepLab-LargeFOV's heads, behind VGG16's fc6 and fc7 or with their own convolutions."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmwsss.registry import MODELS
 class LargeFOVHead(BaseDecodeHead):
     """Classify the features of a backbone with a large field of view (VGG16, fc6 dilation 12).
 
-    Dropout belongs to the backbone (after fc6 and fc7), so there is none here.
+    Dropout is part of the backbone (after fc6 and fc7), so there is none here.
 
     Args:
         in_channels: Channels of the features.
@@ -58,7 +58,7 @@ class LargeFOVHead(BaseDecodeHead):
 class DilatedLargeFOVHead(BaseDecodeHead):
     """Two dilated 3x3 convolutions for a backbone without a large field of view (ResNet-38).
 
-    ``conv(relu(conv(x)))``, both with bias; the second one is the classifier.
+    ``conv(relu(conv(x)))``, both with bias; the second convolution is the classifier.
 
     Args:
         in_channels: Channels of the features.

@@ -18,7 +18,7 @@ from mmwsss.models.losses import NoiseAwareLoss
 from mmwsss.registry import MODELS
 from mmwsss.structures import size_of
 
-# What the mixin uses of itself is of the head that it is mixed into.
+# The mixin uses members of the head that it is mixed into.
 if TYPE_CHECKING:
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead as _MixedInto
 else:
@@ -26,20 +26,20 @@ else:
 
 
 class NoiseAwareMixin(_MixedInto):
-    """Replaces the classifier and the loss of an mmseg decode head; place it before the head.
+    """Replaces the classifier and the loss of an mmseg decode head; list it before the head.
 
-    The logits are ``temperature * cosine``, so whole, sliding and augmented inference of mmseg work
+    The logits are ``temperature * cosine``, so mmseg's whole, sliding and augmented inference work
     unchanged. Training reads ``gt_sem_seg`` and ``gt_sem_seg_aux`` of every sample; cosines are
     taken at feature resolution and then resized, as in the published code.
 
     Args:
         temperature: Factor from cosine to logit.
-        loss_decode: Config of a ``NoiseAwareLoss``. A config that inherits another loss replaces it
-            with ``_delete_=True``.
+        loss_decode: Config of a ``NoiseAwareLoss``. A config that inherits another loss must
+            replace it with ``_delete_=True``.
         kwargs: Options of the mmseg head.
 
     Raises:
-        ValueError: ``loss_decode`` is no ``NoiseAwareLoss``, or the head samples pixels or has a
+        ValueError: ``loss_decode`` is not a ``NoiseAwareLoss``, or the head samples pixels or has a
             single output.
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
@@ -55,7 +55,7 @@ class NoiseAwareMixin(_MixedInto):
             raise ValueError(
                 f'{name} expects a NoiseAwareLoss, got loss_decode={loss_decode}. Write '
                 "loss_decode=dict(_delete_=True, type='NoiseAwareLoss') in the config, or use the "
-                'mmseg head of the same name for another loss.'
+                'mmseg head of the same name if you want another loss.'
             )
         if self.sampler is not None or self.out_channels != self.num_classes:
             raise ValueError(
@@ -91,7 +91,7 @@ def stack_aux_labels(data_samples: list[SegDataSample], *, size: tuple[int, int]
     """Stack the second label map of every sample to (B, H, W).
 
     Raises:
-        ValueError: A sample has no second map, or one of another size than the first.
+        ValueError: A sample has no second map, or its size differs from that of the first.
     """
     for sample in data_samples:
         where = sample.get('img_path', 'a sample')
@@ -105,7 +105,7 @@ def stack_aux_labels(data_samples: list[SegDataSample], *, size: tuple[int, int]
             raise ValueError(
                 f'{where}: the two label maps have sizes {tuple(size)} and '
                 f'{tuple(sample.gt_sem_seg_aux.data.shape[-2:])}. Every transform must treat them '
-                "alike: name the second one in results['seg_fields'], and crop and pad to a fixed "
+                "alike: add the second one to results['seg_fields'], and crop and pad to a fixed "
                 'size in the pipeline.'
             )
     return torch.stack([sample.gt_sem_seg_aux.data for sample in data_samples]).squeeze(1)
@@ -124,11 +124,11 @@ class NoiseAwareLargeFOVHead(NoiseAwareMixin, LargeFOVHead):
 
 @MODELS.register_module()
 class NoiseAwareDeepLabV2Head(NoiseAwareMixin, BaseDecodeHead):
-    r"""Sum of parallel dilated convolutions, ReLU, cosine classifier; learns from two label maps.
+    r"""Summed dilated convolutions, ReLU and cosine classifier that learn from two label maps.
 
     .. math:: z_k = t \cos(\phi, W_k), \quad \phi = ReLU(\sum_d conv_d(x))
 
-    Unlike in :class:`DeepLabV2Head` the branches give features, and have no bias. They and the
+    Unlike in :class:`DeepLabV2Head`, the branches give features and have no bias. Both they and the
     classifier start from N(0, 0.01).
 
     Args:
@@ -136,7 +136,7 @@ class NoiseAwareDeepLabV2Head(NoiseAwareMixin, BaseDecodeHead):
         num_classes: Classes 1+K, background included.
         channels: Channels of every branch.
         dilations: Dilation of each branch.
-        in_index: Which of the backbone's outputs is classified.
+        in_index: Which of the backbone's outputs to classify.
         temperature: Factor t from cosine to logit.
         loss_decode: Config of a ``NoiseAwareLoss``.
         align_corners: How cosines are resized to the image.

@@ -1,4 +1,4 @@
-"""Losses of objectives, segmentors and affinity networks; sums over processes for any loss."""
+"""Losses of objectives, segmentors and affinity networks, and sums over processes for them."""
 
 from mmwsss.models.losses.affinity_loss import AffinityLoss, AffinityLosses, affinity_loss
 from mmwsss.models.losses.noise_aware_loss import NoiseAwareLoss, noise_aware_loss

@@ -1,4 +1,4 @@
-"""Loss of affinities between neighbouring cells against labels of the cells.
+"""Loss that compares affinities between neighbouring cells with the labels of the cells.
 
 Legend: B images, K offsets of the stencil, h x w feature grid.
 """
@@ -25,9 +25,9 @@ class AffinityLosses(NamedTuple):
 
 
 def affinity_loss(affinities: Tensor, masks: PairMasks) -> AffinityLosses:
-    r"""Cross entropy of affinities, a mean over the pairs of each kind.
+    r"""Cross entropy of affinities, averaged over the pairs of each kind.
 
-    With :math:`n_x` the number of pairs of a kind in the batch, plus 1e-5:
+    :math:`n_x` is the number of pairs of a kind in the batch, plus 1e-5:
 
     .. math::
         L_{bg} = -\frac{1}{n_{bg}} \sum_{bg} \log(a + 10^{-5}), \quad
@@ -36,22 +36,22 @@ def affinity_loss(affinities: Tensor, masks: PairMasks) -> AffinityLosses:
 
         L = L_{bg} / 4 + L_{fg} / 4 + L_{neg} / 2
 
-    A kind without pairs has the term 0, attached to the graph. In a distributed run the sums run
-    over the batch of *all* processes, gradients included, so that N processes with B/N images give
-    what one process with B images gives.
+    The term of a kind without pairs is 0 and stays attached to the graph. In a distributed run the
+    sums cover the batches of *all* processes, gradients included, so N processes with B/N images
+    each give the same result as one process with B images.
 
     Args:
         affinities: Affinities a in [0, 1], (B, K, h, w).
         masks: Pairs of each kind, of the same shape.
 
     Returns:
-        The total L and the three terms, not weighted.
+        The total L and the three unweighted terms.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
         Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.2. Differs from the paper, as
-        the published code does: a quarter of its total. Differs from the published code, which
-        knows one process: sums over all processes.
+        the published code does: the total is a quarter of the paper's. Differs from the published
+        code: sums over all processes instead of one.
     """
     affinities = affinities.to(torch.promote_types(affinities.dtype, torch.float32))
     # The gradient at an affinity of 1 depends on the order: 1 + 1e-5 is rounded first.
@@ -72,7 +72,7 @@ class AffinityLoss(nn.Module):
     """The three terms of :func:`affinity_loss`, weighted, as logged losses.
 
     Args:
-        official_border: Leave pairs close to the border out, see :func:`stencil_mask`.
+        official_border: Leave out pairs close to the border, see :func:`stencil_mask`.
 
     Shape:
         affinities (B, K, h, w); labels (B, h, w); returns ``loss_background``, ``loss_foreground``

@@ -1,11 +1,11 @@
 """Losses of an image, its erased copy and an image without a common class, as pure functions.
 
 Legend: B images, K classes, h x w feature grid, H x W pixels. ``tags`` are multi-hot, (B, K); a
-``class map`` holds one value a class and position, signed.
+``class map`` holds one signed value per class and position.
 
 Source: Yoon et al., "Adversarial Erasing Framework via Triplet with Gated Pyramid Pooling Layer for
-Weakly Supervised Semantic Segmentation", ECCV 2022, section 3.4. Where the paper leaves the form
-open (normalisation of maps and embeddings, hard triplets), it is that of the published code.
+Weakly Supervised Semantic Segmentation", ECCV 2022, section 3.4. Where the paper leaves details
+open (normalisation of maps and embeddings, hard triplets), this follows the published code.
 """
 
 import torch
@@ -31,7 +31,8 @@ def foreground_map(
         cams: Class maps, (B, K, h, w).
         tags: Present classes y, (B, K).
         size: Height and width (H, W) of the result; maps are enlarged before they are normalised.
-        most_classes: No image has more classes than this; fewer maps have to be enlarged then.
+        most_classes: Upper bound on the classes of an image; a smaller one means fewer maps to
+            enlarge.
         align_corners: Corner convention of the enlargement.
 
     Returns:
@@ -48,8 +49,8 @@ def foreground_map(
 def erasing_mask(foreground: Tensor, *, threshold: float) -> Tensor:
     """Factor of the erased image: ``F`` where it is below the threshold, 0 elsewhere.
 
-    Strong activation is erased, weak activation fades, and background, where F is near 0, goes as
-    well. The gradient flows through F.
+    Strong activation is erased and weak activation fades. Background, where F is near 0, disappears
+    as well. The gradient flows through F.
     """
     return torch.where(foreground < threshold, foreground, 0.0)
 
@@ -62,27 +63,28 @@ def class_embeddings(class_map: Tensor, tags: Tensor) -> Tensor:
 def attraction_loss(anchor: Tensor, positive: Tensor) -> Tensor:
     """Mean absolute difference of two embeddings over all images and classes, ().
 
-    Absent classes count as zeros in the mean. No gradient is stopped on either side.
+    Absent classes count as zeros in the mean. The gradient flows to both sides.
     """
     return (positive - anchor).abs().mean()
 
 
 def choose_negatives(tags: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose for every image another one without a common class, uniformly at random.
+    """For every image, choose one that shares no class with it, uniformly at random.
 
-    An image without a class is neither anchor nor negative: its embedding, which its tags mask, is
-    zero. Random numbers are those of PyTorch's generator of the device; nothing waits for it.
+    An image without a class is neither anchor nor negative, because its embedding, masked by its
+    tags, is zero. Random numbers come from PyTorch's generator of the device, without waiting for
+    the device.
 
     Args:
         tags: Multi-hot tags y, (B, K); candidates are those j with ``y_i . y_j = 0``.
 
     Returns:
-        The index of the negative of every image (B,), and whether there is one, bool (B,). Where
-        there is none, the index means nothing.
+        The index of the negative of every image, (B,), and whether there is one, bool (B,). Where
+        there is none, the index is meaningless.
     """
     tagged = tags.sum(dim=1) > 0
     disjoint = (tags @ tags.T == 0) & tagged & tagged[:, None]  # (B, B)
-    # The largest of independent uniform numbers is equally likely to be any of them.
+    # Each of several independent uniform numbers is equally likely to be the largest.
     draws = torch.rand(disjoint.shape, device=tags.device).masked_fill(~disjoint, -1.0)
     return draws.argmax(dim=1), disjoint.any(dim=1)
 
@@ -90,7 +92,7 @@ def choose_negatives(tags: Tensor) -> tuple[Tensor, Tensor]:
 def negative_distances(
     class_map: Tensor, cams: Tensor, tags: Tensor, negatives: Tensor, *, low_threshold: float
 ) -> Tensor:
-    """Squared distance of the low-confidence area of an image to a whole image of other classes.
+    """Squared distance from an image's low-confidence area to a whole image of other classes.
 
     With ``f_c = m_c / (max_hw |m_c| + eps)`` and the low area ``L_c = [norm(cam_c) < t_L]``,
     ``e_low = y sum_hw(L f) / (sum_hw L + eps)``, ``e = y sum_hw f / (hw + eps)`` and
@@ -98,7 +100,8 @@ def negative_distances(
 
     Args:
         class_map: m, (B, K, h, w).
-        cams: Class maps whose activation tells the low area, (B, K, h, w); they get no gradient.
+        cams: Class maps whose activation determines the low area, (B, K, h, w); they get no
+            gradient.
         tags: Present classes y, (B, K).
         negatives: Index of the negative of every image, (B,).
         low_threshold: t_L.
@@ -115,19 +118,19 @@ def negative_distances(
 
 
 def repulsion_loss(distances: Tensor, valid: Tensor, *, margin: float, min_hard: int = 1) -> Tensor:
-    """Mean of ``margin - d`` over the hard triplets, those nearer than the margin.
+    """Mean of ``margin - d`` over the hard triplets, those with a distance below the margin.
 
-    In a distributed run the mean is over the hard triplets of *all* processes, gradients included,
-    and these are counted for ``min_hard``.
+    In a distributed run the mean covers the hard triplets of *all* processes, gradients included,
+    and ``min_hard`` counts all of them.
 
     Args:
         distances: d, (B,).
         valid: Images that have a negative, bool (B,); the others are left out.
-        margin: Distance from which on a triplet is satisfied.
+        margin: Distance at which a triplet is satisfied.
         min_hard: With fewer hard triplets the loss is 0. The published code has 5.
 
     Returns:
-        Loss (); 0, with gradients 0, when no triplet is hard.
+        Loss (); 0, with zero gradients, when no triplet is hard.
     """
     hard = ((distances < margin) & valid).to(distances)
     total = (hard * (margin - distances)).sum()

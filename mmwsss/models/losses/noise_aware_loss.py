@@ -11,7 +11,7 @@ from mmwsss.models.losses.process_sums import sum_over_processes
 from mmwsss.registry import MODELS
 from mmwsss.structures import IGNORE_INDEX
 
-# Below every sum of confidences that counts: sums of probabilities of whole pixels.
+# Smaller than any sum of confidences that matters, as these are sums over whole pixels.
 _EPS = 1e-12
 
 
@@ -31,7 +31,7 @@ def label_confidence(cosines: Tensor, label: Tensor, *, gamma: float) -> Tensor:
     own = cosines.gather(1, label.unsqueeze(1)).squeeze(1)  # (B, H, W)
     # Shifting after the maximum keeps full-size copies out of the graph.
     best = cosines.max(dim=1).values
-    # Rounding may put a cosine below -1, and a power of a negative number is NaN.
+    # Rounding may push a cosine below -1, and a power of a negative number is NaN.
     return ((1 + own).clamp_min(0) / (1 + best).clamp_min(_EPS)).pow(gamma)
 
 
@@ -79,27 +79,27 @@ def noise_aware_loss(
 ) -> tuple[Tensor, Tensor]:
     r"""Cross entropy where two label maps agree, confidence-weighted where they do not.
 
-    With S the pixels where both maps are equal and T those where they differ (neither contains
-    pixels whose ``label`` is ignored), and CE the cross entropy of ``temperature * cosines``:
+    S holds the pixels where both maps are equal, T those where they differ. Pixels whose ``label``
+    is ignored are in neither. CE is the cross entropy of ``temperature * cosines``:
 
     .. math::
         L_{ce} = \frac{1}{|S|} \sum_S CE(y), \quad
         L_{wce} = \frac{\sum_T \sigma\, CE(y)}{\sum_T \sigma}
 
-    A term without pixels is 0 and stays attached to the graph. In a distributed run the sums run
-    over the batch of *all* processes, gradients included, so that N processes with B/N images give
-    what one process with B images gives, and no process divides by its own near-empty T.
+    A term without pixels is 0 and stays attached to the graph. In a distributed run the sums cover
+    the batches of *all* processes, gradients included. N processes with B/N images each thus give
+    the same result as one process with B images, and no process divides by its own near-empty T.
 
     Args:
         cosines: Cosine between feature and class weights, (B, 1+K, H, W).
-        label: First label map, (B, H, W); the one that is learned.
-        aux_label: Second label map, (B, H, W); it only says which pixels are reliable. Where it
-            alone is ``ignore_index`` the pixel belongs to T.
+        label: First label map, (B, H, W), the one that is learned.
+        aux_label: Second label map, (B, H, W), which only says which pixels are reliable. A pixel
+            for which only this map is ``ignore_index`` belongs to T.
         temperature: Factor from cosine to logit.
         gamma: Damping of the confidence, see :func:`label_confidence`.
-        detach_confidence: Whether the confidence is a constant for the gradient. It is not in the
-            published code, and the reference gradients need False.
-        ignore_index: Value of ``label`` that is skipped.
+        detach_confidence: Whether the confidence is a constant for the gradient. In the published
+            code it is not a constant, and the reference gradients need False.
+        ignore_index: Value of ``label`` to skip.
 
     Returns:
         ``(loss_ce, loss_wce)``, scalars; the published objective is ``loss_ce + 0.1 * loss_wce``.
@@ -143,7 +143,7 @@ class NoiseAwareLoss(nn.Module):
         super().__init__()
         if gamma < 0:
             raise ValueError(
-                f'gamma must be >= 0, got {gamma}. 0 trusts every label, a larger one fewer.'
+                f'gamma must be >= 0, got {gamma}. 0 trusts every label; larger values trust fewer.'
             )
         self.gamma = gamma
         self.weight = weight

@@ -8,17 +8,18 @@ from torch import Tensor
 
 
 def sum_over_processes(local: Tensor) -> Tensor:
-    """Sum a tensor over all processes; in a run of one process it is returned as it is.
+    """Sum a tensor over all processes; a run with a single process returns it unchanged.
 
-    A mean over the batch of *all* processes is ``sum_over_processes(torch.stack([total, count]))``,
-    then one by the other. N processes with B/N images then give the loss and, as DDP averages
-    gradients, the gradients of one process with B images.
+    For a mean over the batches of *all* processes, divide the two entries of
+    ``sum_over_processes(torch.stack([total, count]))``. N processes with B/N images each then give
+    the loss of one process with B images and, as DDP averages gradients, its gradients.
 
     Args:
-        local: What this process contributes, of one shape on all processes, which must all call.
+        local: What this process contributes. All processes must make this call, with tensors of the
+            same shape.
 
     Returns:
-        The sum, shaped as ``local``. Its gradient is summed over the processes too.
+        The sum, shaped as ``local``. Its gradient is also summed over the processes.
     """
     return local if get_world_size() == 1 else _SumOverProcesses.apply(local)
 

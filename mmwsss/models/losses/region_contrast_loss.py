@@ -1,7 +1,7 @@
-"""Contrast of mixed regions with a memory of regions.
+"""Contrasts mixed regions with a memory of regions.
 
-Legend: R regions, C channels, K classes, M slots a class. Nothing waits for the device, and rows
-without regions (R = 0) give empty results.
+Legend: R regions, C channels, K classes, M slots per class. Nothing waits for the device, and an
+input without regions (R = 0) gives empty results.
 
 Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
 Segmentation", CVPR 2022, section 3.2, regional semantic contrast.
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Beta
 
 _EPS = 1e-12
-# Logit of a slot that is not filled. Finite, so that no difference of two of them is NaN.
+# Logit of an empty slot. Finite, so that the difference of two of them is not NaN.
 _LOWEST = torch.finfo(torch.float32).min
 
 
@@ -32,33 +32,35 @@ def mixup_contrast(
     temperature: float = 0.07,
     floor: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Contrast of every region, mixed with its partner, with the memory of both classes.
+    """Contrast every region, mixed with its partner, with the memory of both classes.
 
     With ``z = lam f + (1 - lam) f'`` of a region of class c and its partner of class c', and
     ``l_kj = cos(z, m_kj) / T``, the loss is ``lam nce(c) + (1 - lam) nce(c')`` with
     ``nce(c) = mean_j [log(sum_{k != c, i} e^l_ki + e^l_cj) - l_cj]``: every slot of the class is a
-    positive against all slots of other classes. Means and sums run over the filled slots. A term
-    whose class has no filled slot, or nothing but its own, is 0.
+    positive against all slots of other classes. Means and sums cover the filled slots. A term is 0
+    if its class has no filled slot or if no other class has one.
 
     Args:
         embeddings: f, (R, C).
         classes: c, int64 (R,).
         valid: Regions that are not empty, bool (R,).
-        partners: Row of the partner of every region, int64 (R,); its own row for none.
+        partners: Row of the partner of every region, int64 (R,); the region's own row if it has
+            none.
         lam: Share of the region itself, (R,); 1 for a region without a partner.
-        slots: Memory m, (K, M, C), of any length; a constant, copied, so that it may change
+        slots: Memory m, (K, M, C), of any length. It is a constant and is copied, so it may change
             before the backward pass.
         filled: Slots that count, bool (K, M).
         temperature: T.
-        floor: Least value of the sum of exponentials in nce after the largest logit, a constant,
-            was subtracted from all; 1e-4 in the published code. Without it the sum is exact.
+        floor: Lower bound of the sum of exponentials in nce, after the largest logit, as a
+            constant, was subtracted from all; 1e-4 in the published code. By default the sum is
+            exact.
 
     Returns:
-        Loss of every region, float32 (R,), 0 where it does not count; and which ones count, bool
-        (R,): valid, of length above 0, and with at least one term.
+        Loss of every region, float32 (R,), 0 where it does not count; and which regions count, bool
+        (R,): those that are valid, have a length above 0 and at least one term.
 
     Source: Zhou et al., CVPR 2022, section 3.2, the region mixup loss. Differs from the published
-        code: no floor; slots that are not filled do not count.
+        code: no floor; empty slots do not count.
     """
     with torch.autocast(embeddings.device.type, enabled=False):
         embeddings, lam = embeddings.float(), lam.float()
@@ -73,7 +75,7 @@ def mixup_contrast(
         contrasted = has_slots & (has_slots.sum() > 1)
     nce, nce_other = class_contrast(logits, filled, torch.stack([classes, others]), floor=floor)
     counts_own, counts_other = contrasted[classes], contrasted[others] & (lam < 1)
-    # A mixture of length 0 has no direction, and a gradient of no meaning.
+    # A mixture of length 0 has no direction, and its gradient is meaningless.
     counted = valid & (length.squeeze(1) > _EPS) & (counts_own | counts_other)
     loss = (counts_own * lam) * nce + (counts_other * (1 - lam)) * nce_other
     return loss * counted, counted
@@ -82,19 +84,19 @@ def mixup_contrast(
 def class_contrast(
     logits: Tensor, filled: Tensor, classes: Tensor, *, floor: float | None = None
 ) -> Tensor:
-    """Contrast of the slots of a class with those of all other classes, see above.
+    """Contrast the slots of a class with those of all other classes, see above.
 
-    The exponentials are summed once a class; the sum over the others of any class follows.
+    The exponentials are summed once per class; the sum over all other classes follows from these.
 
     Args:
         logits: l of every region and slot, float32 (R, K, M).
         filled: Slots that count, bool (K, M).
-        classes: Classes c of the regions, any number of them each, int64 (N, R).
+        classes: Classes c of the regions, N per region, int64 (N, R).
         floor: As in :func:`mixup_contrast`.
 
     Returns:
-        nce of the classes, (N, R). Finite, but of no meaning, without a filled slot of the class
-        or of another.
+        nce of the classes, (N, R). Finite but meaningless if neither this class nor another has a
+        filled slot.
     """
     masked = logits.masked_fill(~filled, _LOWEST)
     class_sum = masked.logsumexp(dim=2)  # (R, K)
@@ -115,21 +117,22 @@ def class_contrast(
 def choose_partners(
     images: Tensor, classes: Tensor, valid: Tensor, *, rule: Literal['other', 'any'] = 'other'
 ) -> tuple[Tensor, Tensor]:
-    """Choose for every region another one to be mixed with, at random.
+    """Choose at random the region that each region is mixed with.
 
-    First an image is drawn uniformly among those that have an eligible region, then one of its
-    eligible regions. Random numbers are those of PyTorch's generator of the device.
+    First an image is drawn uniformly among those with an eligible region, then one of its eligible
+    regions. Random numbers come from PyTorch's generator of the device.
 
     Args:
         images: Image of every region, int64 (R,).
         classes: Class of every region, int64 (R,).
-        valid: Regions that are not empty, bool (R,); no other one is a partner or gets one.
+        valid: Regions that are not empty, bool (R,); empty ones neither get a partner nor become
+            one.
         rule: ``'other'``: regions of other classes in other images are eligible, as in the paper.
             ``'any'``: all are, the region itself included, as in the published code.
 
     Returns:
-        Row of the partner, int64 (R,), its own row where there is none; and whether there is one,
-        bool (R,).
+        Row of the partner, int64 (R,), or the region's own row if there is none; and whether there
+        is one, bool (R,).
 
     Source: Zhou et al., CVPR 2022, section 3.2, region mixup.
     """
@@ -140,7 +143,7 @@ def choose_partners(
     if rule == 'other':
         eligible = eligible & (images != images.unsqueeze(1)) & (classes != classes.unsqueeze(1))
     share = eligible * image_shares(images, eligible)
-    # Weight over exponential noise: the largest is drawn in proportion to the weights.
+    # Weight divided by exponential noise is largest with a probability proportional to the weight.
     noise = torch.empty_like(share).exponential_()
     partners = (share / noise).masked_fill(~eligible, -1).argmax(dim=1)
     found = eligible.any(dim=1)
@@ -152,7 +155,7 @@ def draw_shares(found: Tensor, *, beta: float = 8.0) -> Tensor:
 
     Args:
         found: Which regions have a partner, bool (R,); the share of the others is 1.
-        beta: Both parameters of the distribution; the larger, the more even are the mixtures.
+        beta: Both parameters of the distribution; a larger value gives more even mixtures.
 
     Returns:
         lam, float32 (R,).
@@ -165,14 +168,14 @@ def draw_shares(found: Tensor, *, beta: float = 8.0) -> Tensor:
 
 
 def image_shares(images: Tensor, counted: Tensor) -> Tensor:
-    """One over the number of counted regions in the image of each region.
+    """One divided by the number of counted regions in the image of each region.
 
     Args:
         images: Image of every region, int64 (R,).
         counted: Which regions count, bool (..., R).
 
     Returns:
-        Shares, float32 (..., R): those of the counted regions of an image sum to 1.
+        Shares, float32 (..., R). Those of an image's counted regions sum to 1.
     """
     same = (images == images.unsqueeze(1)).float()
     with torch.autocast(images.device.type, enabled=False):

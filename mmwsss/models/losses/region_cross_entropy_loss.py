@@ -11,12 +11,13 @@ from mmwsss.structures import IGNORE_INDEX
 def region_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy averaged over all regions that count.
 
-    In a distributed run the mean is over the regions of *all* processes, gradients included: images
-    differ in their number of boxes, and so would the weight of a region.
+    In a distributed run the mean covers the regions of *all* processes, gradients included. Images
+    differ in their number of boxes, and with a mean per process the weight of a region would differ
+    as well.
 
     Args:
         logits: Scores of background and classes, (R, 1+K).
-        targets: Label-map values (R,); 255 does not count.
+        targets: Label-map values, (R,); 255 is ignored.
 
     Returns:
         Loss (); zero, with zero gradients, when no region counts.

@@ -2,9 +2,8 @@
 
 Legend: B images, K foreground classes, h x w positions, n = h*w, P present classes of all images.
 
-Only the P rows of present classes are sorted and compared with a threshold. They are named by
-flat indices, see :func:`present_rows`, because their number is then known without asking the
-device.
+Only the P rows of present classes are sorted and compared with a threshold. They are given as flat
+indices, see :func:`present_rows`, so that their number is known without asking the device.
 
 Source of all: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
 ECCV 2022.
@@ -49,15 +48,15 @@ def proportion_threshold(probs: Tensor, proportions: Tensor, *, official: bool =
 
     Args:
         probs: Probabilities of the present classes, (P, n).
-        proportions: Their expected proportions g in [0, 1], float64 (P,). In single precision
-            about one index in 20 000 is another.
+        proportions: Their expected proportions g in [0, 1], float64 (P,). In single precision about
+            one index in 20 000 is off.
         official: Let k be 0. By default at least one position is expected, so k >= 1 if n > 1.
 
     Returns:
         Thresholds (P,), constants for the gradient.
 
     Source: section 3.4. Differs from the published code: a proportion of 1 takes the smallest
-        probability instead of failing; a present class of proportion 0 keeps one position, where
+        probability instead of failing. A present class of proportion 0 keeps one position, while
         the published threshold pushes all of them down.
     """
     num_positions = probs.shape[1]
@@ -76,13 +75,13 @@ def predicted_threshold(threshold_map: Tensor) -> Tensor:
     Returns:
         Thresholds (...,).
 
-    Source: section 3.4; the mean before the sigmoid is of the published code.
+    Source: section 3.4; taking the mean before the sigmoid is from the published code.
     """
     return threshold_map.float().mean(dim=(-2, -1)).sigmoid().clamp_min(_MIN_THRESHOLD)
 
 
 def positive_term(probs: Tensor, thresholds: Tensor) -> Tensor:
-    r"""Uncertainty of the positions of a present class: 1 at the threshold, 0 at 0 and at 1.
+    r"""Uncertainty of the positions of a present class, 1 at the threshold and 0 at both ends.
 
     .. math::
         R(p) = \begin{cases} 1 - (p-t)^2 / t^2 & p \le t \\ 1 - (p-t)^2 / (1-t)^2 & p > t
@@ -112,21 +111,22 @@ def probability_step_loss(
     .. math::
         L = \frac{1}{BKn} \sum_{b,c,i} y R(p_i) - (1 - y) \log(1 - p_i), \quad p = \sigma(z)
 
-    with the thresholds of :func:`proportion_threshold`. In a distributed run the mean is over the
+    with the thresholds of :func:`proportion_threshold`. In a distributed run the mean covers the
     positions of *all* processes, gradients included.
 
     Args:
         logits: Logits z, (B, K, h, w).
         proportions: Expected proportions, float64 (B, K); those of absent classes do not count.
         present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
-        official: As published, thresholds may keep no position, and the term of an absent class
-            has an upper bound, ``1 - p >= 1e-8``, beyond which it does not learn. By default it
-            has none: it is the softplus of the logit.
+        official: As published: a threshold may keep no position, and the term of an absent class
+            has an upper bound, ``1 - p >= 1e-8``, beyond which it stops learning. By default that
+            term is the softplus of the logit, which is unbounded.
 
     Returns:
         Loss ().
 
-    Source: section 3.2, eq. 1. Differs from the paper: a mean, as published, where it has a sum.
+    Source: section 3.2, eq. 1. Differs from the paper: a mean instead of a sum, as in the published
+    code.
     """
     rows = logits.float().flatten(0, 1).flatten(1)  # (B*K, n)
     probs = rows.index_select(0, present).sigmoid()  # (P, n)
@@ -150,7 +150,7 @@ def threshold_step_loss(logits: Tensor, threshold_map: Tensor, present: Tensor) 
         S = \{p \le t\},\ T = \{p > t\}
 
     over the positions of the present classes, with the thresholds of :func:`predicted_threshold`.
-    A part without positions is 0. In a distributed run the sums run over *all* processes.
+    A part without positions is 0. In a distributed run the sums cover *all* processes.
 
     Args:
         logits: Logits z, (B, K, h, w).
@@ -158,9 +158,9 @@ def threshold_step_loss(logits: Tensor, threshold_map: Tensor, present: Tensor) 
         present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
 
     Returns:
-        Loss (), attached to the threshold map alone.
+        Loss (), attached only to the threshold map.
 
-    Source: section 3.4; the two means are of the published code. Differs from it: a part without
+    Source: section 3.4; the two means are from the published code. Differs from it: a part without
         positions is 0 instead of NaN.
     """
     probs = logits.detach().float().flatten(0, 1).flatten(1).index_select(0, present).sigmoid()
@@ -194,15 +194,15 @@ def proportion_kl(
         logits: Logits z, (B, K, h, w).
         proportions: Expected proportions g, float64 (B, K); those of absent classes do not count.
         present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
-        official: Let g be 0 or 1. By default it is within ``[1/n, 1 - 1/n]``, one position on
-            either side (1/2 if there is a single one): the divergence from 0 has a weight that
-            keeps the class from ever coming back, that from 1 one that keeps it from ever leaving.
+        official: Allow g to be 0 or 1. By default it is clamped to ``[1/n, 1 - 1/n]``, one position
+            away from either end (1/2 if there is a single position). The divergence from 0 is so
+            large that the class never comes back, and that from 1 so large that it never leaves.
 
     Returns:
         Loss ().
 
-    Source: section 3.3. Differs from the paper, whose ``q log(q/Q)`` of odds q, Q is least at
-        ``q = Q/e``; this is the divergence of the published code, least at ``m = g``.
+    Source: section 3.3. Differs from the paper, whose ``q log(q/Q)`` of odds q, Q has its minimum
+        at ``q = Q/e``. This is the divergence of the published code, with its minimum at ``m = g``.
     """
     rows = logits.float().flatten(0, 1).flatten(1).index_select(0, present)  # (P, n)
     mean = rows.sigmoid().mean(dim=1).double()
@@ -220,13 +220,14 @@ def proportion_kl(
 
 @torch.no_grad()
 def probability_over_proportion(logits: Tensor, proportions: Tensor, present: Tensor) -> Tensor:
-    r"""How much of what is expected of the present classes is there.
+    r"""Share of the expected area of the present classes that the probabilities reach.
 
     .. math::
         \frac{\sum_{y_c = 1} m}{\sum_{y_c = 1} g}, \quad m = \frac{1}{n} \sum_i \sigma(z_i)
 
-    It is near 1 where probabilities follow their proportions, and near 0 where they all ended at 0:
-    there :func:`positive_term` is 0 at every position, so its loss is small and nothing is learnt.
+    It is near 1 if probabilities follow their proportions, and near 0 if they have all collapsed to
+    0. In that case :func:`positive_term` is 0 at every position, so the loss is small and nothing
+    is learnt.
 
     Args:
         logits: Logits z, (B, K, h, w).
@@ -234,7 +235,7 @@ def probability_over_proportion(logits: Tensor, proportions: Tensor, present: Te
         present: Flat indices of the present classes, long (P,), see :func:`present_rows`.
 
     Returns:
-        Quotient (), of this process; 1 without a present class.
+        Quotient () for this process; 1 without a present class.
     """
     rows = logits.float().flatten(0, 1).flatten(1).index_select(0, present)  # (P, n)
     found = rows.sigmoid().mean(dim=1).sum()

@@ -1,4 +1,4 @@
-"""Neck that joins feature maps in one non-negative map."""
+"""Neck that joins feature maps into one non-negative map."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from mmwsss.registry import MODELS
 
 @MODELS.register_module()
 class ConcatConvNeck(BaseModule):
-    """Concatenate feature maps at the size of the last one, then 1x1 convolution and ReLU.
+    """Concatenate feature maps at the size of the last one, then apply a 1x1 convolution and ReLU.
 
-    The features become non-negative, as activation maps and cosine similarities want them, also
-    behind a backbone that ends in a linear layer such as MobileNetV2's.
+    This makes features non-negative, as activation maps and cosine similarities require, even if
+    the backbone ends in a linear layer, such as MobileNetV2's.
 
     Args:
         in_channels: Channels of the feature maps to concatenate.
@@ -28,7 +28,8 @@ class ConcatConvNeck(BaseModule):
         ValueError: If the numbers of channels and of feature maps differ.
 
     Shape:
-        tuple of (B, C_i, h_i, w_i); returns a tuple with one map (B, C, h, w), h and w of the last.
+        tuple of (B, C_i, h_i, w_i); returns a tuple with one map (B, C, h, w) with h and w of the
+        last.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ConcatConvNeck(BaseModule):
         super().__init__(init_cfg)
         self.num_expected = len(in_channels)
         self.conv = ConvModule(sum(in_channels), out_channels, 1, bias=bias)
-        # ConvModule would draw Kaiming weights again after `init_cfg` has set others.
+        # ConvModule would draw Kaiming weights again after `init_cfg` has set the weights.
         self.conv.is_init = init_cfg is not None
 
     def forward(self, feats: tuple[Tensor, ...]) -> tuple[Tensor]:

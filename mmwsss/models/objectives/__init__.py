@@ -1,4 +1,4 @@
-"""Objectives: losses over what a CAM head scored."""
+"""Objectives: losses computed from the outputs of a CAM head."""
 
 from mmwsss.models.objectives.erasing_triplet import ErasingTriplet
 from mmwsss.models.objectives.mixup_contrast import MixupContrast

@@ -22,43 +22,44 @@ from mmwsss.structures import CAMOutputs, Encode, Objective, image_tags, size_of
 class ErasingTriplet(Objective):
     """Find the object in what is left of the image, but not in what is not the object.
 
-    Attraction: with the confident part of the object erased, the embedding shall stay, so that the
-    rest of the object gets activated. Repulsion: the low-confidence part of the image shall differ
-    from an image without a common class, against activation beyond the object. Classification is
-    another objective's. The erased image runs through the network as one more batch, so trained
-    batch statistics would see it too: freeze them, as published.
+    Attraction: the embedding should stay the same when the confident part of the object is erased,
+    so the rest of the object gets activated. Repulsion: the low-confidence part of the image should
+    differ from an image without a common class, which keeps activation from spreading beyond the
+    object. Classification is left to another objective. The erased images run through the network
+    as a second batch, which would enter trained batch statistics: freeze them, as published.
 
-    Negatives come from the batch of the process, one a call for every image; an image that shares a
-    class with all others has none and is left out (``DisjointPairSampler`` prevents that). The mean
-    over hard images is that of all processes.
+    Every call draws one negative per image from the batch of the process. An image that shares a
+    class with all others has no negative and is left out (``DisjointPairSampler`` prevents that).
+    The mean over hard images covers all processes.
 
     Args:
-        erase_threshold: t_H, from which normalised activation on a pixel is erased; below, the
-            pixel is multiplied with its activation. The image is the normalised one, so that what
-            is erased has the mean colour.
+        erase_threshold: t_H, the normalised activation at which a pixel is erased. Below it, the
+            pixel is multiplied by its activation. The image has been normalised, so erased pixels
+            have the mean colour.
         low_threshold: t_L, below which a position has low confidence.
-        attract_weight: Factor of the attraction; 0 spares the second forward pass.
+        attract_weight: Factor of the attraction; 0 saves the second forward pass.
         repulse_weight: Factor of the repulsion.
-        margin: Squared distance from which on an image is far enough from its negative.
-        min_hard: Fewest images of all processes nearer than the margin for a repulsion.
+        margin: Squared distance at which an image is far enough from its negative.
+        min_hard: Minimum number of images nearer than the margin, over all processes, for the
+            repulsion to apply.
         embedding: Map whose means over space are the embeddings.
         detach_mask: Whether the gradient of the attraction stops at the mask. Published: it does
-            not; stopping it spares the gradients of the first layers if they are frozen.
-        align_corners: Corner convention when maps are enlarged to the image; that of the classifier
-            whose maps they are.
+            not. Stopping it saves the gradients of the first layers if they are frozen.
+        align_corners: Corner convention when maps are enlarged to the image; use that of the
+            classifier.
 
     Raises:
         ValueError: An option has no meaning.
 
     Shape:
-        ``outputs.images`` (B, 3, H, W); ``outputs.score_map`` and the map of the embedding
-        (B, K, h, w), a background channel before them is ignored. ``loss_attract`` and
-        ``loss_repulse`` are ().
+        ``outputs.images`` (B, 3, H, W); ``outputs.score_map`` and the map of the embedding (B, K,
+        h, w), where a leading background channel is ignored. ``loss_attract`` and ``loss_repulse``
+        are ().
 
     Source: Yoon et al., "Adversarial Erasing Framework via Triplet with Gated Pyramid Pooling Layer
         for Weakly Supervised Semantic Segmentation", ECCV 2022, section 3.4. Differs from the
-        published code: an image without a negative is left out, where that code took one that may
-        share a class or stopped; one hard image is enough (``min_hard=5`` there).
+        published code: an image without a negative is left out, whereas that code took one that may
+        share a class or stopped. One hard image is enough (``min_hard=5`` there).
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class ErasingTriplet(Objective):
         _check_options(erase_threshold, low_threshold, margin, embedding)
         if min(attract_weight, repulse_weight) < 0 or attract_weight + repulse_weight == 0:
             raise ValueError(
-                'Expected `attract_weight` and `repulse_weight` to be at least 0 and one above, '
-                f'got {attract_weight} and {repulse_weight}.'
+                'Expected `attract_weight` and `repulse_weight` to be at least 0, and at least '
+                f'one above 0, got {attract_weight} and {repulse_weight}.'
             )
         self.erase_threshold = erase_threshold
         self.low_threshold = low_threshold
@@ -142,7 +143,7 @@ class ErasingTriplet(Objective):
 
 
 def _foreground(score_map: Tensor, tags: Tensor) -> Tensor:
-    """Scores of the K classes in single precision; a channel of background comes before them."""
+    """Scores of the K classes in single precision, without a leading background channel."""
     return score_map[:, -tags.size(1) :].float()
 
 
@@ -151,9 +152,9 @@ def _check_options(
 ) -> None:
     for name, value in (('erase_threshold', erase_threshold), ('low_threshold', low_threshold)):
         if not 0 < value <= 1:
-            raise ValueError(f'Expected `{name}` above 0 and at most 1, got {value}.')
+            raise ValueError(f'Expected `{name}` to be above 0 and at most 1, got {value}.')
     if margin <= 0:
-        raise ValueError(f'Expected `margin` above 0, got {margin}.')
+        raise ValueError(f'Expected `margin` to be above 0, got {margin}.')
     if embedding not in ('gated_map', 'score_map'):
         raise ValueError(
             f"Expected `embedding` to be 'gated_map' or 'score_map', got {embedding!r}."

@@ -18,20 +18,20 @@ from mmwsss.registry import MODELS
 
 @MODELS.register_module()
 class MixupContrast(nn.Module):
-    """Contrast of the regions of a batch, each mixed with another one, with a memory.
+    """Contrast the regions of a batch, each mixed with another one, with a memory.
 
     Args:
         temperature: T of :func:`~mmwsss.models.losses.mixup_contrast`.
         beta: Parameter of the Beta distribution of the mixture, see :func:`draw_shares`.
         partner: Rule of :func:`choose_partners`.
-        floor: As in :func:`mixup_contrast`; published 1e-4.
+        floor: As in :func:`mixup_contrast`; 1e-4 in the published code.
 
     Raises:
         ValueError: An option is out of range.
 
     Source: Zhou et al., CVPR 2022, section 3.2. Differs from the published code: the loss is the
         mean over images of their mean over regions; images and regions without anything to compare
-        are left out, where that code gave NaN.
+        with are left out, whereas that code gave NaN.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class MixupContrast(nn.Module):
         above_zero = dict(temperature=temperature, beta=beta, floor=1 if floor is None else floor)
         for name, value in above_zero.items():
             if value <= 0:
-                raise ValueError(f'Expected `{name}` above 0, got {value}.')
+                raise ValueError(f'Expected `{name}` to be above 0, got {value}.')
         self.temperature = temperature
         self.beta = beta
         self.partner = partner
         self.floor = floor
 
     def draw_partners(self, regions: Regions) -> tuple[Tensor, Tensor]:
-        """Choose a partner for every region, int64 (R,), and the region's own share, (R,)."""
+        """Draw a partner for every region, int64 (R,), and the region's own share, (R,)."""
         partners, found = choose_partners(
             regions.images, regions.classes, regions.valid, rule=self.partner
         )

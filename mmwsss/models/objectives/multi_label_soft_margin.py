@@ -16,10 +16,10 @@ class MultiLabelSoftMargin(Objective):
 
     Args:
         loss_weight: Factor of the loss.
-        supervised: How many images of the batch of a process count, the first ones; all without it.
-            The published code of AEFT has 8 of 32.
+        supervised: Number of images that count, from the start of each process's batch; all by
+            default. The published code of AEFT has 8 of 32.
         part: Name of a class map in the outputs' parts, such as ``coarse_map``: its mean over space
-            is scored against the tags, in place of what the pooling scored. The loss is then called
+            is scored against the tags instead of the logits of the pooling. The loss is then called
             ``loss_multi_label_<part>``.
 
     Shape:
@@ -41,7 +41,7 @@ class MultiLabelSoftMargin(Objective):
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """The class map that is scored, unless it is what the pooling scored."""
+        """The class map that is scored, if it replaces the logits of the pooling."""
         return () if self.part is None else (self.part,)
 
     def forward(

@@ -1,4 +1,4 @@
-"""Objectives of one classifier are told apart: by hooks, and in the log."""
+"""Names that tell the objectives of a classifier apart, in hooks and in the log."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from mmwsss.structures import Objective, UserInputError, check_contract
 
 
 def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
-    """Build objectives whose configs may have a ``name`` beside their own arguments.
+    """Build objectives whose configs may have a ``name`` in addition to their own arguments.
 
     Args:
         configs: Configs of the objectives.
@@ -18,7 +18,7 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
         The objectives in order.
 
     Raises:
-        UserInputError: If one is no objective, two have the same name, or a name is not a word.
+        UserInputError: If one is not an objective, two have the same name, or a name is not a word.
     """
     objectives = nn.ModuleList()
     for config in configs:
@@ -35,13 +35,13 @@ def build_objectives(configs: Sequence[dict]) -> nn.ModuleList:
 def _check_name(name: str, others: Iterable[Objective]) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise UserInputError(
-            f'objectives: name={name!r} is not a word of letters, digits and underscores. '
-            "Choose one like 'boxes'; it ends up in the names of the losses."
+            f'objectives: name={name!r} is not a word of letters, digits and underscores. Choose '
+            "one like 'boxes'; it becomes part of the names of the losses."
         )
     if any(name == objective_name(other) for other in others):
         raise UserInputError(
-            f'objectives: two are called {name!r}. Give each its own name; one without is '
-            'called by its type.'
+            f'objectives: two are called {name!r}. Give each its own `name`; the default is its '
+            'type.'
         )
 
 
@@ -51,13 +51,13 @@ def objective_name(objective: Objective) -> str:
 
 
 def add_losses(losses: dict[str, Tensor], own: dict[str, Tensor], name: str | None) -> None:
-    """Add the losses of one objective to those of the ones before it, in place.
+    """Add the losses of one objective to those of the objectives before it, in place.
 
-    The keys of a named objective end in its name: ``loss_multi_label_boxes``. A key that is taken
-    gets a number: ``loss_multi_label_1`` is the second loss of that key.
+    The keys of a named objective end in its name, as in ``loss_multi_label_boxes``. A key that is
+    already taken gets a number: ``loss_multi_label_1`` is the second loss with that key.
 
     Args:
-        losses: What is summed up so far.
+        losses: Losses collected so far.
         own: Losses of the objective by key.
         name: Name of the objective in the config, if it has one.
     """

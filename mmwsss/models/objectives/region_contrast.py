@@ -1,4 +1,4 @@
-"""Objective that contrasts the regions of a batch with a memory of regions of the data set."""
+"""Objective that contrasts the regions of a batch with a memory of the data set's regions."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -18,26 +18,26 @@ from mmwsss.structures import CAMOutputs, Encode, Objective, UserInputError
 
 @MODELS.register_module()
 class RegionContrast(Objective):
-    """Pull regions to the memory of their class, away from those of other classes.
+    """Pull regions towards the memory of their class and away from those of other classes.
 
     A region of each present class is embedded, mixed with a region of another image, and compared
-    with the memory as it was before this step; then the confident regions are written to it. That
-    goes on while ``enabled`` is False (``StartObjectiveHook``), so that the loss begins with a
-    memory that is filled. Partners come from the batch of the process; memory and mean are those of
-    all processes.
+    with the memory as it was before this step. Confident regions are then written to the memory,
+    even while ``enabled`` is False (``StartObjectiveHook``), so that the loss starts with a filled
+    memory. Partners come from the batch of the process; the memory and the mean cover all
+    processes.
 
     Args:
         num_classes: K, at least 2.
-        channels: Channels C of the features that are embedded.
-        regions: What tells the regions, see :class:`RegionSource`.
+        channels: Channels C of the embedded features.
+        regions: Where the regions come from, see :class:`RegionSource`.
         feats: Features to embed, see there.
         contrast: Options of :class:`MixupContrast`: partners, mixture and temperature.
         memory: Options of :class:`RegionMemory`: its number of slots, and what is stored in it.
         projection: Compare through two 3x3 convolutions, with batch normalisation and ReLU between
-            them; the memory keeps what is before. As published. A distributed run needs
+            them, as published. The memory keeps the embeddings before them. A distributed run needs
             ``find_unused_parameters=True`` if the objective starts late.
         loss_weight: Factor of the loss. Published: 0.01 times a sum over the 8 images of a batch,
-            0.08 here.
+            which is 0.08 here.
         init_cfg: Weight initialisation of the projection; N(0, 0.01) by default.
 
     Attributes:
@@ -49,13 +49,13 @@ class RegionContrast(Objective):
         background channel; features (B, C, h, w); ``loss_region_contrast`` is ().
 
     Raises:
-        ValueError: An option is out of range, or the features have not C channels.
+        ValueError: An option is out of range, or the features do not have C channels.
         UserInputError: ``contrast`` or ``memory`` is a component of another kind, or ``memory``
-            sets K or C, which are those of the objective.
+            sets K or C, which it takes from the objective.
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
-        Segmentation", CVPR 2022, section 3.2. Where it differs from the published code is said at
-        :class:`MixupContrast` and :class:`RegionMemory`.
+        Segmentation", CVPR 2022, section 3.2. :class:`MixupContrast` and :class:`RegionMemory` list
+        where it differs from the published code.
     """
 
     stateful = True
@@ -77,7 +77,7 @@ class RegionContrast(Objective):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.01))
         if num_classes < 2:
             raise ValueError(
-                f'RegionContrast compares a class with others: expected at least 2 classes, got '
+                'RegionContrast compares classes and needs at least 2, got '
                 f'{num_classes}. Leave the objective out.'
             )
         self.num_classes = num_classes
@@ -90,25 +90,25 @@ class RegionContrast(Objective):
         self.loss_weight = loss_weight
 
     def _build_part(self, key: str, options: dict, **sizes: int) -> Any:
-        """Build contrast or memory; its sizes are those of the objective."""
+        """Build the contrast or the memory with the sizes of the objective."""
         kind = self.part_types[key]
         for name in sizes.keys() & options.keys():
             raise UserInputError(
-                f'RegionContrast: {key} has {name}={options[name]}, which it takes from the '
-                f'objective, {name}={sizes[name]}. Leave {name} out of {key}.'
+                f'RegionContrast: {key} sets {name}={options[name]}, but takes it from the '
+                f'objective, where {name}={sizes[name]}. Leave {name} out of {key}.'
             )
         named = options.get('type', kind)
         found = MODELS.get(named) if isinstance(named, str) else named
         if not (isinstance(found, type) and issubclass(found, kind)):
             raise UserInputError(
                 f'RegionContrast: {key} must be a {kind.__name__}, got type={named!r}. Leave out '
-                f'the `type`, or name a class derived from {kind.__name__}.'
+                f'the `type`, or name a subclass of {kind.__name__}.'
             )
         return MODELS.build({**options, **sizes, 'type': found})
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Regions and features, unless every head has them."""
+        """Regions and features, if not every head has them."""
         return self.source.requires
 
     def forward(

@@ -1,4 +1,4 @@
-"""Objective of probabilities and thresholds that are trained in turn."""
+"""Objective that trains probabilities and thresholds in turn."""
 
 from collections.abc import Mapping
 from inspect import signature
@@ -33,22 +33,23 @@ class SpatialBCE(PhasedObjective):
     """Spatial-BCE and the divergence from expected proportions, in two alternating phases.
 
     The logits are ``z = exp(T) * score_map`` with the temperatures of the context. In the phase
-    ``'probability'`` the thresholds come from the expected proportions: classifier, temperature
+    ``'probability'`` the thresholds come from the expected proportions, and classifier, temperature
     and backbone learn. In the phase ``'threshold'`` the thresholds are the predicted ones and the
-    probabilities are constants: the threshold branch learns, and through it the backbone.
-    ``AlternatingPhaseHook`` switches; a stage without it is refused, because its thresholds would
-    never learn.
+    probabilities are constants, so the threshold branch learns and, through it, the backbone.
+    ``AlternatingPhaseHook`` switches the phases. A stage without it is refused, because its
+    thresholds would never learn.
 
-    Parameters without a gradient differ between the phases, so that a distributed run needs
-    ``find_unused_parameters=True`` in the config. The optimizer leaves them alone, weight decay and
-    momentum included.
+    The phases differ in which parameters have no gradient, so a distributed run needs
+    ``find_unused_parameters=True`` in the config. The optimizer skips those parameters, including
+    their weight decay and momentum.
 
     Args:
         loss_weight: Factor of Spatial-BCE.
         kl_weight: Factor of the divergence.
-        official: Follow the published code where it is less robust or another than the paper: the
-            divergence trains the probabilities in both phases; proportions of 0 are kept; the term
-            of absent classes has an upper bound. See ``losses/spatial_bce_loss.py``.
+        official: Follow the published code where it is less robust than this one or differs from
+            the paper: the divergence trains the probabilities in both phases, proportions of 0 are
+            kept, and the term of absent classes has an upper bound. See
+            ``losses/spatial_bce_loss.py``.
 
     Attributes:
         phase: ``'probability'`` at first; changed by :meth:`set_phase`.
@@ -56,12 +57,12 @@ class SpatialBCE(PhasedObjective):
     Shape:
         ``outputs.score_map`` (B, K, h, w), parts ``threshold_map`` (B, K, h, w) and
         ``log_temperature`` (K,); samples with ``gt_label`` (n,) and ``gt_proportion`` float64
-        (K,); the losses ``loss_spatial_bce`` and ``loss_proportion_kl`` are (), and so is
-        ``probability_over_proportion`` for the log and ``CollapseHook``.
+        (K,); the losses ``loss_spatial_bce`` and ``loss_proportion_kl`` are (), as is
+        ``probability_over_proportion``, which is for the log and ``CollapseHook``.
 
     Raises:
         ValueError: If the score map has a channel for background.
-        UserInputError: If a sample has no ``gt_proportion``, or one of another length.
+        UserInputError: If a sample has no ``gt_proportion``, or one of the wrong length.
 
     Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
         ECCV 2022, section 3.
@@ -81,7 +82,7 @@ class SpatialBCE(PhasedObjective):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training without the hook of the phases, or without expected proportions."""
+        """Refuse a training stage without the hook that switches phases or without proportions."""
         super().check(options, key, stage)
         for dataset in stage.parts(WeakDataset) if stage.task == 'train' else ():
             file_key = f'{dataset.key}.proportion_file'
@@ -112,7 +113,7 @@ class SpatialBCE(PhasedObjective):
         num_classes = threshold_map.shape[1]
         if outputs.score_map.shape[1] != num_classes:
             raise ValueError(
-                f'SpatialBCE expected {num_classes} score channels, one a foreground class, got '
+                f'SpatialBCE expected {num_classes} score channels, one per foreground class, got '
                 f'{outputs.score_map.shape[1]}. Choose a pooling without background, and the same '
                 '`num_classes` in head and context.'
             )
@@ -126,7 +127,7 @@ class SpatialBCE(PhasedObjective):
         else:
             loss = threshold_step_loss(logits, threshold_map, present)
             if not self.official:
-                # The paper: no gradient with respect to the probabilities in this phase.
+                # As in the paper, the probabilities get no gradient in this phase.
                 kl_logits = logits.detach()
         divergence = proportion_kl(kl_logits, proportions, present, official=self.official)
         return {
@@ -146,8 +147,8 @@ def _stack_proportions(data_samples: list[SegDataSample], num_classes: int) -> T
             what = 'is missing' if found is None else f'has shape {found}'
             raise UserInputError(
                 f'{sample.get("img_path", "A data sample")}: `gt_proportion` {what}, expected one '
-                f'number a class, ({num_classes},). Set `train_dataloader.dataset.proportion_file` '
-                'to the proportions of pseudo labels: a label stage or '
-                'tools/analysis_tools/estimate_proportions.py writes them.'
+                f'number per class, ({num_classes},). Set '
+                '`train_dataloader.dataset.proportion_file` to the proportions of pseudo labels, '
+                'written by a label stage or by tools/analysis_tools/estimate_proportions.py.'
             )
     return torch.stack([sample.gt_proportion for sample in data_samples]).double()

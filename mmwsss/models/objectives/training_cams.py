@@ -1,4 +1,4 @@
-"""Keeps the class activation maps that a classifier has while it is trained."""
+"""Keeps the class activation maps that a classifier produces while it is trained."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Entries = Mapping[str, Mapping[int, int]]
 
 
 def quantize_maps(maps: Tensor, *, eps: float = 1e-8) -> Tensor:
-    """Bring maps to bytes, ``round(255 ReLU(m) / (max ReLU(m) + eps))``.
+    """Convert maps to bytes, ``round(255 ReLU(m) / (max ReLU(m) + eps))``.
 
     Args:
         maps: Maps of any sign, (R, h, w).
@@ -31,7 +31,7 @@ def quantize_maps(maps: Tensor, *, eps: float = 1e-8) -> Tensor:
 def keep_maximum(
     kept: Tensor, stored: Tensor, entries: Tensor, maps: Tensor, counted: Tensor
 ) -> None:
-    """Raise the entries of a table to new maps where those are larger, in place.
+    """Raise the entries of a table to the new maps where these are larger, in place.
 
     Args:
         kept: The table, uint8 (E, h, w), contiguous.
@@ -51,40 +51,40 @@ def keep_maximum(
 class TrainingCAMs(Objective):
     """Keep, for every image and present class, the maximum of its maps over the training.
 
-    Each map is divided by its own maximum before; it does not count in a step in which the
-    probability of its class is below ``min_score``, unless it is the last epoch and there is none
-    yet. There is no loss. Memory: one byte a position, image and class, 33 MB for the 10 582 images
-    of VOC at 46 x 46. Maps of mirrored views are mirrored back. Needs a
+    Each map is first divided by its own maximum. It does not count in a step in which the
+    probability of its class is below ``min_score``, unless it is the last epoch and there is no map
+    yet. There is no loss. Memory: one byte per position, image and class, which is 33 MB for the 10
+    582 images of VOC at 46 x 46. Maps of mirrored views are mirrored back. Needs a
     :class:`~mmwsss.engine.hooks.TrainingCAMsHook`, which names the entries, merges those of all
-    processes and saves them; ``StartObjectiveHook`` may let it begin later.
+    processes and saves them. ``StartObjectiveHook`` can start it later.
 
-    The maps are no buffers: a wrapper for several processes may overwrite those with the ones of
-    the first process. The hook puts them into checkpoints.
+    The maps are not buffers, because a wrapper for several processes may overwrite buffers with
+    those of the first process. The hook puts them into checkpoints.
 
     Args:
         num_classes: K.
-        min_score: Probability of the class, the sigmoid of the mean of its map, from which on it
-            counts.
+        min_score: Minimum probability of the class (the sigmoid of the mean of its map) for its map
+            to count.
 
     Attributes:
-        last_epoch: Whether a map counts whatever its score where there is none yet; the hook's.
+        last_epoch: Whether a map counts, whatever its score, if there is none yet. Set by the hook.
 
     Raises:
         ValueError: If an option is out of range.
-        UserInputError: In training, if a view does not show the whole image, has another size than
-            the views before, is mirrored vertically, or an image was not announced.
+        UserInputError: In training, if a view does not show the whole image, differs in size from
+            the views before it or is mirrored vertically, or if an image was not announced.
 
     Shape:
         ``outputs.score_map`` (B, K or 1+K, h, w), the same h and w in every step.
 
     Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
         Weakly Supervised Semantic Segmentation", CVPR 2022. The paper takes the maps of the trained
-        network. That code names maps by their position in the batch, which is right on one process
-        and without shuffling alone; here images are known by their id.
+        network. That code identifies maps by their position in the batch, which is only right on
+        one process and without shuffling; here images are identified by their id.
     """
 
     num_classes: int
-    stored: Tensor  # uint8 (E,), where there are maps
+    stored: Tensor  # uint8 (E,), 1 where there is a map
 
     def __init__(self, num_classes: int, *, min_score: float = 0.1) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class TrainingCAMs(Objective):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training without the hook that announces the images and writes the maps."""
+        """Refuse a training stage without the hook that announces images and writes the maps."""
         if stage.task == 'train' and not stage.has_hook('TrainingCAMsHook'):
             raise UserInputError(
                 f'{key}: {cls.__name__} keeps maps, but custom_hooks has no TrainingCAMsHook that '
@@ -109,7 +109,7 @@ class TrainingCAMs(Objective):
             )
 
     def set_entries(self, entries: Entries) -> None:
-        """Announce all images: ``{img_id: {class: entry}}``, entries counted 0..E-1."""
+        """Announce all images as ``{img_id: {class: entry}}``, with entries numbered 0..E-1."""
         self.entries = entries
 
     def forward(
@@ -128,7 +128,7 @@ class TrainingCAMs(Objective):
     @torch.no_grad()
     def _record(self, score_map: Tensor, data_samples: list[SegDataSample]) -> None:
         flips = [[sample.get('flip', False)] for sample in data_samples]
-        # The labels as announced: those of the samples are on the device, and reading them waits.
+        # Labels as announced; those of the samples are on the device, and reading them would wait.
         rows = [
             (i, label, entry)
             for i, sample in enumerate(data_samples)
@@ -150,13 +150,13 @@ class TrainingCAMs(Objective):
     def _entries_of(self, sample: SegDataSample) -> Mapping[int, int]:
         if sample.img_id not in self.entries:
             raise UserInputError(
-                f'TrainingCAMs: {sample.img_id!r} is not among the {len(self.entries)} images that '
-                'were announced. Add TrainingCAMsHook to `custom_hooks`.'
+                f'TrainingCAMs: {sample.img_id!r} is not among the announced images, '
+                f'{len(self.entries)} in all. Add TrainingCAMsHook to `custom_hooks`.'
             )
         return self.entries[sample.img_id]
 
     def _table_for(self, score_map: Tensor) -> Tensor:
-        """Make the table for maps of this size, or check that it is for them."""
+        """Create the table for maps of this size, or check that it has this size."""
         size = size_of(score_map)
         if self.maps is None:
             num_entries = sum(len(classes) for classes in self.entries.values())
@@ -164,15 +164,16 @@ class TrainingCAMs(Objective):
             self.stored = score_map.new_zeros(num_entries, dtype=torch.uint8)
         elif (known := size_of(self.maps)) != size:
             raise UserInputError(
-                f'TrainingCAMs: maps are {size[0]}x{size[1]} after {known[0]}x{known[1]} (height x '
-                'width). All views must have one size: Resize(scale=..., keep_ratio=False).'
+                f'TrainingCAMs: maps are {size[0]}x{size[1]}, but were {known[0]}x{known[1]} '
+                'before (height x width). All views must have the same size: use '
+                'Resize(scale=..., keep_ratio=False).'
             )
         self.maps, self.stored = self.maps.to(score_map.device), self.stored.to(score_map.device)
         return self.maps
 
 
 def _check_view(sample: SegDataSample, batch_size: tuple[int, int]) -> None:
-    """Refuse views that are padded or cropped, so that they do not show the whole image alone."""
+    """Refuse views that are padded or cropped, as they must show exactly the whole image."""
     found: dict[str, Any] = {k: sample.get(k) for k in ('img_id', 'img_shape', 'ori_shape')}
     size, original = tuple(found['img_shape']), tuple(found['ori_shape'])
     factors = sample.get('scale_factor', (1.0, 1.0))[::-1]  # of height, of width
@@ -185,7 +186,7 @@ def _check_view(sample: SegDataSample, batch_size: tuple[int, int]) -> None:
             f'TrainingCAMs: the view of {found["img_id"]!r} is {size[0]}x{size[1]} of an image of '
             f'{original[0]}x{original[1]}, scaled by {factors[0]:.3g}x{factors[1]:.3g}, in a batch '
             f'of {batch_size[0]}x{batch_size[1]} (height x width). Views must show the whole image '
-            'without padding: Resize(scale=..., keep_ratio=False) and no crop.'
+            'without padding: use Resize(scale=..., keep_ratio=False) and no crop.'
         )
     if sample.get('flip', False) and sample.get('flip_direction') != 'horizontal':
         raise UserInputError(

@@ -1,4 +1,4 @@
-"""Poolings: what of a score map is scored against the weak labels."""
+"""Poolings: which parts of a score map are compared with the weak labels."""
 
 from mmwsss.models.poolings.background_aware_pooling import BackgroundAwarePooling
 from mmwsss.models.poolings.gated_pyramid_pooling import GatedPyramidPooling

@@ -15,7 +15,7 @@ from mmwsss.models.poolings.region_weights import (
 from mmwsss.registry import MODELS
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, Pooled, Pooling, size_of, to_seg_label
 
-# Label that pads the boxes of a batch; real ones are 0..K-1.
+# Label of the boxes that pad a batch; real labels are 0..K-1.
 _NO_BOX = -1
 
 
@@ -30,17 +30,17 @@ def background_aware_weights(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights over the feature map that pool the foreground of boxes and the background.
 
-    A box bin is the mean of its sampled features F weighted with ``1 - A(p)``,
-    ``A(p) = 1/|J| sum_j max(0, cos(F(p), q_j))``, where the queries q_j are the means of the
-    background in the cells of a G x G grid. Where the background covers no more than
-    ``min_background`` of the image, or no cell has any, the mean is plain.
+    A box bin is the mean of its sampled features F weighted by ``1 - A(p)``, ``A(p) = 1/|J| sum_j
+    max(0, cos(F(p), q_j))``, where the queries q_j are the means of the background in the cells of
+    a G x G grid. The mean is unweighted if the background covers no more than ``min_background`` of
+    the image or no cell has any.
 
     Args:
         feats: Features (B, C, h, w).
         boxes: Boxes xyxy in pixels of the image, padded to (B, M, 4).
         background_mask: 1 outside every box, 0 inside boxes and on padding, (B, H, W).
-        grid_size: Cells a side, G; J = G*G.
-        bins: Bins of a box a side, O.
+        grid_size: Cells per side, G; J = G*G.
+        bins: Bins of a box per side, O.
         min_background: Share of the image that the background must exceed. With 1 the pooling is
             plain averaging everywhere.
 
@@ -49,8 +49,8 @@ def background_aware_weights(
         (B, J, h*w), cells row by row; number of background positions in each cell (B, J).
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-        Segmentation", CVPR 2021, eq. 1-4. Differs from the published results in nothing but the
-        handling of what they cannot: empty boxes have one point, weights are at least 1e-6.
+        Segmentation", CVPR 2021, eq. 1-4. Differs from the published results only where these are
+        undefined: empty boxes have one point, and weights are at least 1e-6.
     """
     image_size, feat_size = size_of(background_mask), size_of(feats)
     dtype = torch.promote_types(feats.dtype, torch.float32)
@@ -69,14 +69,14 @@ def background_aware_weights(
 
 
 def class_region_weights(box_weights: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
-    """Weights over the feature map of the region of every class, from those of its boxes.
+    """Weights over the feature map for the region of each class, from those of its boxes.
 
-    ``w_c(p) = mean a_b(p)`` over the bins b of all boxes of the class in the image, scaled to the
-    sum 1, which the weights of a box that reaches beyond the map have not.
+    ``w_c(p) = mean a_b(p)`` over the bins b of all boxes of the class in the image, scaled to sum
+    to 1, as the weights of a box that reaches beyond the map do not.
 
     Args:
         box_weights: Weights a of the box bins, (B, M, O*O, h*w).
-        labels: Class of every box, int64 (B, M); another value than 0..K-1 for padding.
+        labels: Class of every box, int64 (B, M); padding has a value outside 0..K-1.
         num_classes: K.
 
     Returns:
@@ -92,26 +92,26 @@ def class_region_weights(box_weights: Tensor, labels: Tensor, *, num_classes: in
 
 @MODELS.register_module()
 class BackgroundAwarePooling(Pooling):
-    """Scores of the foreground of boxes and of cells of the background.
+    """Scores of the foreground in boxes and of the background in grid cells.
 
-    The rows are, first, the bins of all boxes: image by image, box by box in annotation order, bins
-    row by row; images are padded to the same number of boxes. Then the background cells: image by
-    image, row by row. Rows that only pad, cells without background and boxes outside of the image
-    have the target 255, so that their number never has to be known on the host.
+    The first rows are the bins of all boxes: image by image, box by box in annotation order, bins
+    row by row. Images are padded to the same number of boxes. The background cells follow, image by
+    image and row by row. Padding rows, cells without background and boxes outside the image have
+    the target 255, so the host never has to know their number.
 
     Args:
-        grid_size: Background cells a side, G.
-        bins: Bins of a box a side, O.
+        grid_size: Background cells per side, G.
+        bins: Bins of a box per side, O.
         min_background: Share of the image that the background must exceed for the attention to be
-            used. With 1.0 it never is: the GAP baseline of the paper's ablation.
+            used. With 1.0 it is never used, which is the GAP baseline of the paper's ablation.
 
     Raises:
-        ValueError: If an option is out of range, or a data sample lacks boxes or background mask.
+        ValueError: If an option is out of range, or a data sample lacks boxes or a background mask.
 
     Shape:
         feats (B, C, h, w); score_map (B, 1+K, h, w); logits (R, 1+K) and targets (R,) with
         R = B*M*O*O + B*G*G, M the largest number of boxes in an image. The part ``region_weights``
-        (B, K, h, w) is that of :func:`class_region_weights`.
+        (B, K, h, w) comes from :func:`class_region_weights`.
 
     Source: Oh et al., CVPR 2021, eq. 1-5, see :func:`background_aware_weights`.
     """
@@ -124,7 +124,7 @@ class BackgroundAwarePooling(Pooling):
         if grid_size < 1 or bins < 1:
             raise ValueError(f'grid_size and bins must be >= 1, got {grid_size} and {bins}.')
         if not 0 <= min_background <= 1:
-            raise ValueError(f'min_background is a share in [0, 1], got {min_background}.')
+            raise ValueError(f'min_background must be a share in [0, 1], got {min_background}.')
         self.grid_size = grid_size
         self.bins = bins
         self.min_background = min_background
@@ -132,7 +132,7 @@ class BackgroundAwarePooling(Pooling):
     def forward(
         self, feats: Tensor, score_map: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> Pooled:
-        """Pool box bins and background cells; the whole image without data samples."""
+        """Pool box bins and background cells, or the whole image without data samples."""
         if data_samples is None:
             return Pooled(score_map.mean(dim=(2, 3)))
         boxes, labels, masks = _box_supervision(data_samples)
@@ -169,7 +169,7 @@ class BackgroundAwarePooling(Pooling):
 
 
 def _inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Say which boxes (..., 4) reach into the image, (...)."""
+    """Tell which boxes (..., 4) overlap the image, (...)."""
     x1, y1, x2, y2 = boxes.unbind(dim=-1)
     return (x1 < width) & (y1 < height) & (x2 > 0) & (y2 > 0)
 
@@ -179,12 +179,12 @@ def _box_supervision(data_samples: list[SegDataSample]) -> tuple[Tensor, Tensor,
     if not all('gt_instances' in s and 'background_mask' in s for s in data_samples):
         raise ValueError(
             'BackgroundAwarePooling expected every data sample to have `gt_instances` and '
-            '`background_mask`. Train on a dataset with boxes and pack both in the pipeline.'
+            '`background_mask`. Train on a data set with boxes, and pack both in the pipeline.'
         )
     masks = [sample.background_mask.data.squeeze(0) for sample in data_samples]
     if len({mask.shape for mask in masks}) > 1:
         raise ValueError(
-            'Expected background masks of one size, that of the network input, got '
+            'Expected all background masks to have the size of the network input, got '
             f'{sorted({tuple(mask.shape) for mask in masks})}. Crop or pad the images to one size.'
         )
     instances = [sample.gt_instances for sample in data_samples]

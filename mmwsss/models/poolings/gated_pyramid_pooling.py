@@ -1,4 +1,4 @@
-"""Pooling whose weights are a pyramid of the score map, joined level by level by learnt gates.
+"""Pooling weighted by a pyramid of the score map, joined level by level by learnt gates.
 
 Legend: B images, K classes, h x w feature grid.
 """
@@ -21,8 +21,8 @@ Order = Literal['coarse_to_fine', 'fine_to_coarse', 'average']
 def pyramid_level(score_map: Tensor, num_bins: int) -> Tensor:
     """Mean scores of a grid of k x k cells, enlarged bilinearly to the size of the map.
 
-    Cell i covers rows ``floor(i h / k)`` to ``ceil((i+1) h / k) - 1``; on a map with fewer rows
-    than cells the cells repeat.
+    Cell i covers rows ``floor(i h / k)`` to ``ceil((i+1) h / k) - 1``. On a map with fewer rows
+    than cells, cells repeat.
 
     Args:
         score_map: Class scores, (B, K, h, w).
@@ -38,19 +38,19 @@ def pyramid_level(score_map: Tensor, num_bins: int) -> Tensor:
 def sign_preserving_gate(
     first: Tensor, second: Tensor, positive_weight: Tensor, negative_weight: Tensor
 ) -> Tensor:
-    """Join two maps, positive with positive part and negative with negative part.
+    """Join two maps, positive parts with positive parts and negative with negative ones.
 
     With R = ReLU, ``s = sigmoid(conv+[R(x), R(y)])`` and ``t = sigmoid(conv-[R(-x), R(-y)])``, each
     with one channel for x and one for y:
-    ``g(x, y) = (R(x) s_0 + R(y) s_1) / 2 - (R(-x) t_0 + R(-y) t_1) / 2``. The sign is that of x
-    and y where they agree.
+    ``g(x, y) = (R(x) s_0 + R(y) s_1) / 2 - (R(-x) t_0 + R(-y) t_1) / 2``. Where x and y agree in
+    sign, the result has that sign.
 
     Args:
         first: x, (B, K, h, w).
         second: y, shaped as x.
         positive_weight: 3x3 convolution without bias, (2, 2K, 3, 3); the first K input channels
             belong to x.
-        negative_weight: The same of the negative parts.
+        negative_weight: The same for the negative parts.
 
     Returns:
         The joined map, (B, K, h, w).
@@ -78,7 +78,7 @@ def gated_pyramid(
     Args:
         score_map: Class scores, (B, K, h, w).
         gate_weights: Positive and negative weight of every gate, one gate fewer than ``bins``.
-        bins: Cells along a side of every level, in the order in which they join.
+        bins: Cells per side of every level, in the order in which levels are joined.
 
     Returns:
         The gated map, (B, K, h, w).
@@ -90,7 +90,7 @@ def gated_pyramid(
 
 
 def signed_aggregation(score_map: Tensor, gated_map: Tensor) -> Tensor:
-    """Logits that weigh every score with the gated map: evidence for minus evidence against.
+    """Logits that weight every score by the gated map: evidence for minus evidence against.
 
     ``p_c = mean_hw R(x_c) R(q_c) - mean_hw R(-x_c) R(-q_c)`` of scores x and gated map q, both
     (B, K, h, w); returns (B, K).
@@ -104,12 +104,12 @@ def signed_aggregation(score_map: Tensor, gated_map: Tensor) -> Tensor:
 
 @MODELS.register_module()
 class GatedPyramidPooling(Pooling):
-    """Weigh the score map with its own pyramid, which learnt gates join from coarse to fine.
+    """Weight the score map by its own pyramid, which learnt gates join from coarse to fine.
 
     Args:
         num_classes: Foreground classes K, as many as the head has.
-        bins: Cells along a side of every level, increasing. One level has no gate.
-        order: From which end the levels join; or the plain mean of all levels.
+        bins: Cells per side of every level, increasing. A single level has no gate.
+        order: End from which the levels are joined, or the plain mean of all levels.
         init_cfg: Initialisation of the gates; that of PyTorch's convolutions by default.
 
     Shape:
@@ -117,7 +117,7 @@ class GatedPyramidPooling(Pooling):
         (B, K, h, w) in single precision.
 
     Raises:
-        ValueError: ``bins`` do not increase, the order is unknown, or the score map has another
+        ValueError: ``bins`` do not increase, the order is unknown, or the score map has a different
             number of classes.
 
     Source: as :func:`sign_preserving_gate`, section 3.3; orders and mean as in its ablation.
@@ -134,7 +134,7 @@ class GatedPyramidPooling(Pooling):
         order: Order = 'coarse_to_fine',
         init_cfg: dict | None = None,
     ) -> None:
-        # The head would give its convolutions, and with them the gates, weights around zero.
+        # The head would initialise the gates like its own convolutions, with weights around zero.
         uniform = dict(type='Kaiming', layer='Conv2d', a=math.sqrt(5), distribution='uniform')
         uniform |= dict(mode='fan_in', nonlinearity='leaky_relu')
         super().__init__(init_cfg or uniform)
@@ -153,7 +153,7 @@ class GatedPyramidPooling(Pooling):
         """Weight of every position for every class, (B, K, h, w)."""
         if score_map.size(1) != self.num_classes:
             raise ValueError(
-                f'GatedPyramidPooling has num_classes={self.num_classes}, but the score map '
+                f'GatedPyramidPooling has num_classes={self.num_classes}, but the score map has '
                 f'{score_map.size(1)} channels. Give it the `num_classes` of the head.'
             )
         if self.order == 'average':
@@ -177,7 +177,7 @@ class GatedPyramidPooling(Pooling):
         return self._pool(score_map)[0].sigmoid()
 
     def _pool(self, score_map: Tensor) -> tuple[Tensor, Tensor]:
-        # Products of scores leave the range of half precision.
+        # Products of scores exceed the range of half precision.
         with torch.autocast(score_map.device.type, enabled=False):
             score_map = score_map.float()
             gated_map = self.gated_map(score_map)

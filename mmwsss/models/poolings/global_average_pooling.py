@@ -1,4 +1,4 @@
-"""Pooling of the whole image into one score a class."""
+"""Pooling of the whole image into one score per class."""
 
 from mmseg.structures import SegDataSample
 from torch import Tensor

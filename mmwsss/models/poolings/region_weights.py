@@ -2,10 +2,10 @@
 
 A pooled feature is a weighted mean of the features at the h*w positions of the map. Here the
 weights themselves are computed, ``r = sum_p a(p) f(p)``, so that any map of the same size can be
-pooled, a map of class scores for instance: a bias-free linear classifier gives the same score for
-the pooled feature as the pooling of its score map, ``W r = sum_p a(p) (W f(p))``.
+pooled, such as a map of class scores. A bias-free linear classifier gives the same score for the
+pooled feature as the pooling of its score map, ``W r = sum_p a(p) (W f(p))``.
 
-Legend: B images, C channels, M boxes an image (padded), J = G*G background cells, O bins a side,
+Legend: B images, C channels, M boxes per image (padded), J = G*G background cells, O bins per side,
 h x w feature map, H x W pixels, n x m sampling points of a box (padded).
 """
 
@@ -25,8 +25,8 @@ from mmwsss.cams.separable_sampling import (
 )
 
 _EPS = 1e-12
-# Smallest weight of a point in a box. A bin in which everything equals the background is averaged
-# plainly; without it rounding errors of 1e-7 would be divided by their own sum.
+# Smallest weight of a point in a box. With it, a bin in which everything equals the background has
+# a plain mean; without it, rounding errors of 1e-7 would be divided by their own sum.
 _MIN_WEIGHT = 1e-6
 
 
@@ -49,12 +49,12 @@ class BoxGrid(NamedTuple):
 def grid_cell_weights(mask: Tensor, *, grid_size: int) -> tuple[Tensor, Tensor]:
     """Average the background of every cell of a regular grid.
 
-    The map is padded with zeros to multiples of G, evenly on both sides when the padding is even,
-    else all at the end; ``q_j = sum_{p in cell j} m(p) f(p) / sum_{p in cell j} m(p)``.
+    The map is padded with zeros to multiples of G, evenly on both sides if the padding is even,
+    otherwise only at the end; ``q_j = sum_{p in cell j} m(p) f(p) / sum_{p in cell j} m(p)``.
 
     Args:
         mask: 1 on background, 0 elsewhere, float (B, h, w).
-        grid_size: Cells a side, G.
+        grid_size: Cells per side, G.
 
     Returns:
         Weights (B, J, h*w), cells row by row, zero for cells without background; and the number of
@@ -72,7 +72,7 @@ def grid_cell_weights(mask: Tensor, *, grid_size: int) -> tuple[Tensor, Tensor]:
 
 
 def _cells_of_axis(size: int, grid_size: int, like: Tensor) -> Tensor:
-    """Say which entries of an axis lie in which cell, (G, size) of 0 and 1."""
+    """Tell which entries of an axis lie in which cell, (G, size) of 0 and 1."""
     padding = -size % grid_size
     before = padding // 2 if padding % 2 == 0 else 0
     entries = torch.arange(size, device=like.device) + before
@@ -86,16 +86,16 @@ def box_grid(
 ) -> BoxGrid:
     """Place the sampling points of boxes on the feature map.
 
-    With ``X = x / ((W-1)/2) - 1`` a box is ``ceil(x2') - floor(x1')`` points wide, at least one,
+    With ``X = x / ((W-1)/2) - 1``, a box is ``ceil(x2') - floor(x1')`` points wide, at least one,
     where ``x' = X (w-1)/2 + (w-1)/2``. The points are spread evenly from X1 to X2 and sampled in
-    the half-pixel convention, with zeros outside of the map, as the published results are.
+    the half-pixel convention, with zeros outside the map, as in the published results.
 
     Args:
-        boxes: Boxes xyxy in pixels, (B, M, 4). Sides are clamped to [-1, W+1] and [-1, H+1]: the
-            published crop ends a box that it cuts at W+1, and flipping makes -1 of it.
+        boxes: Boxes xyxy in pixels, (B, M, 4). Sides are clamped to [-1, W+1] and [-1, H+1],
+            because the published crop ends a box that it cuts at W+1, which becomes -1 by flipping.
         image_size: (H, W).
         feat_size: (h, w).
-        bins: Bins a side, O.
+        bins: Bins per side, O.
 
     Returns:
         Points and bins. Points beyond the size of a box belong to no bin.
@@ -108,13 +108,13 @@ def box_grid(
 def _axis_grid(
     start: Tensor, end: Tensor, pixels: int, size: int, bins: int
 ) -> tuple[Tensor, Tensor]:
-    # An image of a single pixel has its corners in one place; any finite scale will do.
+    # In an image of a single pixel the corners coincide; any finite scale will do.
     span = max(pixels - 1, 1)
     start, end = (side.clamp(-1, pixels + 1) / (span / 2) - 1 for side in (start, end))
     first, last = (side * ((size - 1) / 2) + (size - 1) / 2 for side in (start, end))
     count = (last.ceil() - first.floor()).clamp_min(1).unsqueeze(-1)  # (B, M, 1)
-    # Largest x2' from 0 upwards, smallest x1' from 0 downwards; where one is an integer, rounding
-    # may push it over.
+    # Largest x2' upwards from 0, smallest x1' downwards from 0. If one is an integer, rounding may
+    # push it over.
     most = (pixels + 1) * (size - 1) // span + 1 + (size - 1) // span + 1
     index = torch.arange(most, device=start.device, dtype=start.dtype)
     step = (end - start).unsqueeze(-1) / (count - 1).clamp_min(1)
@@ -124,10 +124,10 @@ def _axis_grid(
 
 
 def _bins_of_points(index: Tensor, count: Tensor, bins: int) -> Tensor:
-    """Say which of ``count`` (B, M, 1) points lie in which bin, (B, M, O, n).
+    """Tell which of ``count`` (B, M, 1) points lie in which bin, (B, M, O, n).
 
-    Bins start every ``count // O`` points and are ``count - (O-1) (count // O)`` long: they overlap
-    when O does not divide the count. With fewer points than bins the last point is used again.
+    Bins start every ``count // O`` points and are ``count - (O-1) (count // O)`` long, so they
+    overlap if O does not divide the count. With fewer points than bins, the last point is reused.
     """
     stride = (count / bins).floor().clamp_min(1)
     length = (count - (bins - 1) * stride).clamp_min(1)
@@ -142,8 +142,8 @@ def background_attention_at_points(
     """Similarity of the points in boxes to the background of their image.
 
     ``A(p) = 1/|J| sum_j max(0, cos(F(p), q_j))`` over the valid cells, where F are bilinearly
-    sampled features. They are never built: the inner products with the q_j are sampled instead, and
-    the norm of F follows from products of neighbouring features.
+    sampled features. These are never built: instead, the inner products with the q_j are sampled,
+    and the norm of F follows from products of neighbouring features.
 
     Args:
         feats: Features (B, C, h, w).
@@ -153,9 +153,9 @@ def background_attention_at_points(
 
     Returns:
         Attention (B, M, n, m) in [0, 1] up to rounding; 0 without any valid cell. Differentiable
-        once with respect to ``feats``, through the queries too.
+        once with respect to ``feats``, including through the queries.
 
-    Source: Oh et al., CVPR 2021, eq. 2-3; the maximum is taken of every cell before the mean.
+    Source: Oh et al., CVPR 2021, eq. 2-3; the maximum is taken for each cell before the mean.
     """
     maps, dots, query_square = _QueryProducts.apply(feats, cell_weights)
     query_norm = query_square.clamp_min(_EPS**2).sqrt()
@@ -190,7 +190,7 @@ def box_bin_weights(point_weights: Tensor, grid: BoxGrid) -> Tensor:
         Weights (B, M, O*O, h*w), bins row by row. They sum to 1, or less where a box reaches
         beyond the map.
 
-    Source: Oh et al., CVPR 2021, eq. 4; 2x2 bins instead of one mean a box as in their results.
+    Source: Oh et al., CVPR 2021, eq. 4; 2x2 bins instead of one mean per box, as in their results.
     """
     point_weights = point_weights.clamp_min(_MIN_WEIGHT)
     rows = grid.row_bins.unsqueeze(-1) * grid.rows.unsqueeze(2)  # (B, M, O, n, h)
@@ -205,9 +205,9 @@ def box_bin_weights(point_weights: Tensor, grid: BoxGrid) -> Tensor:
 
 
 class _QueryProducts(torch.autograd.Function):
-    """Everything the attention needs of the features, with one gradient buffer for all of it.
+    """Everything that the attention needs from the features, with a single gradient buffer.
 
-    Queries ``q = a f^T`` of constant weights a (B, J, hw). Returns the neighbour products
+    The queries are ``q = a f^T`` with constant weights a (B, J, hw). Returns the neighbour products
     (B, 4, h, w), the inner products of queries and features (B, J, hw) and the squared norms of the
     queries (B, J).
     """

@@ -1,4 +1,4 @@
-"""Regions of classes in images: their embeddings, and a memory of those."""
+"""Regions of classes in images, their embeddings, and a memory of embeddings."""
 
 from mmwsss.models.regions.embeddings import Regions, mean_threshold_regions, region_embeddings
 from mmwsss.models.regions.memory import RegionMemory

@@ -1,8 +1,9 @@
 """Regions of the present classes of images, and their embeddings.
 
-A region of a class in an image is a weighting of the feature grid that sums to 1; without any
-position it is *empty*, all 0. The regions of a batch are one tensor (B, K, h, w), with 0 for absent
-classes. They are listed image by image, classes ascending, which the host knows from the tags.
+A region of a class in an image is a weighting of the feature grid that sums to 1. A region without
+any position is *empty*, all 0. The regions of a batch are one tensor (B, K, h, w), with 0 for
+absent classes. They are listed image by image with ascending classes, an order that the host knows
+from the tags.
 
 Legend: B images, K classes, C channels, R regions (pairs of an image and a present class), h x w
 feature grid.
@@ -23,7 +24,7 @@ from mmwsss.structures import image_indices
 
 @dataclass(frozen=True)
 class Regions:
-    """Regions of a batch, one row a pair of an image and a present class.
+    """Regions of a batch, with one row per pair of an image and a present class.
 
     Attributes:
         images: Index of the image, int64 (R,).
@@ -39,10 +40,10 @@ class Regions:
 
 
 def mean_threshold_regions(class_map: Tensor, tags: Tensor) -> Tensor:
-    """Regions where a class is more likely than on average, evenly weighted.
+    """Evenly weighted regions where a class is more likely than on average.
 
     ``M_c = [p_c > mean_hw p_c]`` for the present classes, with p the softmax of the scores over the
-    K classes; the weights are ``M_c / sum_hw M_c``. A constant map has an empty region.
+    K classes; the weights are ``M_c / sum_hw M_c``. The region of a constant map is empty.
 
     Args:
         class_map: Class scores, (B, K, h, w).
@@ -51,12 +52,12 @@ def mean_threshold_regions(class_map: Tensor, tags: Tensor) -> Tensor:
     Returns:
         Weights, float32 (B, K, h, w), constants for the gradient.
 
-    Source: Zhou et al., CVPR 2022, section 3.2. That the softmax is over the classes is of the
-        published code. Differs: an empty region is all 0 instead of 0/0.
+    Source: Zhou et al., CVPR 2022, section 3.2. The softmax over the classes is from the published
+        code. Differs: an empty region is all 0 instead of 0/0.
     """
     prob = class_map.detach().float().softmax(dim=1)
     above = prob > prob.mean(dim=(2, 3), keepdim=True)
-    # The mean of equal numbers may be rounded below them; the least one is never above the mean.
+    # Rounding may put the mean of equal numbers below them; the minimum is never above the mean.
     above &= prob > prob.amin(dim=(2, 3), keepdim=True)
     mask = above * tags[:, :, None, None].to(prob)
     return mask / mask.sum(dim=(2, 3), keepdim=True).clamp_min(1)
@@ -65,8 +66,9 @@ def mean_threshold_regions(class_map: Tensor, tags: Tensor) -> Tensor:
 def region_embeddings(feats: Tensor, region_weights: Tensor, labels: Sequence[Tensor]) -> Regions:
     """Weighted mean of the features of every region, ``f_c = sum_p w_c(p) F(p)``.
 
-    One product of matrices an image for all of its classes, padded to the most classes of an image;
-    nothing waits for the device. In float32 at least, also under mixed precision.
+    Uses one matrix product per image for all of its classes, padded to the largest number of
+    classes of any image, without waiting for the device. The precision is at least float32, even
+    under mixed precision.
 
     Args:
         feats: Features F, (B, C, h, w).

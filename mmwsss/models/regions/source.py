@@ -1,4 +1,4 @@
-"""Where a classifier tells the regions of its classes, and the features that are embedded.
+"""Selects the regions of a classifier's classes and the features to embed.
 
 Legend: B images, C channels, K classes, R regions, h x w feature grid.
 """
@@ -14,14 +14,14 @@ from mmwsss.structures import CAMOutputs, image_tags, to_seg_label
 
 
 class RegionSource:
-    """Regions of the present classes in the outputs of a classifier, and how sure it is of them.
+    """Regions of the present classes in a classifier's outputs, and its confidence in them.
 
     Args:
         num_classes: K.
-        channels: Channels C of the features that are embedded.
-        regions: What tells the regions: the positions where a class map, that of a coarse branch or
-            of the head, is above its mean, or the weights of a pooling of boxes.
-        feats: Features to embed: those the classifier sees, or those before the context.
+        channels: Channels C of the embedded features.
+        regions: Where the regions come from: the positions at which a class map (of a coarse branch
+            or of the head) is above its mean, or the weights of a pooling of boxes.
+        feats: Features to embed: those that the classifier sees, or those before the context.
 
     Raises:
         ValueError: A choice is unknown.
@@ -44,20 +44,20 @@ class RegionSource:
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Regions and features, unless every head has them."""
+        """Regions and features, if not every head has them."""
         names = (self.regions, self.feats)
         return tuple(name for name in names if name not in ('score_map', 'feats'))
 
     def features(self, outputs: CAMOutputs) -> Tensor:
-        """Features that are embedded, (B, C, h, w).
+        """Features to embed, (B, C, h, w).
 
         Raises:
-            ValueError: They have not C channels.
+            ValueError: They do not have C channels.
         """
         feats = outputs.feats if self.feats == 'feats' else outputs.parts[self.feats]
         if feats.shape[1] != self.channels:
             raise ValueError(
-                f'RegionContrast expected {self.feats!r} of {self.channels} channels, got '
+                f'RegionContrast expected {self.feats!r} with {self.channels} channels, got '
                 f'{feats.shape[1]}. Set `channels` to that number, or choose other `feats`.'
             )
         return feats
@@ -68,7 +68,7 @@ class RegionSource:
             return outputs.parts['region_weights']
         is_score_map = self.regions == 'score_map'
         class_map = outputs.score_map if is_score_map else outputs.parts[self.regions]
-        # A channel of background comes before the classes.
+        # The background channel comes before the classes.
         return mean_threshold_regions(class_map[:, -self.num_classes :], image_tags(data_samples))
 
     @torch.no_grad()
@@ -77,7 +77,8 @@ class RegionSource:
     ) -> Tensor:
         """Probability of the class of every region, (R,).
 
-        That of the class in the image or, with background as a class, that of the region.
+        This is the probability of the class in the image or, if background is a class, in the
+        region.
         """
         if outputs.score_map.shape[1] == self.num_classes:
             return outputs.logits.float().sigmoid()[regions.images, regions.classes]

@@ -18,12 +18,12 @@ from mmwsss.structures import BACKGROUND, Refiner, UserInputError, check_contrac
 
 @dataclass(frozen=True)
 class LabelJob:
-    """The CPU-bound rest of a prediction, which may run in another process; call it to run it.
+    """The CPU-bound end of a prediction. Call it to run it, possibly in another process.
 
     Attributes:
         refiner: Refiner with ``in_worker = True``.
         scores: Probabilities of some classes, float32 (n, H, W).
-        classes: Label of each, uint8 (n,).
+        classes: Label of each of these classes, uint8 (n,).
         img_path: The original image.
     """
 
@@ -33,7 +33,7 @@ class LabelJob:
     img_path: str
 
     def __call__(self) -> np.ndarray:
-        """Give the label map, uint8 (H, W)."""
+        """Compute the label map, uint8 (H, W)."""
         refined = self.refiner.refine(
             torch.from_numpy(self.scores), read_image(self.img_path), None
         )
@@ -46,24 +46,24 @@ class LogitAverageTTA(BaseTTAModel):
 
     .. math:: P = softmax(\frac{1}{V} \sum_v z_v), \quad label = \arg\max refine(P)
 
-    mmseg's ``SegTTAModel`` averages probabilities, which bounds the say of a confident view.
+    mmseg's ``SegTTAModel`` averages probabilities, which bounds the influence of a confident view.
 
     Args:
         module: Config of the segmentor.
         refiner: Config of a refiner (``TASK_UTILS``), e.g. ``DenseCRF``. It sees probabilities and
             the original image in RGB. Here it runs on one image after the other; a
-            :class:`~mmwsss.engine.SegmentorTestLoop` runs one that is CPU-bound in other processes.
-        negligible: The refiner sees background and the classes whose probability reaches this
-            somewhere in the image; the others can no longer win. 0 keeps all classes.
-        data_preprocessor: Config of the preprocessor; mmengine's runner hands it over.
+            :class:`~mmwsss.engine.SegmentorTestLoop` runs a CPU-bound refiner in other processes.
+        negligible: The refiner sees only background and the classes whose probability reaches this
+            value somewhere in the image; other classes cannot win. 0 keeps all classes.
+        data_preprocessor: Config of the preprocessor, passed by mmengine's runner.
 
     Raises:
         UserInputError: If ``negligible`` is not in [0, 1).
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-    Segmentation", CVPR 2021. Differs from the published code: the CRF sees the image, not the image
-    minus the mean wrapped to 8 bits; every view is resized to its own input first, then to the
-    image; classes without a pixel of noticeable probability are left out of the CRF.
+    Segmentation", CVPR 2021. Differs from the published code: the CRF sees the image instead of the
+    image minus the mean, wrapped to 8 bits. Every view is first resized to its own input, then to
+    the image. Classes without a pixel of noticeable probability are left out of the CRF.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class LogitAverageTTA(BaseTTAModel):
     ) -> None:
         if not 0 <= negligible < 1:
             raise UserInputError(
-                f'negligible must be a probability of at least 0 and below 1, got {negligible}. '
-                'Below it everywhere, a class is not refined; 0 refines all.'
+                f'negligible must be a probability of at least 0 and below 1, got {negligible}. A '
+                'class that stays below it everywhere is not refined; 0 refines all classes.'
             )
         super().__init__(module, data_preprocessor)
         self.negligible = negligible
@@ -92,10 +92,10 @@ class LogitAverageTTA(BaseTTAModel):
         return samples
 
     def start_step(self, data: dict[str, Any]) -> tuple[list[SegDataSample], list[LabelJob]]:
-        """Predict a batch up to what other processes may do.
+        """Predict a batch, leaving the work that other processes may do.
 
         Returns:
-            The samples, and for each its job, whose label maps go to :func:`finish_step`; without a
+            The samples and a job for each, whose label maps go to :func:`finish_step`. Without a
             CPU-bound refiner there are no jobs, and the samples are finished.
         """
         samples = super().test_step(data)
@@ -108,7 +108,7 @@ class LogitAverageTTA(BaseTTAModel):
     def merge_preds(
         self, data_samples_list: list[tuple[SegDataSample, ...]]
     ) -> list[SegDataSample]:
-        """Average the logits of the views of every image; the result is the first view's sample."""
+        """Average the logits of every image's views; the result is the sample of the first view."""
         for views in data_samples_list:
             logits = average([view.seg_logits.data for view in views])  # (1+K, H, W)
             views[0].seg_logits = PixelData(data=logits)
@@ -127,15 +127,15 @@ class LogitAverageTTA(BaseTTAModel):
         return classes[refined.argmax(dim=0)]
 
     def _noticeable(self, sample: SegDataSample) -> tuple[Tensor, Tensor]:
-        """Give the probabilities (n, H, W) and labels (n,) of the classes to refine."""
+        """Return the probabilities (n, H, W) and labels (n,) of the classes to refine."""
         scores = sample.seg_logits.data.softmax(dim=0)
         keep = scores.amax(dim=(1, 2)) >= self.negligible
-        keep[BACKGROUND] = True  # by contract the first row of what a refiner gets
+        keep[BACKGROUND] = True  # by contract the first row of a refiner's input
         return scores[keep], keep.nonzero().squeeze(1)
 
 
 def finish_step(samples: Sequence[SegDataSample], labels: Sequence[np.ndarray]) -> None:
-    """Give samples the label maps that their jobs made, uint8 (H, W); none where none were left."""
+    """Give samples the label maps that their jobs made, uint8 (H, W), if there were any jobs."""
     for sample, label in zip(samples, labels, strict=False):
         _set_label(sample, torch.from_numpy(label).long())
 

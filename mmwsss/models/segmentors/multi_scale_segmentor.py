@@ -1,4 +1,4 @@
-"""Segmentor that sees every image at several scales, in training and in the test.
+"""Segmentor that sees every image at several scales, in training and testing.
 
 Legend: B images, C = 1+K classes, H x W pixels, h x w cells of the feature grid.
 """
@@ -23,8 +23,8 @@ _LABELS = ('gt_sem_seg', 'gt_sem_seg_aux')
 def reduce_label(label: Tensor, size: tuple[int, int]) -> Tensor:
     """Take the label at the centre of every cell: pixel ``floor((i + 1/2) H / h)`` of cell i.
 
-    As Pillow's nearest neighbour. PyTorch's ``mode='nearest'``, ``floor(i H / h)``, shifts labels
-    by up to half a cell.
+    This equals Pillow's nearest neighbour. PyTorch's ``mode='nearest'``, ``floor(i H / h)``, shifts
+    labels by up to half a cell.
 
     Args:
         label: Label map, (..., H, W).
@@ -42,23 +42,23 @@ def reduce_label(label: Tensor, size: tuple[int, int]) -> Tensor:
 
 @MODELS.register_module()
 class MultiScaleSegmentor(EncoderDecoder):
-    r"""mmseg's segmentor on several scales of the image; the largest logit counts.
+    r"""mmseg's segmentor on several scales of the image, taking the largest logit.
 
-    With the logits :math:`z_s` of the image resized by s, each on its own grid, and
-    :math:`z_{max}` the maximum of all of them on the grid of :math:`z_1`, the loss is a sum
+    :math:`z_s` are the logits of the image resized by s, each on its own grid, and :math:`z_{max}`
+    is the maximum of all of them on the grid of :math:`z_1`. The loss is the sum
 
     .. math:: L = L(z_1, y) + \sum_s L(z_s, y) + L(z_{max}, y)
 
-    where L is the loss of the head and every term has the labels of *its own* grid, see
+    where L is the loss of the head and every term uses labels on *its own* grid, see
     :func:`reduce_label`. Predictions are :math:`z_{max}`, resized to the image. Any head that
-    computes its loss in ``loss_by_feat`` will do, also one of two label maps.
+    computes its loss in ``loss_by_feat`` works, including one with two label maps.
 
     Args:
-        scales: Factors s beside 1.
+        scales: Factors s in addition to 1.
         **base: Options of :class:`mmseg.models.EncoderDecoder`, without an auxiliary head.
 
     Shape:
-        inputs (B, 3, H, W); logits (B, C, H, W). A side n becomes floor(s n): 321 gives 160 and
+        inputs (B, 3, H, W); logits (B, C, H, W). A side n becomes floor(s n), so 321 gives 160 and
         240.
 
     Raises:
@@ -76,8 +76,8 @@ class MultiScaleSegmentor(EncoderDecoder):
     ) -> None:
         if not scales or min(scales) <= 0:
             raise ValueError(
-                f'scales must be positive factors beside 1, got {scales}. For one scale use the '
-                'type EncoderDecoder.'
+                'scales must be positive factors, in addition to the 1 that is always used, got '
+                f'{scales}. For a single scale use type EncoderDecoder.'
             )
         if base.get('auxiliary_head') is not None:
             raise ValueError(
@@ -87,7 +87,7 @@ class MultiScaleSegmentor(EncoderDecoder):
         self.scales = tuple(scales)
 
     def logits_of_scales(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Logits by scale, each on its own grid, and last their maximum, ``'max'``."""
+        """Logits by scale, each on its own grid, and finally their maximum, ``'max'``."""
         logits = {'1': self.decode_head(self.extract_feat(inputs))}
         for scale in self.scales:
             view = F.interpolate(inputs, scale_factor=scale, mode='bilinear', align_corners=False)

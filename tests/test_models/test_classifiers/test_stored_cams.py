@@ -43,7 +43,7 @@ def test_an_image_without_a_class_has_no_maps(model):
         (sample_of('c'), r"c\.npz' does not exist"),
         (sample_of(label=(2,)), r'a\.npz has scores of the classes \[2, 7\].*says \[2\]'),
         (sample_of(label=()), r'a\.npz has scores of the classes \[2, 7\].*says \[\]'),
-        (sample_of(size=(6, 4)), r'a\.npz: the scores are 4x6, the image sub/a\.jpg is 6x4'),
+        (sample_of(size=(6, 4)), r'a\.npz: the scores are 4x6, but the image sub/a\.jpg is 6x4'),
     ],
 )
 def test_a_file_that_does_not_fit_is_named(model, sample, message):
@@ -64,7 +64,7 @@ def test_a_file_that_the_run_of_the_manifest_did_not_make_is_refused(model):
     assert model.stamp == 'x'
     model(torch.zeros(1, 3, 4, 6), [sample_of()])
     manifest.write_text('{"fingerprint": "y"}')  # of a new run that did not come to this image
-    with pytest.raises(UserInputError, match=r'a\.npz is left from an earlier run'):
+    with pytest.raises(UserInputError, match=r'a\.npz is left over from an earlier run'):
         model(torch.zeros(1, 3, 4, 6), [sample_of()])
 
 
@@ -74,7 +74,7 @@ def test_files_of_the_manifests_run_may_name_the_label_of_their_image(model):
     write_scores(path, SCORES, np.array([7, 2]), 'x-label')
     model(torch.zeros(1, 3, 4, 6), [sample_of()])
     write_scores(path, SCORES, np.array([7, 2]), 'y-label')
-    with pytest.raises(UserInputError, match='left from an earlier run'):
+    with pytest.raises(UserInputError, match='left over from an earlier run'):
         model(torch.zeros(1, 3, 4, 6), [sample_of()])
 
 

@@ -98,7 +98,7 @@ def test_the_defaults_are_those_of_the_wide_resnet():
 
 @pytest.mark.parametrize('options', [dict(channels=(2,)), dict(norm_groups=(1,))])
 def test_lengths_that_differ_are_refused(options):
-    with pytest.raises(ValueError, match='of one length'):
+    with pytest.raises(ValueError, match='of the same length'):
         AffinityHead((3, 4), **{'channels': (2, 2), **options})
 
 

@@ -300,7 +300,9 @@ def test_half_precision_has_about_the_same_loss(rng, dtype):
 
 
 def test_a_threshold_of_the_memory_out_of_range_is_refused():
-    with pytest.raises(ValueError, match=r'`score_threshold` from 0 to below 1, got 1\.0'):
+    with pytest.raises(
+        ValueError, match=r'`score_threshold` to be at least 0 and below 1, got 1\.0'
+    ):
         objective(score_threshold=1.0)
 
 
@@ -309,8 +311,8 @@ def test_a_threshold_of_the_memory_out_of_range_is_refused():
     [
         (dict(contrast=dict(type='GlobalAveragePooling')), 'contrast must be a MixupContrast, got'),
         (dict(memory=dict(type='MixupContrast')), 'memory must be a RegionMemory, got'),
-        (dict(memory=dict(channels=9)), rf'memory has channels=9, .* channels={C}\. Leave'),
-        (dict(memory=dict(num_classes=K)), 'memory has num_classes='),
+        (dict(memory=dict(channels=9)), rf'memory sets channels=9, .* channels={C}\. Leave'),
+        (dict(memory=dict(num_classes=K)), 'memory sets num_classes='),
     ],
 )
 def test_parts_of_another_kind_or_size_are_refused(options, message):
@@ -319,7 +321,7 @@ def test_parts_of_another_kind_or_size_are_refused(options, message):
 
 
 def test_one_class_alone_is_refused():
-    with pytest.raises(ValueError, match='at least 2 classes, got 1'):
+    with pytest.raises(ValueError, match='needs at least 2, got 1'):
         MODELS.build(dict(type='RegionContrast', num_classes=1, channels=C))
 
 

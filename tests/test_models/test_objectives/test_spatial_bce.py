@@ -168,7 +168,9 @@ def test_a_sample_without_proportions_is_named():
 def test_proportions_of_other_classes_are_named():
     images, samples = batch()
     samples[0].gt_proportion = torch.zeros(4)
-    with pytest.raises(UserInputError, match=r'shape \(4,\), expected one number a class, \(3,\)'):
+    with pytest.raises(
+        UserInputError, match=r'shape \(4,\), expected one number per class, \(3,\)'
+    ):
         classifier()(images, samples, mode='loss')
 
 

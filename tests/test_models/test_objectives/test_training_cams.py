@@ -183,7 +183,9 @@ def test_two_processes_end_with_the_maps_of_one(on_two_ranks):
 def test_maps_of_another_size_than_before_are_refused(rng):
     objective = build()
     show(objective, torch.rand(1, 3, 4, 6, generator=rng), ['d'])
-    with pytest.raises(UserInputError, match=r'maps are 4x5 after 4x6.*keep_ratio=False'):
+    with pytest.raises(
+        UserInputError, match=r'maps are 4x5, but were 4x6 before .*keep_ratio=False'
+    ):
         show(objective, torch.rand(1, 3, 4, 5, generator=rng), ['d'])
 
 
@@ -221,7 +223,9 @@ def test_views_that_are_flipped_vertically_are_refused():
 
 
 def test_an_image_that_was_not_announced_is_refused():
-    with pytest.raises(UserInputError, match=r"'z' is not among the 4 images.*TrainingCAMsHook"):
+    with pytest.raises(
+        UserInputError, match=r"'z' is not among the announced images, 4 in all.*TrainingCAMsHook"
+    ):
         show(build(), torch.zeros(1, 3, 4, 6), ['z'])
 
 

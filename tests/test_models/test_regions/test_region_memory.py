@@ -273,7 +273,7 @@ def test_without_a_table_the_hook_is_named():
 
 
 def test_an_image_that_is_not_in_the_table_is_named():
-    with pytest.raises(UserInputError, match="'x' is not in the table of 4 images"):
+    with pytest.raises(UserInputError, match="'x' is not in the table of images, 4 in all"):
         write(image_memory(), [1.0, 2.0], [1, 1], img_ids=['b', 'x'])
 
 
@@ -319,7 +319,7 @@ def test_regions_of_other_images_are_dropped():
     ('options', 'message'),
     [
         (dict(slots=0), '`slots` to be at least 1, got 0'),
-        (dict(momentum=1.0), '`momentum` from 0 to below 1, got 1.0'),
+        (dict(momentum=1.0), '`momentum` to be at least 0 and below 1, got 1.0'),
         (dict(momentum=-0.1), '`momentum`'),
         (dict(entry='queue'), "'ring' or 'image', got 'queue'"),
         (dict(entry='image', official=True), "`official` needs entry='ring'"),

@@ -81,7 +81,7 @@ def test_with_background_a_region_has_its_own_probability(outputs):
 
 
 def test_features_of_other_channels_are_refused(outputs):
-    with pytest.raises(ValueError, match=r"'feats' of 5 channels, got 6. Set `channels`"):
+    with pytest.raises(ValueError, match=r"'feats' with 5 channels, got 6. Set `channels`"):
         RegionSource(K, 5).features(outputs)
 
 
