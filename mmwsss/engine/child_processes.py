@@ -19,11 +19,11 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def end_with_parent() -> None:
-    """Let this process be killed when its parent ends, however that ends.
+    """Have this process killed when its parent ends, however that happens.
 
-    On Linux the kernel sees to it, also while foreign code holds the interpreter's lock. It watches
-    the *thread* that started this process, so that thread must live as long as the work. Elsewhere
-    a thread looks at the parent every second.
+    On Linux the kernel does it, even while foreign code holds the interpreter's lock. The kernel
+    watches the *thread* that started this process, so that thread must live as long as the work. On
+    other systems, a thread checks the parent every second.
     """
     if sys.platform != 'linux':
         threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
@@ -31,7 +31,7 @@ def end_with_parent() -> None:
         error = ctypes.get_errno()
         raise OSError(error, f'prctl: {os.strerror(error)}')
     parent = multiprocessing.parent_process()
-    # It may have died before this process asked to be told.
+    # The parent may have died before this process asked to be told.
     if parent is None or parent.pid is None or os.getppid() == parent.pid:
         return
     if not _exists(parent.pid):
@@ -39,24 +39,24 @@ def end_with_parent() -> None:
 
 
 def start_worker() -> None:
-    """Tie a worker to its parent. Ctrl-C reaches both; the parent alone decides how to stop."""
+    """Tie a worker to its parent. Ctrl-C reaches both, but only the parent decides how to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
 
 def tie_workers(loader: DataLoader) -> DataLoader:
-    """Let the worker processes of a data loader end with this process; their seeds stay."""
+    """Make a data loader's workers end with this process; their seeds stay the same."""
     loader.worker_init_fn = partial(_start_loader_worker, loader.worker_init_fn)
     return loader
 
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a process is spawned, which inherits this for its whole life.
+    """Block Ctrl-C while a process is spawned; the process inherits this for its whole life.
 
-    Else a worker that is still importing would answer Ctrl-C by its own traceback.
+    Otherwise a worker that is still importing would answer Ctrl-C with its own traceback.
     """
-    resource_tracker.ensure_running()  # where it starts later, it lets interrupts through again
+    resource_tracker.ensure_running()  # if it starts later, it lets interrupts through again
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""Compiles the backbone of a model, as the config key ``compile`` asks."""
+"""Compiles the backbone of a model, as requested by the config key ``compile``."""
 
 from mmengine.config import Config
 from torch import nn
@@ -7,10 +7,10 @@ from mmwsss.structures import UserInputError
 
 
 def compile_backbone(model: nn.Module, config: Config) -> bool:
-    """Compile the backbone in its first call if the config says ``compile``; say if it does.
+    """Compile the backbone in its first call if the config sets ``compile``; tell if it does.
 
-    Not the whole step, as mmengine would: what follows the backbone depends on the number of
-    objects in every image, so that step would be compiled anew for most batches.
+    Unlike mmengine, this does not compile the whole step. What follows the backbone depends on the
+    number of objects in each image, so most batches would compile the step anew.
 
     Args:
         model: The model, without the wrapper of several ranks.

@@ -1,4 +1,4 @@
-"""How many cores the worker processes of a rank may keep busy."""
+"""Number of cores that the worker processes of a rank may keep busy."""
 
 import os
 import platform
@@ -13,11 +13,11 @@ _OWN_CGROUPS = Path('/proc/self/cgroup')
 def free_cores() -> int:
     """Count the cores for worker processes of this rank, at least 1.
 
-    The ranks of a node that may use the same cores share them. Of three or more cores, one is left
-    to the main process and its data loader; with fewer, the workers are more often short of time
-    than the main process, which then waits for them.
+    Ranks of a node that may use the same cores share them. Of three or more cores, one is left to
+    the main process and its data loader. With fewer cores, the workers are the bottleneck more
+    often than the main process, which waits for them.
 
-    It is a collective: where there are ranks, every rank must call it.
+    This is a collective: if there are several ranks, each of them must call it.
     """
     node, cores = platform.node(), _usable_cores()
     neighbours = [other for name, other in all_gather_object((node, cores)) if name == node]
@@ -36,12 +36,12 @@ def _usable_cores() -> set[int]:
 
 
 def cgroup_quota(own: Path = _OWN_CGROUPS, mount: Path = _CGROUPS) -> float | None:
-    """Cores' worth of time that the cgroups of this process grant, None without a limit.
+    """CPU time that the cgroups of this process grant, in cores; None without a limit.
 
-    The limit of a container or a batch job; of nested cgroups the tightest counts.
+    This is the limit of a container or a batch job; of nested cgroups, the tightest limit counts.
 
     Args:
-        own: File that lists the cgroups of this process, a line ``number:controllers:path`` each.
+        own: File that lists the cgroups of this process, one line ``number:controllers:path`` each.
         mount: Where cgroups are mounted: version 2 has ``cpu.max``, version 1 in ``cpu/`` the
             files ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us``.
     """
@@ -53,7 +53,7 @@ def cgroup_quota(own: Path = _OWN_CGROUPS, mount: Path = _CGROUPS) -> float | No
         if controllers and 'cpu' not in controllers.split(','):
             continue  # version 1, another resource
         root = mount / 'cpu' if controllers else mount
-        # In a container the path may be the host's, of which only the root is mounted.
+        # In a container the path may be that of the host, of which only the root is mounted.
         below = Path(path.lstrip('/'))
         quotas += [_quota(root / folder) for folder in (below, *below.parents)]
     return min((quota for quota in quotas if quota is not None), default=None)

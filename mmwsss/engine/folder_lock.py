@@ -19,30 +19,30 @@ from mmwsss.structures.atomic_files import remove_leftovers
 try:
     import fcntl
 except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]  # looked at before every use
+    fcntl = None  # type: ignore[assignment]  # checked before every use
 
 _NAME = '.lock'
-# Folders that this process holds, by process id: a fork does not hold those of its parent.
+# Folders that this process holds, with its id: a fork does not hold those of its parent.
 _held: Counter[tuple[int, Path]] = Counter()
 
 
 @contextmanager
 def hold_folder(folder: Path, *, subfolders: Iterable[Path] = ()) -> Iterator[None]:
-    """Keep other runs out of a folder, on behalf of all ranks; made if it is not there.
+    """Keep other runs out of a folder, on behalf of all ranks; the folder is made if missing.
 
-    The first rank holds a POSIX record lock of ``<folder>/.lock``. The kernel releases it when that
-    process ends, however it ends; unlike ``flock``'s, workers that are forked do not share it, so
-    nothing is left to clean up. It reaches all machines of a network file system. The file stays:
-    removing it would let two runs hold two files of one name. A folder may be held again by its
-    holder. What killed runs left under temporary names is removed. Folders below may be held by
-    other runs, so they are cleaned only if they are named.
+    The first rank holds a POSIX record lock on ``<folder>/.lock``. The kernel releases it when that
+    process ends, however it ends. Unlike a lock of ``flock``, it is not shared with forked workers,
+    so nothing is left to clean up. It works across all machines of a network file system. The file
+    stays, because removing it would let two runs hold two files of the same name. The holder of a
+    folder may hold it again. Temporary files of killed runs are removed. Folders below may be held
+    by other runs, so only the named ones are cleaned.
 
     Args:
         folder: The folder.
-        subfolders: Folders below, there or not, to which only the holder writes.
+        subfolders: Folders below, existing or not, to which only the holder writes.
 
     Raises:
-        UserInputError: Another run holds the folder, or it cannot be written to; on all ranks.
+        UserInputError: On all ranks, if another run holds the folder or it cannot be written to.
     """
     key = os.getpid(), folder.resolve()
     descriptors = run_on_ranks(lambda: _lock(folder, subfolders) if _is_first_holder(key) else None)
@@ -56,18 +56,18 @@ def hold_folder(folder: Path, *, subfolders: Iterable[Path] = ()) -> Iterator[No
 
 
 def _is_first_holder(key: tuple[int, Path]) -> bool:
-    # To close a second descriptor of the file would release the lock of the first.
+    # Closing a second descriptor of the file would release the lock of the first.
     return is_main_process() and not _held[key]
 
 
 def _lock(folder: Path, subfolders: Iterable[Path]) -> int:
-    """Lock a folder and give the open file that holds the lock until it is closed."""
+    """Lock a folder and return the open file, which holds the lock until it is closed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise UserInputError(
-            f'{folder / _NAME} cannot be written: {error.strerror}. Name another folder, or mend '
+            f'{folder / _NAME} cannot be written: {error.strerror}. Name another folder, or repair '
             'this one.'
         ) from error
     try:
@@ -83,7 +83,7 @@ def _lock(folder: Path, subfolders: Iterable[Path]) -> int:
 
 
 def _ask_for(descriptor: int, folder: Path) -> bool:
-    """Ask for the lock; say whether it was given."""
+    """Ask for the lock; tell whether it was granted."""
     try:
         if fcntl is None:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
@@ -92,7 +92,7 @@ def _ask_for(descriptor: int, folder: Path) -> bool:
         if error.errno in (errno.EACCES, errno.EAGAIN):
             holder = os.pread(descriptor, 1000, 0).decode(errors='replace') or 'another process'
             raise UserInputError(
-                f'{folder} is in use by {holder}. Wait for its end, stop it, or name another '
+                f'{folder} is in use by {holder}. Wait until it ends, stop it, or name another '
                 'folder.'
             ) from error
         print_log(

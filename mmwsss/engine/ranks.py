@@ -1,4 +1,4 @@
-"""Connect the processes of a launcher, and share work over them."""
+"""Connects the processes of a launcher, and shares work among them."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -20,22 +20,21 @@ from mmengine.dist import (
 from mmwsss.engine.child_processes import end_with_parent
 from mmwsss.structures import UserInputError
 
-# Longest time for which ranks wait for each other: a rank that is slower than the others, or one
-# that hangs. One that ends is noticed at once.
+# Longest time that ranks wait for a rank that is slower or hangs. One that ends is noticed at once.
 _SECONDS_TO_WAIT = 3600
 Item = TypeVar('Item')
 Value = TypeVar('Value')
 
 
 def connect_ranks(launcher: str, config: Config) -> None:
-    """Join the process group of a launcher, once; without a GPU over gloo.
+    """Join the process group of a launcher once, using gloo if there is no GPU.
 
-    mmengine selects a GPU before it connects and again for the model, which fails without one.
+    mmengine selects a GPU before connecting and again for the model, which fails without a GPU.
 
     Args:
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         config: Config whose ``env_cfg.dist_cfg`` names the backend and may have a ``timeout`` in
-            seconds; without a GPU it gets a wrapper of the model that needs none.
+            seconds. Without a GPU, it gets a model wrapper that does not need one.
     """
     if launcher == 'none':
         return
@@ -47,7 +46,7 @@ def connect_ranks(launcher: str, config: Config) -> None:
     if is_distributed():
         return
     if 'TORCHELASTIC_RUN_ID' in os.environ:
-        end_with_parent()  # torchrun, without which nobody stops the ranks when one ends
+        end_with_parent()  # torchrun; without it, nothing stops the other ranks when one ends
     dist_cfg = config.get('env_cfg', {}).get('dist_cfg', {'backend': 'nccl'})
     dist_cfg = {'timeout': _SECONDS_TO_WAIT, **dist_cfg}
     if on_cpu:
@@ -58,16 +57,18 @@ def connect_ranks(launcher: str, config: Config) -> None:
 
 
 def run_on_ranks(function: Callable[[], Value]) -> list[Value]:
-    """Run a function on every rank and give each rank the results of all, in order of the ranks.
+    """Run a function on every rank and give each rank the results of all, ordered by rank.
 
-    An error on one rank becomes an error on every rank, so that none waits for what never comes.
+    An error on one rank becomes an error on every rank, so that no rank waits forever.
 
     Args:
-        function: What to run; its result must be picklable. It must not use a collective itself.
+        function: What to run. Its result must be picklable, and it must not use a collective
+            itself.
 
     Raises:
-        UserInputError: Any rank raised one; all raise the same.
-        RuntimeError: Another rank failed otherwise; on the rank that failed it is its own error.
+        UserInputError: A rank raised one; all ranks raise the same.
+        RuntimeError: Another rank failed with a different error, which the failed rank itself
+            raises.
     """
     rank, world_size = get_dist_info()
     if world_size == 1:
@@ -75,7 +76,7 @@ def run_on_ranks(function: Callable[[], Value]) -> list[Value]:
     value, error = None, None
     try:
         value = function()
-    except Exception as raised:  # raised again below, when all ranks know
+    except Exception as raised:  # raised again below, once all ranks know
         error = raised
     mistake = str(error) if isinstance(error, UserInputError) else None
     failure = None if error is None else f'{type(error).__name__}: {error}'
@@ -92,17 +93,17 @@ def run_on_ranks(function: Callable[[], Value]) -> list[Value]:
 
 
 def on_first_rank(function: Callable[[], Value]) -> Value:
-    """Run a function on the first rank and give its result, or its error, to all.
+    """Run a function on the first rank and give its result or error to all ranks.
 
     Args:
-        function: What to run: something quick, since the others wait.
+        function: What to run. It should be quick, because the other ranks wait.
     """
     results = run_on_ranks(lambda: function() if is_main_process() else None)
     return results[0]  # type: ignore[return-value]  # the first rank ran the function
 
 
 def share_of_rank(items: Sequence[Item]) -> Sequence[Item]:
-    """Give this rank's share of items: every N-th of them on N ranks."""
+    """Return this rank's share of items, every N-th one on N ranks."""
     rank, world_size = get_dist_info()
     return items[rank::world_size]
 
@@ -113,12 +114,12 @@ def map_over_ranks(
     *,
     watch: Callable[[Iterable[Item]], Iterable[Item]] = iter,
 ) -> list[Value]:
-    """Share items over the ranks and give every rank all results in the order of the items.
+    """Share items among the ranks and give every rank all results, in the order of the items.
 
     Args:
         function: Called with one item; its result must be picklable.
         items: The same on every rank.
-        watch: Goes through the share of a rank, for example to show the progress.
+        watch: Iterates over a rank's share, for example to show progress.
 
     Raises:
         UserInputError: As :func:`run_on_ranks`.
@@ -137,17 +138,17 @@ def sum_over_ranks(
     *,
     watch: Callable[[Iterable[Item]], Iterable[Item]] = iter,
 ) -> np.ndarray:
-    """Share items over the ranks and give every rank the sum of all results.
+    """Share items among the ranks and give every rank the sum of all results.
 
     Args:
-        function: Called with one item; its results are arrays of one shape.
+        function: Called with one item; its results are arrays of the same shape.
         items: The same on every rank, at least one.
-        watch: Goes through the share of a rank, for example to show the progress.
+        watch: Iterates over a rank's share, for example to show progress.
 
     Raises:
         UserInputError: As :func:`run_on_ranks`.
         RuntimeError: As :func:`run_on_ranks`.
     """
-    # A rank without a share gives the number 0, which adds to any shape.
+    # A rank without a share returns the number 0, which can be added to any shape.
     sums = run_on_ranks(lambda: sum(function(item) for item in watch(share_of_rank(items))))
     return np.asarray(sum(sums))

@@ -1,4 +1,4 @@
-"""Test loop that refines predictions in other processes while the network goes on."""
+"""Test loop that refines predictions in other processes while the network continues."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mmwsss.registry import LOOPS
 
 
 class _Batch(NamedTuple):
-    """A batch that the network has seen; `labels` are those that processes still make."""
+    """A batch that the network has seen; `labels` are those still made by processes."""
 
     batch_idx: int
     data: dict
@@ -37,19 +37,21 @@ class _Batch(NamedTuple):
 class SegmentorTestLoop(TestLoop):
     """mmengine's test loop, with the CPU-bound refiner of a :class:`LogitAverageTTA` in a pool.
 
-    Metrics and hooks get the same predictions in the same order, on the CPU and some batches later:
-    at most ``2 * num_workers`` wait for theirs. Any other model is tested as by mmengine's loop.
+    Metrics and hooks get the same predictions in the same order, but on the CPU and some batches
+    later: at most ``2 * num_workers`` batches wait for their labels. Any other model is tested as
+    by mmengine's loop.
 
     Args:
         runner: The runner.
         dataloader: Config of the data loader, or a loader.
         evaluator: Config of the metrics, or an evaluator.
-        fp16: Whether the network runs in half precision.
-        num_workers: Processes of every rank for the refiner; 0 refines in this process. By default
-            as many as the machine has free cores, see :func:`~mmwsss.engine.cores.free_cores`.
+        fp16: Whether to run the network in half precision.
+        num_workers: Processes for the refiner on each rank; 0 refines in this process. By default
+            there are as many as the machine has free cores, see
+            :func:`~mmwsss.engine.cores.free_cores`.
 
     Raises:
-        RuntimeError: If a process died.
+        RuntimeError: If a process dies.
     """
 
     def __init__(
@@ -66,13 +68,13 @@ class SegmentorTestLoop(TestLoop):
         self._waiting: deque[_Batch] = deque()
 
     def run(self) -> dict:
-        """Test all batches; processes start with the first job."""
+        """Test all batches; the processes are started by the first job."""
         with self._pool:
             return super().run()
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict) -> None:
-        """Predict a batch, and finish those whose labels are there."""
+        """Predict a batch, and finish the batches whose labels are ready."""
         model = self.runner.model
         if is_model_wrapper(model):  # for several ranks
             model = model.module
@@ -83,7 +85,8 @@ class SegmentorTestLoop(TestLoop):
         with autocast(enabled=self.fp16):
             samples, jobs = model.start_step(data_batch)
         if jobs:
-            # The logits of all that wait may be more than a GPU holds: 100 MB an image of COCO.
+            # The logits of all waiting batches may exceed the memory of a GPU: 100 MB per image of
+            # COCO.
             samples = [sample.cpu() for sample in samples]
         futures = [self._pool.submit(job) for job in jobs]
         self._waiting.append(_Batch(idx, data_batch, samples, futures))
@@ -91,9 +94,10 @@ class SegmentorTestLoop(TestLoop):
         self._finish(most=0 if is_last else 2 * self._pool.num_workers)
 
     def _finish(self, *, most: int) -> None:
-        """Finish batches in their order until one is not done and at most `most` wait.
+        """Finish batches in order until one is not done and at most `most` wait.
 
-        A metric may rely on the order: those of several ranks drop what only fills the last one.
+        A metric may rely on the order: with several ranks it drops the samples that fill up the
+        last one.
         """
         while self._waiting and (len(self._waiting) > most or self._waiting[0].is_done):
             batch = self._waiting.popleft()

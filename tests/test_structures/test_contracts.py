@@ -173,7 +173,7 @@ def test_phases_of_anyone_need_the_hook_that_switches_them():
         (dict(type='StartObjectiveHook', objective='A', begin=1), "no objective 'A', only"),
         (
             dict(type='StartObjectiveHook', objective='MultiLabelSoftMargin', begin=9),
-            'not below the 9 iterations',
+            'not below the number of training iterations, 9',
         ),
     ],
 )

@@ -156,7 +156,7 @@ def test_masks_measure_the_labels_of_their_images_and_a_list_the_segmentor(own):
     own.describe(masks='masks', val='val.txt')
     started, printed = own.train()
     assert started == list(STAGES)
-    assert '9 of 10 images have a true mask' in printed
+    assert 'images with a true mask: 9 of 10' in printed
     assert own.metrics('walk')['walk_crf/mIoU'] >= 0
     assert own.metrics('segmentor')['mIoU'] >= 0
     own.describe()

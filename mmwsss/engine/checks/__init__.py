@@ -1,1 +1,1 @@
-"""What is refused before a stage starts, or before a training goes on."""
+"""Checks before a stage starts or a training resumes."""

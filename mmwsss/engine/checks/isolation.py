@@ -1,4 +1,4 @@
-"""Building parts on trial leaves nothing behind: no named instance, no random number used."""
+"""Keeps trial builds from leaving traces: no named instances, no random numbers used."""
 
 import random
 import warnings
@@ -18,7 +18,7 @@ _SILENT = 'trial'
 
 @contextmanager
 def without_traces(scope: str) -> Iterator[None]:
-    """Build inside in the registries of a scope, silently, and put everything global back.
+    """Let parts be built silently in the registries of a scope, then restore all global state.
 
     Args:
         scope: Scope of the registries, a config's ``default_scope``.
@@ -29,7 +29,7 @@ def without_traces(scope: str) -> Iterator[None]:
     MMLogger.get_instance(_SILENT, log_level='CRITICAL')
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # the warning comes when the stage itself is built
+            warnings.simplefilter('ignore')  # the warning appears when the stage itself is built
             yield
     finally:
         for cls in _managers():

@@ -1,4 +1,4 @@
-"""Build the parts of a stage on trial, before hours are spent on the stages before it."""
+"""Builds the parts of a stage on trial, before hours are spent on the stages before it."""
 
 import copy
 import os
@@ -39,10 +39,10 @@ def preflight(
 ) -> None:
     """Refuse a stage whose files are missing or whose parts cannot be built.
 
-    The model is built on the meta device, data sets lazily, optimizer and schedules on the model's
-    parameters. What would start workers, write files or read images has its arguments compared with
-    its signature. Nothing is written or trained, no random number is used, and `config` stays as
-    it is.
+    The model is built on the meta device, data sets lazily, and optimizer and schedules on the
+    model's parameters. For parts that would start workers, write files or read images, only the
+    arguments are compared with the signature. Nothing is written or trained, no random number is
+    used, and `config` stays unchanged.
 
     Args:
         name: Name of the stage, for the message.
@@ -77,7 +77,7 @@ def preflight(
 
 
 def _check_load_from(name: str, config: Config, model: nn.Module) -> None:
-    """Compare a checkpoint that is named by hand with the model."""
+    """Compare a manually named checkpoint with the model."""
     path = config.get('load_from')
     if path and os.path.isfile(path):
         with building(name, {'load_from': path}):
@@ -85,9 +85,9 @@ def _check_load_from(name: str, config: Config, model: nn.Module) -> None:
 
 
 def _check_keys(name: str, config: Config, task: str) -> None:
-    """Refuse keys that nothing reads but nearly, and halves of what belongs together."""
+    """Refuse keys that look misspelt, and groups of keys that are set only in part."""
     for key in config:
-        if key in RUNNER_KEYS or key.endswith('_pipeline'):  # configs have them as variables
+        if key in RUNNER_KEYS or key.endswith('_pipeline'):  # configs use them as variables
             continue
         similar = nearest(key, RUNNER_KEYS, cutoff=0.88)
         if similar and similar[0] not in config:
@@ -103,9 +103,9 @@ def _check_keys(name: str, config: Config, task: str) -> None:
         lacking = [key for key in keys if key not in given]
         if lacking and (given or needed & set(keys)):
             raise UserInputError(
-                f"stage '{name}': {', '.join(lacking)} is not set, but {keys[0]}, {keys[1]} and "
-                f'{keys[2]} belong together. Set what is missing ([] for no evaluator), or all to '
-                'None.'
+                f"stage '{name}': {', '.join(lacking)} not set, but {keys[0]}, {keys[1]} and "
+                f'{keys[2]} belong together. Set what is missing ([] for no evaluator), or set all '
+                'to None.'
             )
 
 
@@ -127,14 +127,14 @@ def _check_training(name: str, config: Config, model: nn.Module) -> list[BaseDat
 
 
 def _check_last_checkpoint(name: str, config: Config) -> None:
-    """Refuse a training whose last checkpoint would not be written, or not be found."""
+    """Refuse a training stage whose last checkpoint would not be written or not be found."""
     hooks = [(config.get('default_hooks') or {}).get('checkpoint', {})]
     hooks += [h for h in config.get('custom_hooks') or () if h.get('type') == 'CheckpointHook']
     given = [hook for hook in hooks if hook is not None]
-    need = f"stage '{name}': a training is finished when its last iteration has a checkpoint, but"
+    need = f"stage '{name}': training is finished when its last iteration has a checkpoint, but"
     if not given:
         raise UserInputError(
-            f'{need} default_hooks.checkpoint = None writes none. Leave the key out, or set it to '
+            f'{need} default_hooks.checkpoint = None writes none. Leave out the key, or set it to '
             "dict(type='CheckpointHook', by_epoch=False, interval=1000)."
         )
     for hook in given:

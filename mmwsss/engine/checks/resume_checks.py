@@ -1,4 +1,4 @@
-"""What a checkpoint must hold for a training to go on from it."""
+"""Checks that a training can be resumed from a checkpoint."""
 
 import copy
 from typing import Any
@@ -12,15 +12,15 @@ from mmwsss.structures import UserInputError
 
 _COUNTERS = ('epoch', 'iter')
 _LOG = ('log_scalars', 'runtime_info', 'resumed_keys')
-# What has the shape of its parameter; other optimizers keep sums of rows and the like.
+# Values with the shape of their parameter; other optimizers keep sums of rows, for example.
 _SHAPED = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer')
 
 
 def check_resumable(checkpoint: dict, filename: str, runner: Runner) -> None:
-    """Refuse a checkpoint whose state of the training is missing, damaged or of another one.
+    """Refuse a checkpoint whose training state is missing, damaged or from another training.
 
     Args:
-        checkpoint: What is in the file.
+        checkpoint: Contents of the file.
         filename: Its name, for the message.
         runner: The runner of the training, with its optimizer and schedules built.
 
@@ -35,8 +35,8 @@ def check_resumable(checkpoint: dict, filename: str, runner: Runner) -> None:
     )
     if problem:
         raise UserInputError(
-            f'{filename} cannot be resumed: {problem}. Run again without --resume, which starts '
-            'this training anew; or put an undamaged checkpoint of the same config in its place.'
+            f'{filename} cannot be resumed: {problem}. Run again without --resume to start this '
+            'training anew, or replace the file with an undamaged checkpoint of the same config.'
         )
 
 
@@ -45,7 +45,7 @@ def _counters_problem(meta: Any) -> str:
     for name in _COUNTERS:
         value = counters.get(name)
         if not isinstance(value, int) or value < 0:
-            return f'meta.{name} is {value!r}, expected the number of those that were trained'
+            return f'meta.{name} is {value!r}, expected a count of at least 0'
     return ''
 
 
@@ -56,12 +56,12 @@ def _log_problem(log: Any) -> str:
 
 def _optimizer_problem(state: Any, wrapper: Any) -> str:
     if state is None:
-        return 'it has no state of the optimizer (was it saved with save_optimizer=False?)'
+        return 'it has no optimizer state (was it saved with save_optimizer=False?)'
     if not isinstance(wrapper, OptimWrapperDict):
         return _single_optimizer_problem(state, wrapper.optimizer)
     given = sorted(state) if isinstance(state, dict) else []
     if given != sorted(wrapper.keys()):
-        return f'its optimizers are {given}, those of the config {sorted(wrapper.keys())}'
+        return f'its optimizers are {given}, but those of the config are {sorted(wrapper.keys())}'
     for name, single in wrapper.items():
         if problem := _single_optimizer_problem(state[name], single.optimizer):
             return f'{name}: {problem}'
@@ -72,21 +72,21 @@ def _single_optimizer_problem(state: Any, optimizer: Optimizer) -> str:
     groups, own = (_field(state, 'param_groups', list), optimizer.param_groups)
     values = _field(state, 'state', dict)
     if groups is None or values is None or not all(isinstance(group, dict) for group in groups):
-        return 'the state of its optimizer is damaged'
+        return 'its optimizer state is damaged'
     sizes = [len(group.get('params', ())) for group in groups]
     own_sizes = [len(group['params']) for group in own]
     if sizes != own_sizes:
         return (
-            f'its optimizer has groups of {_short(sizes)} parameters, that of the config '
+            f'its optimizer has groups of {_short(sizes)} parameters, but that of the config has '
             f'{_short(own_sizes)}'
         )
     if lacking := _lacking(groups, optimizer):
-        return f'its optimizer lacks {sorted(lacking)}: it is another one than that of the config'
+        return f'its optimizer lacks {sorted(lacking)}, so it differs from that of the config'
     return _values_problem(values, groups, optimizer)
 
 
 def _lacking(groups: list[dict], optimizer: Optimizer) -> set[str]:
-    """Name what the groups lack after the optimizer has added what older versions did not have."""
+    """Name what the groups lack after the optimizer has added what older versions lacked."""
     trial = copy.copy(optimizer)  # its groups are replaced, not changed
     trial.load_state_dict({'state': {}, 'param_groups': groups})
     pairs = zip(optimizer.param_groups, trial.param_groups, strict=True)
@@ -94,19 +94,19 @@ def _lacking(groups: list[dict], optimizer: Optimizer) -> set[str]:
 
 
 def _values_problem(values: dict, groups: list[dict], optimizer: Optimizer) -> str:
-    """Compare the shapes of momentum and the like with those of the parameters."""
+    """Compare the shapes of values such as momentum with those of the parameters."""
     parameters = [weight for group in optimizer.param_groups for weight in group['params']]
     keys = [key for group in groups for key in group['params']]
     for key, weight in zip(keys, parameters, strict=True):
         entry = values.get(key, {})
         if not isinstance(entry, dict):
-            return 'the state of its optimizer is damaged'
+            return 'its optimizer state is damaged'
         for name in _SHAPED:
             value = entry.get(name)
             if isinstance(value, Tensor) and value.shape != weight.shape:
                 return (
-                    f'{name} of its optimizer has the shape {tuple(value.shape)} where a '
-                    f'parameter has {tuple(weight.shape)}'
+                    f'{name} of its optimizer has shape {tuple(value.shape)}, but the parameter '
+                    f'has {tuple(weight.shape)}'
                 )
     return ''
 
@@ -116,10 +116,10 @@ def _schedules_problem(states: Any, schedules: Any) -> str:
         return ''
     if not isinstance(states, list) or len(states) != len(schedules):
         found = len(states) if isinstance(states, list) else 'no'
-        return f'it has the state of {found} schedules, the config has {len(schedules)}'
+        return f'its number of schedules is {found}, but the config has {len(schedules)}'
     for state, schedule in zip(states, schedules, strict=True):
         if not isinstance(state, dict) or schedule.state_dict().keys() - state:
-            return f'it has no state of a {type(schedule).__name__}, which the config has'
+            return f'it has no state for the {type(schedule).__name__} of the config'
     return ''
 
 

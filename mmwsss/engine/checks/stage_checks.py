@@ -1,4 +1,4 @@
-"""What must be there before a stage starts, so that hours are not spent on a typo."""
+"""Checks before a stage starts, so that hours are not wasted on a typo."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +23,8 @@ from mmwsss.registry import (
 )
 from mmwsss.structures import Checked, Component, StagePlan, UserInputError
 
-# Where a config names what its task builds, and the registry of each place; parts inside may be of
-# any other.
+# Where a config names the parts that its task builds, and the registry of each place. Nested parts
+# may come from any registry.
 _ALWAYS = {'model': MODELS, 'custom_hooks': HOOKS, 'default_hooks': HOOKS}
 _PLACES = {
     'train': {
@@ -68,7 +68,7 @@ def check_stage(
     """
     for key in ('tta_model', 'tta_pipeline') if tta else ():
         if key not in config:
-            raise UserInputError(f"stage '{name}': a test with tta needs `{key}` in its config.")
+            raise UserInputError(f"stage '{name}': a test with --tta needs `{key}` in its config.")
     if task == 'test' and not tta:
         _check_single_view(name, config)
     _check_components(name, config, task, tta, taken)
@@ -83,8 +83,8 @@ def _check_path(name: str, key: str, path: Path) -> None:
         raise UserInputError(f"stage '{name}': {key} = {path} does not exist. {_remedy(key, path)}")
     if path.is_dir() and not key.endswith('.data_root'):
         raise UserInputError(
-            f"stage '{name}': {key} = {path} is a folder, expected a file. Name the file in it "
-            'with --cfg-options.'
+            f"stage '{name}': {key} = {path} is a folder, expected a file. Name a file in it with "
+            '--cfg-options.'
         )
 
 
@@ -93,51 +93,51 @@ def _remedy(key: str, path: Path) -> str:
         return how_to_get(path)
     if path.name == 'train_aug.txt':
         return (
-            'python tools/dataset_converters/voc_train_aug.py writes it from VOC and SBD; or name '
-            'another list with --cfg-options.'
+            'python tools/dataset_converters/voc_train_aug.py writes it from VOC and SBD. You may '
+            'also name another list with --cfg-options.'
         )
     return (
-        'Set MMWSSS_DATA (the folder that holds the data set) and MMWSSS_WEIGHTS (pretrained '
-        'weights), or override the key with --cfg-options.'
+        'Set MMWSSS_DATA (the folder that holds the data set) and MMWSSS_WEIGHTS (the folder of '
+        'pretrained weights), or override the key with --cfg-options.'
     )
 
 
 def _check_single_view(name: str, config: Config) -> None:
-    """Refuse a pipeline of several views for a model of one."""
+    """Refuse a pipeline with several views for a model that takes one."""
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     augmented = any(type_name(entry) == 'TestTimeAug' for entry in dataset.get('pipeline') or ())
     if augmented and 'tta_model' in config:
         raise UserInputError(
             f"stage '{name}': test_dataloader gives several views of an image, which only the "
-            "config's tta_model merges. Add --tta, or tta=True to the stage of a pipeline."
+            "config's tta_model can merge. Add --tta, or set tta=True in the stage of a pipeline."
         )
 
 
 def _check_workers(name: str, config: Config, task: str) -> None:
-    """Refuse numbers of processes that only a data loader or a pool would find, hours later."""
+    """Refuse numbers of processes that a data loader or a pool would only reject hours later."""
     unused = {loader for loaders in LOADERS.values() for loader in loaders} - {*LOADERS[task]}
     used = {key: value for key, value in config._cfg_dict.items() if key not in unused}
     for key, node in _walk(used, ''):
         workers = node.get('num_workers', 0)
         option = f'{key}.num_workers'.removeprefix('.')
         if workers is None and 'type' in node:
-            continue  # of a loop, which counts the free cores
+            continue  # option of a loop, which counts the free cores
         if type(workers) is not int or workers < 0:
             raise UserInputError(
-                f"stage '{name}': {option} = {workers!r} must be a whole number: 0 (no processes) "
+                f"stage '{name}': {option} = {workers!r} must be a whole number, 0 (no processes) "
                 'or more.'
             )
         if node.get('persistent_workers') and workers == 0:
             raise UserInputError(
-                f"stage '{name}': {option} = 0, but persistent_workers is True beside it, which "
-                'needs processes. Set it to False.'
+                f"stage '{name}': {option} = 0, but persistent_workers is True next to it, which "
+                'needs processes. Set persistent_workers to False.'
             )
 
 
 def _check_components(
     name: str, config: Config, task: str, tta: bool, taken: frozenset[str]
 ) -> None:
-    """Let every component refuse a stage in which it could not do its work."""
+    """Let every component refuse a stage in which it could not work."""
     settings, places = config._cfg_dict, _PLACES[task]
     if tta:
         places = {**places, 'tta_model': MODELS, 'tta_pipeline': TRANSFORMS}

@@ -1,4 +1,4 @@
-"""The parts of a stage, built on trial as its runner would; see the module ``preflight``."""
+"""Builds the parts of a stage on trial as its runner would; see the module ``preflight``."""
 
 import copy
 import logging
@@ -22,10 +22,10 @@ from mmwsss.structures import UserInputError, WeakDataset
 from mmwsss.structures.names import nearest
 
 TAKEN = '/taken-from-an-earlier-stage'
-"""What stands on trial for the path of a file or folder that is not there yet."""
+"""Placeholder for the path of a file or folder that does not exist yet."""
 
 _VISUALIZER = 'trial'
-_BATCHES = 1000  # of an epoch: only the data tell
+_BATCHES = 1000  # per epoch; the real number depends on the data
 _RUNNERS_HOOKS = {
     'runtime_info',
     'timer',
@@ -63,7 +63,8 @@ def check_runtime(stage: str, config: Config) -> None:
     level = config.get('log_level', 'INFO')
     if isinstance(level, str) and level not in logging._nameToLevel:
         raise UserInputError(
-            f"stage '{stage}': log_level = {level!r} is none of {', '.join(logging._nameToLevel)}."
+            f"stage '{stage}': log_level = {level!r} is not one of "
+            f'{", ".join(logging._nameToLevel)}.'
         )
 
 
@@ -72,13 +73,13 @@ def _check_priority(key: str, priority: Any) -> None:
         get_priority(priority)
     except KeyError as error:
         raise UserInputError(
-            f'{key}.priority = {priority!r} is neither a number of 0 to 100 nor a name such as '
+            f'{key}.priority = {priority!r} is neither a number from 0 to 100 nor a name such as '
             'NORMAL, HIGH or LOW.'
         ) from error
 
 
 def _check_visualizer(stage: str, visualizer: Any) -> None:
-    """Build the visualizer, which hooks ask for when they are built, without what it writes to."""
+    """Build the visualizer, which hooks request when they are built, without its backends."""
     if visualizer is None:
         registry.VISUALIZERS.build({'type': 'Visualizer', 'name': _VISUALIZER})
         return
@@ -93,14 +94,14 @@ def _check_visualizer(stage: str, visualizer: Any) -> None:
 
 
 def build_model(stage: str, config: Config) -> nn.Module:
-    """Build the model without memory for weights, on the CPU where a part needs real numbers."""
+    """Build the model without memory for weights, or on the CPU if a part needs real values."""
     model = config.model
     if config.get('data_preprocessor') is not None and isinstance(model, dict):
         model.setdefault('data_preprocessor', config.data_preprocessor)
     try:
         with torch.device('meta'):
             return registry.MODELS.build(copy.deepcopy(model))
-    except Exception:  # a part that computes when it is built, or a mistake: the CPU tells which
+    except Exception:  # a part that computes when built, or a mistake: the CPU tells
         roots = {'model': model}
         if 'tta_model' in config and model is config.tta_model:
             roots = {'model': model.module, 'tta_model': model}
@@ -116,13 +117,13 @@ def check_whole_model(stage: str, config: Config, model: nn.Module, method: str)
     """
     if not hasattr(model, method):
         raise UserInputError(
-            f"stage '{stage}': model.type = {config.model.type!r} is a part of a model: it has no "
-            f'{method}. Expected a whole one, such as CAMClassifier or EncoderDecoder.'
+            f"stage '{stage}': model.type = {config.model.type!r} is only a part of a model, "
+            f'without {method}. Expected a whole model, such as CAMClassifier or EncoderDecoder.'
         )
 
 
 def build_dataset(stage: str, config: Config, key: str) -> Any:
-    """Build the data set of a loader, with its transforms but without data; check the loader."""
+    """Build the data set of a loader with its transforms but without data; check the loader."""
     loader = config[key]
     if not isinstance(loader, dict) or not isinstance(loader.get('dataset'), dict):
         raise UserInputError(f"stage '{stage}': {key} must be a dict with a `dataset`.")
@@ -141,7 +142,7 @@ def build_dataset(stage: str, config: Config, key: str) -> Any:
 
 
 def check_data_folders(stage: str, key: str, dataset: Any) -> None:
-    """Refuse a data set below whose root a folder is missing, unless an earlier stage makes it.
+    """Refuse a data set if a folder below its root is missing and no earlier stage makes it.
 
     Raises:
         UserInputError: Naming the config key and the folder.
@@ -152,12 +153,13 @@ def check_data_folders(stage: str, key: str, dataset: Any) -> None:
         if given and prefix not in unread and not os.path.isdir(folder):
             raise UserInputError(
                 f"stage '{stage}': {key}.dataset.data_prefix.{prefix} = {folder} is not a folder. "
-                'Set data_root or this prefix to where the files are, or leave the prefix out.'
+                'Set data_root or this prefix to the location of the files, or leave out the '
+                'prefix.'
             )
 
 
 def _datasets(config: dict) -> Iterable[dict]:
-    """Give a data set and those that it wraps, if they can wait with reading their data."""
+    """List a data set and those it wraps, if they can postpone reading their data."""
     if hasattr(find(config, registry.DATASETS)[0], 'full_init'):
         yield config
     inner = config.get('datasets') or [config.get('dataset')]
@@ -184,12 +186,12 @@ def _check_loader(stage: str, key: str, options: dict) -> None:
     check_arguments(f"stage '{stage}': {key}", DataLoader, {'dataset': None, **options})
     try:
         DataLoader(range(_BATCHES), **options)  # type: ignore[arg-type]  # has what it needs
-    except Exception as error:  # a constructor that does nothing but check and keep its options
+    except Exception as error:  # the constructor only checks and keeps its options
         raise UserInputError(f"stage '{stage}': {key}: {' '.join(str(error).split())}") from error
 
 
 def build_evaluator(stage: str, config: Config, key: str) -> None:
-    """Build the metrics; folders that they would make are left out."""
+    """Build the metrics without the folders that they would create."""
     evaluator = config[key]
     metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator]
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
@@ -205,14 +207,14 @@ def build_evaluator(stage: str, config: Config, key: str) -> None:
 
 
 def check_loop(stage: str, config: Config, kind: str) -> None:
-    """Compare the loop of a validation or test with its signature."""
+    """Compare the options of a validation or test loop with its signature."""
     loop = {'type': f'{kind.title()}Loop', **config[f'{kind}_cfg']}
     given = {'runner': None, 'dataloader': None, 'evaluator': None}
     check_component(stage, f'{kind}_cfg', loop, registry.LOOPS, given)
 
 
 def check_train_loop(stage: str, config: Config) -> dict[str, int]:
-    """Compare the training loop with its signature.
+    """Compare the options of the training loop with its signature.
 
     Returns:
         Its last iteration and epoch, ``max_iters`` and ``max_epochs``.
@@ -221,7 +223,7 @@ def check_train_loop(stage: str, config: Config) -> dict[str, int]:
     if 'type' not in loop:
         if 'by_epoch' not in loop:
             raise UserInputError(
-                f"stage '{stage}': train_cfg lacks `type`, such as IterBasedTrainLoop."
+                f"stage '{stage}': train_cfg lacks a `type`, such as IterBasedTrainLoop."
             )
         loop['type'] = 'EpochBasedTrainLoop' if loop.pop('by_epoch') else 'IterBasedTrainLoop'
     given = {'runner': None, 'dataloader': None}
@@ -250,7 +252,7 @@ def build_optimizer(stage: str, config: Config, model: nn.Module, end: dict[str,
     if isinstance(options.get('optimizer'), dict):
         key = 'optim_wrapper.optimizer'
         check_component(stage, key, options.optimizer, registry.OPTIMIZERS, {'params': ()})
-        options.optimizer.pop('fused', None)  # refused off the GPU
+        options.optimizer.pop('fused', None)  # refused without a GPU
     with building(stage, {'optim_wrapper': options}):
         wrapper = build_optim_wrapper(model, options)
     _check_custom_keys(stage, options, model)
@@ -262,7 +264,7 @@ def build_optimizer(stage: str, config: Config, model: nn.Module, end: dict[str,
         check_arguments(name, function, {'parameters': (), **clip})
     schedulers = config.get('param_scheduler') or []
     if isinstance(schedulers, dict) and 'type' not in schedulers:
-        return  # of several optimizers, by their names
+        return  # several optimizers, by name
     listed = schedulers if isinstance(schedulers, list | tuple) else [schedulers]
     for i, scheduler in enumerate(listed):
         key = 'param_scheduler' if listed is not schedulers else f'param_scheduler.{i}'
@@ -274,9 +276,9 @@ def build_optimizer(stage: str, config: Config, model: nn.Module, end: dict[str,
 
 
 def _check_custom_keys(stage: str, options: Mapping, model: nn.Module) -> None:
-    """Refuse a misspelt name of parameters, which would change nothing.
+    """Refuse a misspelt parameter name, which would have no effect.
 
-    Schedules are shared, so a name that no parameter has may be that of another model.
+    Schedules are shared, so a name that matches no parameter may belong to another model.
     """
     names = [name for name, _ in model.named_parameters()]
     parts = {part for name in names for part in name.split('.')}
@@ -286,5 +288,5 @@ def _check_custom_keys(stage: str, options: Mapping, model: nn.Module) -> None:
             if similar and not any(part in name for name in names):
                 raise UserInputError(
                     f"stage '{stage}': optim_wrapper.paramwise_cfg.custom_keys names {key!r}, but "
-                    f'no parameter has {part!r} in its name, did you mean {similar[0]!r}?'
+                    f'no parameter has {part!r} in its name. Did you mean {similar[0]!r}?'
                 )

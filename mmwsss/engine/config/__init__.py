@@ -1,1 +1,1 @@
-"""Configs: reading them, and explaining what is wrong in one."""
+"""Reading configs, and explaining what is wrong with them."""

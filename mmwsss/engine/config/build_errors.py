@@ -1,7 +1,7 @@
 """One line instead of a traceback for a part that cannot be built from its config.
 
-The registries build nested parts by themselves, so which of them failed, and with which config,
-is read from the traceback: every call of ``build_from_cfg`` in it holds both.
+The registries build nested parts themselves, so the traceback tells which part failed and with
+which config: every call of ``build_from_cfg`` in it holds both.
 """
 
 import inspect
@@ -24,18 +24,19 @@ from mmwsss.engine.config.call_checks import (
 from mmwsss.structures import UserInputError
 from mmwsss.structures.names import nearest
 
-# Their constructors check little, and anything they raise comes from the options they were given.
+# Their constructors check little, and anything they raise comes from their options.
 _LIBRARIES = {'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'mmseg', 'timm', 'torch', 'torchvision'}
 _LONGEST = 600
 
 
 @contextmanager
 def building(stage: str, roots: dict[str, Any]) -> Iterator[None]:
-    """Turn what is wrong with a config into one line; errors of the code itself pass.
+    """Turn a mistake in a config into a one-line error; errors of the code itself pass.
 
     Args:
         stage: Name of the stage, for the message.
-        roots: Config keys -> the parts of the config that are built inside, with those below them.
+        roots: Maps config keys to the parts of the config that are built inside, including nested
+            ones.
 
     Raises:
         UserInputError: Naming the stage, the config key, what is wrong and what is known.
@@ -52,14 +53,14 @@ def building(stage: str, roots: dict[str, Any]) -> Iterator[None]:
 def check_component(
     stage: str, key: str, config: Any, registry: Registry, given: dict[str, Any]
 ) -> None:
-    """Refuse a component that does not exist or has other arguments, without building it.
+    """Refuse a component that does not exist or does not fit its arguments, without building it.
 
     Args:
         stage: Name of the stage, for the message.
         key: Config key of the component.
         config: Its config.
         registry: Where its type is looked up.
-        given: Arguments that it gets from elsewhere.
+        given: Arguments that it gets from other places.
 
     Raises:
         UserInputError: Naming the stage, the config key, what is wrong and what is known.
@@ -77,16 +78,17 @@ def check_component(
     name = f"stage '{stage}': {key} ({getattr(call, '__name__', call)})"
     args = {k: value for k, value in args.items() if k in parameters_of(call) or k in config}
     check_arguments(name, call, args)
-    # The hints of libraries are not all right.
+    # The type hints of libraries are not always right.
     if not _is_of_library(call) and (wrong := wrong_types(call, dict(config))):
         raise UserInputError(f'{name}: {wrong}.')
 
 
 def check_arguments(name: str, call: Callable, args: dict[str, Any]) -> None:
-    """Refuse arguments that do not fit the signature of what they are for, without calling it.
+    """Refuse arguments that do not fit the signature of a callable, without calling it.
 
     Raises:
-        UserInputError: Beginning with `name`, the place of the arguments.
+        UserInputError: If they do not fit; the message starts with `name`, the place of the
+            arguments.
     """
     try:
         check_call(call, args)
@@ -95,7 +97,7 @@ def check_arguments(name: str, call: Callable, args: dict[str, Any]) -> None:
 
 
 def find(config: dict, registry: Registry) -> tuple[Any, Registry]:
-    """Look up what a config names, or None, and the registry that was asked."""
+    """Look up the component that a config names, or None, and the registry that was asked."""
     kind = config.get('type')
     with registry.switch_scope_and_registry(config.get('_scope_')) as own:
         call = own.get(kind) if isinstance(kind, str) else kind
@@ -103,7 +105,7 @@ def find(config: dict, registry: Registry) -> tuple[Any, Registry]:
 
 
 def key_of(node: Any, roots: dict[str, Any]) -> str:
-    """Find the config key of a part: the very object, else an equal one, else one of its type."""
+    """Find the config key of a part: of the object itself, an equal one or one of its type."""
     tests = (
         lambda other: other is node,
         lambda other: type(other) is type(node) and other == node,
@@ -151,7 +153,7 @@ def _explain(error: Exception, roots: dict[str, Any]) -> str | None:
     if not isinstance(cfg, dict):
         return f'{key} must be a dict with a `type`, got {cfg!r}.'
     if 'obj_type' not in innermost and isinstance(error, KeyError | TypeError):
-        return f'{key} lacks `type`, the name of a component; it has {sorted(map(str, cfg))}.'
+        return f'{key} lacks `type`, the name of a component; its keys are {sorted(map(str, cfg))}.'
     if cls is None:
         return _unknown_type(key, innermost['obj_type'], innermost['registry'])
     name = f'{key} ({getattr(cls, "__name__", cls)})'
@@ -161,7 +163,7 @@ def _explain(error: Exception, roots: dict[str, Any]) -> str | None:
 def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str | None:
     if inspect.isabstract(cls):
         lacking = ', '.join(sorted(cls.__abstractmethods__))
-        return f'{name} lacks {lacking}, which its contract asks for (mmwsss.structures).'
+        return f'{name} lacks {lacking}, which its contract requires (mmwsss.structures).'
     if isinstance(error, TypeError) and (misfit := describe_misfit(cls, args, error)):
         return f'{name} {misfit}'
     if _is_refusal(error):
@@ -176,7 +178,7 @@ def _refused_arguments(error: Exception, name: str, cls: Any, args: dict) -> str
 
 
 def _is_from_parent(error: Exception, cls: Any) -> bool:
-    """Say whether a class of ours handed options on to a library's constructor, which failed."""
+    """Tell whether a class of ours passed options on to a library's constructor, which failed."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     built = max(i for i, frame in enumerate(frames) if frame.f_code is build_from_cfg.__code__)
     for frame in frames[built + 1 :]:
@@ -192,7 +194,7 @@ def _is_of_library(cls: Any) -> bool:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Say whether an error is how code refuses a value or misses a file or package."""
+    """Tell whether an error is how code refuses a value or reports a missing file or package."""
     return isinstance(error, ValueError | AssertionError | ImportError | OSError)
 
 
@@ -200,12 +202,12 @@ def _unknown_type(key: str, name: Any, registry: Registry) -> str:
     if not isinstance(name, str):
         return f'{key}.type must be the name of a component, got {name!r}.'
     known = _registered(registry)
-    line = f'{key}.type = {name!r} is not registered as one of the {registry.name}s.'
+    line = f'{key}.type = {name!r} is not a registered {registry.name}.'
     if similar := nearest(name, known):
         line += f' The nearest names: {", ".join(similar)}.'
     else:
         line += ' No name is similar; docs/methods.md lists the components.'
-    return f'{line} The file of a component of your own is named in custom_imports.'
+    return f'{line} If the component is your own, add its file to custom_imports.'
 
 
 def _registered(registry: Registry | None) -> set[str]:
@@ -218,7 +220,7 @@ def _registered(registry: Registry | None) -> set[str]:
 
 
 def _text(error: Exception) -> str:
-    """Give the message of an error as one line; where there is none, the line that raised it."""
+    """Return the message of an error as one line or, without a message, the line that raised it."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     line = ' '.join(str(text).split())
     if not line:

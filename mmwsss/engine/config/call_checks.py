@@ -1,4 +1,4 @@
-"""Whether a call fits its signature, said for the person who wrote the arguments."""
+"""Checks calls against their signature, for the person who wrote the arguments."""
 
 import inspect
 import re
@@ -10,7 +10,7 @@ from mmwsss.structures.names import nearest
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r'missing \d+ required [\w-]+ arguments?: (.*)')
-# What configs write for each other: JSON and Python files have lists, tuples, dicts, numbers.
+# Types that configs use for each other, as JSON and Python files write them differently.
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
@@ -26,7 +26,7 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
 
 
 def describe_misfit(call: Callable, args: Mapping[str, Any], error: TypeError) -> str | None:
-    """Say which arguments a call lacks or does not know, or None if the error is another one.
+    """Say which arguments a call lacks or does not know; None for any other error.
 
     Args:
         call: A class or function.
@@ -56,8 +56,8 @@ def _binds(call: Callable, args: Mapping[str, Any]) -> bool:
 def check_call(call: Callable, args: Mapping[str, Any]) -> None:
     """Refuse arguments that do not fit a signature, without calling.
 
-    Where a call takes any keyword, one that is nearly the name of an argument is a misspelt one,
-    which the call would drop without a word.
+    If a call takes any keyword, a keyword that resembles the name of an argument counts as
+    misspelt, because the call would silently drop it.
 
     Raises:
         TypeError: As the call itself would.
@@ -83,13 +83,13 @@ def check_call(call: Callable, args: Mapping[str, Any]) -> None:
 
 
 def takes_any_keyword(call: Callable) -> bool:
-    """Say whether a call hands unknown keywords on, ``**kwargs``."""
+    """Tell whether a call takes unknown keywords, ``**kwargs``."""
     parameters = inspect.signature(call).parameters.values()
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
 def parameters_of(call: Callable) -> dict[str, inspect.Parameter]:
-    """Give the parameters by name; those of parents too where a class hands keywords on."""
+    """Return the parameters by name, including those of parents if a class passes keywords on."""
     found: dict[str, inspect.Parameter] = {}
     for owner in inspect.getmro(call) if inspect.isclass(call) else (call,):
         function = owner.__dict__.get('__init__') if inspect.isclass(owner) else owner
@@ -117,19 +117,19 @@ def _listed(parameters: Mapping[str, inspect.Parameter]) -> str:
 
 
 def short(value: Any) -> str:
-    """Show a value on one line, cut to forty letters."""
+    """Show a value on one line, cut to forty characters."""
     text = ' '.join(repr(value).split())
     return text if len(text) <= 40 else f'{text[:40]}...'
 
 
 def wrong_types(call: Callable, args: Mapping[str, Any]) -> str:
-    """Name arguments whose values are not of the annotated type; empty if all may fit."""
+    """Name arguments whose values do not have the annotated type; empty if all may fit."""
     hints: dict[str, Any] = {}
     for owner in reversed(inspect.getmro(call)) if inspect.isclass(call) else (call,):
         function = owner.__dict__.get('__init__') if inspect.isclass(owner) else owner
         try:
             hints.update(get_type_hints(function))
-        except (AttributeError, NameError, TypeError):  # no hints, or names of type checking only
+        except (AttributeError, NameError, TypeError):  # no hints, or only for type checking
             continue
     return ', '.join(
         f'{name}={short(value)} is a {type(value).__name__}, expected {_readable(hints[name])}'
@@ -145,7 +145,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is Literal:
         return value in get_args(hint)
     accepted = _ACCEPTED.get(origin or hint)
-    if accepted is None:  # a class or a type variable: not for us to judge
+    if accepted is None:  # a class or a type variable, which cannot be judged here
         return True
     if isinstance(value, bool) and (origin or hint) in (int, float):
         return False

@@ -1,4 +1,4 @@
-"""The user's own data, for a stage whose config names other data."""
+"""Runs a stage on the user's own data instead of the data that its config names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,31 +21,28 @@ from mmwsss.structures import GivesOutputs, UserInputError
 
 
 def read_data(path: str | Path) -> dict:
-    """Read the description of data in a file, ``data = dict(...)``.
+    """Read a description of data, ``data = dict(...)``, from a file.
 
     Raises:
         UserInputError: If the file is missing, is not a config, or has no such dict.
     """
     if not Path(path).is_file():
-        raise UserInputError(
-            f'--data {path}: there is no such file. Write one, or correct the path.'
-        )
+        raise UserInputError(f'--data {path} does not exist. Write the file, or correct the path.')
     data = read_config(path).get('data')
     if not isinstance(data, dict):
         raise UserInputError(
-            f'{path} must describe data by `data = dict(root=..., classes=..., labels=...)`, but '
-            f'its `data` is {data!r:.80}.'
+            f'{path} must describe the data with `data = dict(root=..., classes=..., labels=...)`, '
+            f'but its `data` is {data!r:.80}.'
         )
     return data
 
 
 def finish_config(config: Config, options: Mapping[str, Any]) -> dict[str, str]:
-    """Put own data into the config of a stage, then what the command line overrides.
+    """Put own data into the config of a stage, then apply the overrides of the command line.
 
     Args:
-        config: The config, changed in place. It loses ``data``, the description of own data, if it
-            has one.
-        options: Overrides of ``--cfg-options``. Those of ``data`` change the description.
+        config: The config, changed in place. Its ``data``, the description of own data, is removed.
+        options: Overrides from ``--cfg-options``. Those of ``data`` change the description.
 
     Returns:
         What cannot be measured and why, see :func:`use_data`.
@@ -65,21 +62,21 @@ def finish_config(config: Config, options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def use_data(config: Config, data: Mapping) -> dict[str, str]:
-    """Let a stage run on own data: data sets, number of classes, validation and test.
+    """Make a stage use own data: data sets, number of classes, validation and test.
 
-    A training, and what labels images or measures seeds, reads the images of ``train``; any other
-    validation or test those of ``val``. Where there is no ``val``, or no true masks although they
-    are needed, the validation is removed, and the test measures nothing.
+    Training stages and stages that label images or measure seeds read the images of ``train``. Any
+    other validation or test reads those of ``val``. If there is no ``val``, or required true masks
+    are missing, the validation is removed and the test measures nothing.
 
     Args:
         config: Config of the stage, changed in place.
         data: Description of the data, see :class:`~mmwsss.datasets.description.DataDescription`.
 
     Returns:
-        What the data lack for the validation, as ``'val'``, and for the test, as ``'test'``.
+        What the data lack, under ``'val'`` for the validation and ``'test'`` for the test.
 
     Raises:
-        UserInputError: If the description is wrong, or the stage needs boxes and there are none.
+        UserInputError: If the description is wrong, or the stage needs boxes but there are none.
     """
     description = DataDescription.from_dict(data)
     set_num_classes(config._cfg_dict, len(description.classes))
@@ -95,7 +92,7 @@ def use_data(config: Config, data: Mapping) -> dict[str, str]:
 
 
 def _use_for_validation(config: Config, data: Mapping, description: DataDescription) -> str:
-    """Validate on own data, or not at all; name what they lack."""
+    """Validate on own data or, if they lack something, not at all; name what they lack."""
     loader = config.val_dataloader
     needs_masks = _any_loads_masks(loader)
     lack = _lack(description, 'val', needs_masks=needs_masks)
@@ -109,14 +106,14 @@ def _use_for_validation(config: Config, data: Mapping, description: DataDescript
 
 
 def _use_for_test(config: Config, data: Mapping, description: DataDescription) -> str:
-    """Test on own data, or only read them; name what they lack."""
+    """Test on own data or, if they lack something, only read them; name what they lack."""
     loader, labels_images = config.test_dataloader, _labels_images(config)
     split: Split = 'train' if labels_images or _measures_seeds(config) else 'val'
     views = () if labels_images else config.get('tta_pipeline')
     needs_masks = _any_loads_masks([loader, views])
     lack = _lack(description, split, needs_masks=needs_masks)
     if lack:
-        # What is left says how images are read, for pictures and for inference.
+        # The rest tells how images are read, for pictures and inference.
         remove_mask_loading(loader)
         config.test_evaluator = []
     loader.dataset = replace_dataset(
@@ -130,7 +127,7 @@ def _use_for_test(config: Config, data: Mapping, description: DataDescription) -
 
 
 def _labels_images(config: Config) -> bool:
-    """Whether the test makes files, from which later stages learn."""
+    """Tell whether the test makes files from which later stages learn."""
     loop = find_class(config.get('test_cfg') or {}, LOOPS)
     return loop is not None and issubclass(loop, GivesOutputs)
 
@@ -147,7 +144,7 @@ def _any_loads_masks(node: object) -> bool:
 
 
 def _lack(description: DataDescription, split: Split, *, needs_masks: bool) -> str:
-    """Name what the data do not have to measure something on a split."""
+    """Name what the data lack for measuring something on a split."""
     if split == 'val' and description.val is None:
         return '`val`'
     if not needs_masks:
@@ -165,5 +162,6 @@ def _check_boxes(config: Config, description: DataDescription) -> None:
         if needs and not description.labels().has_boxes:
             raise UserInputError(
                 f'{config.filename}: {loader} needs boxes, but the labels of the data are tags '
-                f'({description.label_path}). Give boxes, or run a pipeline that learns from tags.'
+                f'({description.label_path}). Provide boxes, or run a pipeline that learns from '
+                'tags.'
             )

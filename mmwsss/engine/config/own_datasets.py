@@ -1,4 +1,4 @@
-"""Own data in the place of the data set that a loader names."""
+"""Puts own data in the place of the data set that a loader names."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from mmwsss.datasets.description import Split
 from mmwsss.engine.config.call_checks import parameters_of
 from mmwsss.registry import DATASETS, TRANSFORMS, find_class
 
-# Options of a data set that say how it is used, whatever the data.
+# Options of a data set that say how it is used, independent of the data.
 _KEPT = (
     'indices',
     'max_refetch',
@@ -25,17 +25,17 @@ _KEPT = (
 def replace_dataset(
     dataset: dict, data: Mapping, split: Split, *, evaluated: bool = False, measured: bool = False
 ) -> dict:
-    """Give the config of own data that are used as a data set was.
+    """Return a config that uses own data as a data set was used.
 
-    A wrapper goes around the own data as well; of several data sets that are joined one is left.
+    A wrapper is kept around the own data. Several joined data sets become one.
 
     Args:
         dataset: The data set's config.
         data: Description of the own data.
         split: ``'train'`` or ``'val'``.
-        evaluated: Whether label maps of the data set are true masks. In a training they are pseudo
-            labels, whose folder stays.
-        measured: Whether all images need a true mask: those without are left out.
+        evaluated: Whether the label maps of the data set are true masks. In training stages they
+            are pseudo labels, and their folder is kept.
+        measured: Whether all images need a true mask; those without one are left out.
     """
     options: dict[str, Any] = dict(evaluated=evaluated, measured=measured)
     if dataset.get('datasets'):
@@ -56,13 +56,14 @@ def replace_dataset(
     if evaluated and data.get('masks'):
         own['true_masks'] = True
     if measured or not evaluated:
-        # Images without a mask are not measured; those without a weak label get no pseudo label.
+        # Images without a mask are not measured, and those without a weak label get no pseudo
+        # label.
         own['missing_seg_map'] = 'skip'
     return own
 
 
 def _supervision(dataset: dict) -> str | None:
-    """Which weak label a data set reads; its class may have a default."""
+    """Find which weak label a data set reads; its class may have a default."""
     kind = find_class(dataset, DATASETS)
     known = parameters_of(kind) if kind is not None else {}
     default = known['supervision'].default if 'supervision' in known else None
@@ -80,13 +81,13 @@ def dicts_in(node: Any) -> Iterator[dict]:
 
 
 def loads_masks(part: object) -> bool:
-    """Say whether a part of a config is the transform that loads true masks."""
+    """Tell whether a part of a config is the transform that loads true masks."""
     kind = find_class(part, TRANSFORMS) if isinstance(part, dict) and 'type' in part else None
     return kind is not None and issubclass(kind, LoadAnnotations)
 
 
 def remove_mask_loading(dataset: dict) -> None:
-    """Take that transform out of the pipelines of a data set, in place."""
+    """Remove that transform from the pipelines of a data set, in place."""
     for part in dicts_in(dataset):
         if isinstance(part.get('pipeline'), list | tuple):
             part['pipeline'] = [step for step in part['pipeline'] if not loads_masks(step)]

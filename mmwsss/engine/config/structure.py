@@ -1,4 +1,4 @@
-"""Which config keys hold a dict and which a list, whatever the components are."""
+"""Checks which config keys hold a dict and which a list, whatever the components."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _PATHS = (
 
 
 def check_structure(name: str, config: Config) -> None:
-    """Refuse values that are not of the kind that the runner reads there.
+    """Refuse values whose kind is not what the runner expects there.
 
     Args:
         name: Name of the stage, for the message.
@@ -50,7 +50,7 @@ def check_structure(name: str, config: Config) -> None:
 
 
 def _at(node: Any, key: str) -> Any:
-    """Give what a key leads to, or None."""
+    """Return what a key leads to, or None."""
     for part in key.split('.'):
         node = node.get(part) if isinstance(node, dict) else None
     return node

@@ -16,13 +16,13 @@ from mmwsss.structures import Checked, PhasedObjective, StagePlan, UserInputErro
 class AlternatingPhaseHook(Hook, Checked):
     """Train probabilities and thresholds in turn.
 
-    Of every ``period`` iterations the ``first`` ones have the phase ``'probability'``, the others
-    ``'threshold'``; every :class:`PhasedObjective` is told. The phase follows from
-    ``runner.iter`` alone, so a resumed run goes on exactly.
+    Of every ``period`` iterations, the first ``first`` have the phase ``'probability'``, the others
+    ``'threshold'``. Every :class:`PhasedObjective` is told. The phase depends only on
+    ``runner.iter``, so a resumed run continues exactly.
 
     Args:
         period: Iterations after which the phases repeat.
-        first: Iterations of the first phase, 0 to ``period``.
+        first: Iterations of the first phase, between 0 and ``period``.
 
     Raises:
         ValueError: If ``first`` is not within the period.
@@ -30,7 +30,7 @@ class AlternatingPhaseHook(Hook, Checked):
             without a gradient, which differ between the phases.
 
     Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
-        ECCV 2022, section 3.4; 80 of 100 iterations are of the published code.
+        ECCV 2022, section 3.4; 80 of 100 iterations are from the published code.
     """
 
     def __init__(self, *, period: int = 100, first: int = 80) -> None:
@@ -43,18 +43,18 @@ class AlternatingPhaseHook(Hook, Checked):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training without phases."""
+        """Refuse a training stage without phases."""
         if stage.task == 'train':
             _refuse(has_phases=bool(stage.parts(PhasedObjective)))
 
     def before_train(self, runner: Runner) -> None:
-        """Check that there are phases, and that they can be trained in this run."""
+        """Check that there are phases and that this run can train them."""
         _refuse(has_phases=bool(_objectives_with_phases(runner)))
-        # Only a distributed wrapper has the attribute.
+        # Only a distributed wrapper has this attribute.
         if not getattr(runner.model, 'find_unused_parameters', True):
             raise UserInputError(
-                'AlternatingPhaseHook: each phase leaves other parameters without a gradient. Set '
-                '`find_unused_parameters=True` in the config (its top level, not the model).'
+                'AlternatingPhaseHook: in each phase, different parameters have no gradient. Set '
+                '`find_unused_parameters=True` at the top level of the config (not in the model).'
             )
 
     def before_train_iter(
@@ -74,5 +74,5 @@ def _refuse(*, has_phases: bool) -> None:
     if not has_phases:
         raise UserInputError(
             'AlternatingPhaseHook: no objective of the model has phases. Remove the hook from '
-            '`custom_hooks`, or add an objective like SpatialBCE to `model.objectives`.'
+            '`custom_hooks`, or add an objective such as SpatialBCE to `model.objectives`.'
         )

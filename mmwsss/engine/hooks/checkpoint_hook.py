@@ -13,23 +13,23 @@ from mmwsss.registry import HOOKS
 
 @HOOKS.register_module(name='CheckpointHook')
 class CheckpointHook(MMEngineCheckpointHook):
-    """mmengine's hook, except that an old checkpoint is removed after the new one is complete.
+    """mmengine's hook, except that it removes an old checkpoint once the new one is complete.
 
-    mmengine removes first: a kill while it saves then leaves nothing. The runner of the stages
-    writes a checkpoint under a temporary name and renames it. The last iteration always gets one,
-    also where a training stops before its time.
+    mmengine removes the old one first, so a kill while it saves leaves nothing. The runner of the
+    stages writes a checkpoint under a temporary name and renames it. The last iteration always gets
+    a checkpoint, even if training stops early.
     """
 
     _saved: int  # iteration of the last checkpoint
     file_backend: Any  # the parent's
 
     def before_train(self, runner: Runner) -> None:
-        """Note the iteration from whose checkpoint the training goes on."""
+        """Note the iteration of the checkpoint from which training resumes."""
         super().before_train(runner)
         self._saved = runner.iter
 
     def after_train(self, runner: Runner) -> None:
-        """Save the last iteration if that has no checkpoint yet."""
+        """Save the last iteration if it has no checkpoint yet."""
         if self._saved != runner.iter:
             step = runner.epoch if self.by_epoch else runner.iter
             meta = dict(epoch=runner.epoch, iter=runner.iter)
@@ -41,10 +41,10 @@ class CheckpointHook(MMEngineCheckpointHook):
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             there = [*self.keep_ckpt_ids, step]
             outdated = there[: -self.max_keep_ckpts]
-            # With the outdated one, so that a run that goes on from here removes it if this one
-            # does not get to it.
+            # Includes the outdated one, so that a run resumed from here removes it if this run does
+            # not get to it.
             runner.message_hub.update_info('keep_ckpt_ids', there)
-            self.keep_ckpt_ids.append(step)  # forgets the first one if it is full
+            self.keep_ckpt_ids.append(step)  # drops the first one if it is full
         super()._save_checkpoint_with_step(runner, step, meta)
         self._saved = meta['iter']
         for old in outdated if is_main_process() else ():
@@ -69,7 +69,7 @@ class CheckpointHook(MMEngineCheckpointHook):
 
 
 class _LateRemoval:
-    """A file backend that notes what is to be removed."""
+    """A file backend that notes what to remove later."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend

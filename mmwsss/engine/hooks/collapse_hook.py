@@ -1,4 +1,4 @@
-"""Stops a training whose probabilities fell to 0, where its loss no longer tells."""
+"""Stops a training whose probabilities fell to 0, which its loss no longer shows."""
 
 import logging
 
@@ -19,17 +19,17 @@ _VALUE = 'probability_over_proportion'
 
 @HOOKS.register_module()
 class CollapseHook(Hook):
-    """Stop a training in which the classes of the images end at probability 0 everywhere.
+    """Stop a training in which the probabilities of present classes fall to 0 everywhere.
 
-    An objective that ``reports`` ``probability_over_proportion``, such as ``SpatialBCE``, says by
-    how much the mean probability of the present classes reaches their expected proportion. Every
-    ``interval`` iterations, and at the end, the mean of the iterations since is compared; the
-    others do not wait for the device.
+    An objective that ``reports`` ``probability_over_proportion``, such as ``SpatialBCE``, gives the
+    ratio of the present classes' mean probability to their expected proportion. Every ``interval``
+    iterations, and at the end, its mean since the last check is compared with ``minimum``. Other
+    iterations do not wait for the device.
 
     Args:
-        interval: Iterations between two comparisons.
+        interval: Iterations between two checks.
         minimum: Mean below which the probabilities have collapsed.
-        stop: End the training; otherwise warn.
+        stop: Whether to end the training; otherwise only warn.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -45,11 +45,11 @@ class CollapseHook(Hook):
         self._values: list[Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Check that an objective reports the value; forget an earlier run."""
+        """Check that an objective reports the value; forget any earlier run."""
         if not any(_VALUE in getattr(one, 'reports', ()) for one in objectives_of(runner)):
             raise UserInputError(
-                f'CollapseHook: no objective of the model reports {_VALUE!r}. Remove the hook '
-                'from `custom_hooks`, or add an objective like SpatialBCE to `model.objectives`.'
+                f'CollapseHook: no objective of the model reports {_VALUE!r}. Remove the hook from '
+                '`custom_hooks`, or add an objective such as SpatialBCE to `model.objectives`.'
             )
         self._values = []
 
@@ -60,15 +60,15 @@ class CollapseHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Keep the value, and from time to time compare the mean."""
-        # With several objectives a name or a number follows.
+        """Keep the value, and compare the mean from time to time."""
+        # With several objectives, the key ends in a name or number.
         self._values += [v for key, v in (outputs or {}).items() if key.startswith(_VALUE)]
         iteration = runner.iter + 1
         if iteration % self.interval == 0 or iteration >= runner.max_iters:
             self._compare(runner)
 
     def _compare(self, runner: Runner) -> None:
-        if not self._values:  # of an objective that is not enabled yet
+        if not self._values:  # the objective is not enabled yet
             return
         mean = torch.stack(self._values).mean()
         self._values = []
@@ -76,9 +76,9 @@ class CollapseHook(Hook):
         if mean >= self.minimum:
             return
         text = (
-            f'{runner.work_dir}: the probabilities collapsed: by iteration {runner.iter + 1} those '
-            f'of the present classes are {mean:.2g} of their proportions on average, so that '
-            'nothing would be labelled. Start from a classifier whose head is taken over, lower '
+            f'{runner.work_dir}: the probabilities collapsed. By iteration {runner.iter + 1}, '
+            f'those of the present classes are {mean:.2g} of their proportions on average, so '
+            'nothing would be labelled. Start from a trained classifier including its head, lower '
             'optim_wrapper.optimizer.lr, or raise kl_weight of SpatialBCE.'
         )
         if self.stop:

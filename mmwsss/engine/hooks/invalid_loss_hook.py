@@ -1,4 +1,4 @@
-"""Stops a training that went wrong, before a checkpoint of it is written."""
+"""Stops a training that has diverged before it writes a checkpoint."""
 
 import torch
 from mmengine.dist import all_reduce
@@ -16,13 +16,14 @@ from mmwsss.structures import UserInputError
 class InvalidLossHook(Hook):
     """Stop a training whose loss is NaN or infinite.
 
-    Every iteration is looked at without waiting for the device; every ``interval`` iterations, and
-    at the end, the processes agree whether one of them had such a loss. Before a checkpoint is
-    written its weights are looked at, so that none is ever written with a NaN. It is one of the
-    default hooks of a stage: ``default_hooks = dict(invalid_loss=None)`` leaves it out.
+    Every iteration is checked without waiting for the device. Every ``interval`` iterations, and at
+    the end, the processes agree on whether one of them had such a loss. Weights are checked before
+    a checkpoint is written, so no checkpoint ever has a NaN. This is a default hook of every stage;
+    ``default_hooks = dict(invalid_loss=None)`` disables it.
 
     Args:
-        interval: Iterations after which the processes wait for the device and compare.
+        interval: Iterations after which the processes wait for the device and compare their
+            results.
 
     Raises:
         UserInputError: At the first comparison after a loss that is NaN or infinite.
@@ -45,7 +46,7 @@ class InvalidLossHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Look at the losses, and from time to time at what was found."""
+        """Check the losses, and from time to time what was found."""
         loss = torch.as_tensor((outputs or {}).get('loss', 0.0)).detach()
         iteration = runner.iter + 1
         if self._first is None:
@@ -70,6 +71,6 @@ class InvalidLossHook(Hook):
 def _diverged(what: str, runner: Runner) -> UserInputError:
     return UserInputError(
         f'{runner.work_dir}: {what} (found at iteration {runner.iter + 1}). Lower '
-        'optim_wrapper.optimizer.lr, set optim_wrapper.clip_grad, or check the data. '
-        'Checkpoints that were written before are sound: --resume goes on from the last one.'
+        'optim_wrapper.optimizer.lr, set optim_wrapper.clip_grad, or check the data. Earlier '
+        'checkpoints are sound: --resume continues from the last one.'
     )

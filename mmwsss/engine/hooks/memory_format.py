@@ -1,4 +1,4 @@
-"""Stores the weights of convolutions in the layout that is fastest on CPUs and tensor cores."""
+"""Stores convolution weights in the layout that is fastest on CPUs and tensor cores."""
 
 import torch
 from mmengine.hooks import Hook
@@ -11,8 +11,8 @@ from mmwsss.registry import HOOKS
 class ChannelsLastHook(Hook):
     """Convert a model to ``channels_last`` before it is trained, validated or tested.
 
-    Convolutions follow the layout of their weights, so nothing else needs to change, and neither
-    results nor checkpoints do. On a CPU, MobileNetV2 predicts about 2.5 times and trains about 1.3
+    Convolutions follow the layout of their weights, so nothing else needs to change. Results and
+    checkpoints stay the same. On a CPU, MobileNetV2 predicts about 2.5 times and trains about 1.3
     times as fast.
     """
 

@@ -24,17 +24,17 @@ def class_centroids(
 ) -> tuple[Tensor, Tensor]:
     """K-means of the filled slots of every class, on the CPU.
 
-    Slots that are not finite are left out. A class with no more distinct slots than centroids has
-    those slots as centroids.
+    Non-finite slots are left out. If a class has no more distinct slots than centroids, these slots
+    become its centroids.
 
     Args:
         slots: Embeddings, (K, M, C).
-        filled: Which slots hold one, bool (K, M).
+        filled: Which slots hold an embedding, bool (K, M).
         num_centroids: N.
-        seed: Seed of the first centroids; the same slots then give the same centroids.
+        seed: Seed for the initial centroids; the same slots and seed give the same centroids.
 
     Returns:
-        Centroids, float32 (K, N, C), 0 where not valid, and which ones are valid, bool (K, N).
+        Centroids, float32 (K, N, C), 0 where invalid, and which ones are valid, bool (K, N).
     """
     num_classes, _, channels = slots.shape
     centroids = torch.zeros(num_classes, num_centroids, channels)
@@ -51,39 +51,40 @@ def class_centroids(
 def _k_means(rows: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
     """Centres (at most ``num_clusters``, C) of rows (m, C)."""
     rows = rows + 0.0  # -0 becomes 0, so that equal rows have the same bytes
-    if len({row.tobytes() for row in rows}) <= num_clusters:  # much faster than to sort the rows
+    if len({row.tobytes() for row in rows}) <= num_clusters:  # much faster than sorting the rows
         return np.unique(rows, axis=0)
-    from sklearn.cluster import KMeans  # slow to import, and few trainings need it
+    from sklearn.cluster import KMeans  # slow to import and seldom needed
     from threadpoolctl import threadpool_limits
 
-    # So few rows are clustered fastest by one thread. Several wait for each other, for seconds if
-    # something else takes the cores.
+    # One thread clusters so few rows fastest. Several threads wait for each other, for seconds if
+    # other processes take the cores.
     with threadpool_limits(1):
         return KMeans(num_clusters, n_init=1, random_state=seed).fit(rows).cluster_centers_
 
 
 @HOOKS.register_module()
 class RegionCentroidsHook(Hook, Checked):
-    """Give a context like ``SemanticAggregation`` the centroids of a memory of regions.
+    """Give a context such as ``SemanticAggregation`` the centroids of a memory of regions.
 
-    Before the iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
-    ``objective.memory`` are clustered. The processes, whose memories are equal, share the classes.
-    Which iterations these are follows from ``runner.iter`` alone, and the centroids of the others
-    are saved with the model, so a resumed run goes on exactly. While the memory is empty nothing
-    changes. What the context says of the use of its centroids goes into the log.
+    Before iterations ``begin``, ``begin + interval``, ... the filled slots of every class of
+    ``objective.memory`` are clustered. The processes have equal memories and share the classes. The
+    iterations depend only on ``runner.iter``, and between them the centroids are saved with the
+    model, so a resumed run continues exactly. While the memory is empty, nothing changes. The
+    context's figures on the use of its centroids are logged.
 
     Args:
-        begin: First iteration, counted from 0, before which there are centroids.
-        interval: Iterations after which they are renewed; one epoch in the published code.
+        begin: First iteration, counted from 0, that has centroids.
+        interval: Iterations after which centroids are renewed; one epoch in the published code.
 
     Raises:
         ValueError: If ``begin`` is negative or ``interval`` below 1.
-        UserInputError: If not one objective has a memory, the context takes no centroids, the two
-            do not fit, or the training ends before ``begin``.
+        UserInputError: If none or several objectives have a memory, the context takes no centroids,
+            the two do not match, or training ends before ``begin``.
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
-        Segmentation", CVPR 2022, section 3.2, K-means. Differs from the published code: seeded, and
-        one start of k-means++ as in newer versions of scikit-learn, ten in older ones.
+        Segmentation", CVPR 2022, section 3.2, K-means. Differs from the published code: k-means is
+        seeded and has one start of k-means++, as in newer versions of scikit-learn (older ones have
+        ten).
     """
 
     def __init__(self, *, begin: int, interval: int) -> None:
@@ -96,7 +97,7 @@ class RegionCentroidsHook(Hook, Checked):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training whose context takes no centroids, or that ends before there are any."""
+        """Refuse a training stage without a context for centroids or with too few iterations."""
         if stage.task != 'train':
             return
         _refuse_none(stage.parts(CentroidContext))
@@ -104,14 +105,14 @@ class RegionCentroidsHook(Hook, Checked):
             _refuse_late(options['begin'], stage.max_iters)
 
     def before_train(self, runner: Runner) -> None:
-        """Check that there are memory and context, and that the training gets to the clustering."""
+        """Check that there are a memory and a context, and that training reaches the clustering."""
         memory, context = _memory_of(runner), _context_of(runner)
         (num_classes, _, channels), wanted = memory.slots.shape, context.centroids.shape
         if (num_classes, channels) != (wanted[0], wanted[2]):
             raise UserInputError(
-                f'RegionCentroidsHook: the memory has {num_classes} classes and {channels} '
-                f'channels, the context {wanted[0]} and {wanted[2]}. Give the objective and '
-                '`model.head.context` the same `num_classes` and channels.'
+                f'RegionCentroidsHook: the memory has num_classes={num_classes} and '
+                f'channels={channels}, but the context has {wanted[0]} and {wanted[2]}. Give the '
+                'objective and `model.head.context` the same `num_classes` and channels.'
             )
         _refuse_late(self.begin, runner.max_iters)
 
@@ -128,7 +129,7 @@ class RegionCentroidsHook(Hook, Checked):
             memory.slots[own], memory.filled[own], num_centroids=context.valid.shape[1], seed=0
         )
         centroids = torch.zeros_like(context.centroids)
-        # As numbers, because not every backend sends booleans.
+        # Sent as numbers, because not every backend sends booleans.
         flags = torch.zeros_like(context.valid, dtype=torch.uint8)
         centroids[own], flags[own] = found.to(centroids), valid.to(flags)
         all_reduce(centroids)
@@ -139,7 +140,7 @@ class RegionCentroidsHook(Hook, Checked):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Any = None
     ) -> None:
-        """Log how the centroids are used, from the first iteration that has some."""
+        """Log how the centroids are used once there are any."""
         if runner.iter < self.begin:
             return
         for name, value in _context_of(runner).diagnostics.items():
@@ -150,8 +151,8 @@ def _memory_of(runner: Runner) -> RegionMemory:
     memories = memories_of(runner)
     if len(memories) != 1:
         raise UserInputError(
-            f'RegionCentroidsHook: expected one objective with a memory of regions, found '
-            f'{len(memories)}. Remove the hook from `custom_hooks`, or have one objective like '
+            'RegionCentroidsHook: expected one objective with a memory of regions, found '
+            f'{len(memories)}. Remove the hook from `custom_hooks`, or have one objective such as '
             'RegionContrast in `model.objectives`.'
         )
     return memories[0]
@@ -176,6 +177,6 @@ def _refuse_late(begin: int, max_iters: int) -> None:
     if begin >= max_iters:
         raise UserInputError(
             f'RegionCentroidsHook: there would never be centroids, because begin={begin} is not '
-            f'below the {max_iters} iterations of the training. Set a smaller `begin` in '
+            f'below the number of training iterations, {max_iters}. Set a smaller `begin` in '
             '`custom_hooks`, or train longer.'
         )

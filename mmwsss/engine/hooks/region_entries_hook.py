@@ -15,16 +15,16 @@ from mmwsss.structures import UserInputError
 class RegionEntriesHook(Hook):
     """Tell memories with ``entry='image'`` which slots belong to which image of the data set.
 
-    It reads the weak labels of ``train_dataloader.dataset`` before the training. The slots follow
-    from the labels alone, so that a resumed run and all processes have the same.
+    It reads the weak labels of ``train_dataloader.dataset`` before training. The slots depend only
+    on the labels, so they are the same in a resumed run and in all processes.
 
     Raises:
-        UserInputError: No objective has such a memory, an image of the data set has no name or no
-            weak label, or a class is in more images than the memory has slots.
+        UserInputError: No objective has such a memory, an image of the data set has no name or weak
+            label, or a class occurs in more images than the memory has slots.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Build the table and hand it to the memories."""
+        """Build the table and pass it to the memories."""
         memories = [memory for memory in memories_of(runner) if memory.entry == 'image']
         if not memories:
             raise UserInputError(
@@ -41,12 +41,12 @@ def region_entries(labels: Iterable[tuple[str, Iterable[int]]]) -> dict[str, dic
     """Number the images of each class.
 
     Args:
-        labels: Name and present classes of every image. An image that occurs again has the classes
-            of all its occurrences.
+        labels: Name and present classes of every image. A repeated image has the classes of all its
+            occurrences.
 
     Returns:
-        Slot of each class of each image, ``{img_id: {class: slot}}``: its rank, counted from 0,
-        among the images of the class in the order of their first occurrence.
+        Slot of each class of each image, ``{img_id: {class: slot}}``. It is the image's rank,
+        counted from 0, among the images of the class in order of first occurrence.
     """
     entries: dict[str, dict[int, int]] = {}
     used: dict[int, int] = defaultdict(int)

@@ -1,4 +1,4 @@
-"""Starts an objective of a classifier later than the training."""
+"""Starts an objective of a classifier some iterations after the training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,19 +15,19 @@ from mmwsss.structures import Checked, Objective, StagePlan, UserInputError
 
 @HOOKS.register_module()
 class StartObjectiveHook(Hook, Checked):
-    """Leave an objective out of the loss before an iteration, the warm-up.
+    """Start an objective at a given iteration, after a warm-up without it.
 
-    Whether it is enabled follows from ``runner.iter`` alone, so a resumed run goes on exactly. An
-    objective that is not enabled is not called: it runs no second forward pass. A ``stateful`` one
-    is called all the same, to fill its memory, and gives no loss.
+    Whether it is enabled depends only on ``runner.iter``, so a resumed run continues exactly. A
+    disabled objective is not called, so it runs no second forward pass. A ``stateful`` one is still
+    called, to fill its memory, but gives no loss.
 
     Args:
-        objective: The objective: its ``name`` in the config of the model, or else its type.
-        begin: First iteration, counted from 0, in which it takes part.
+        objective: The ``name`` of the objective in the config of the model, or else its type.
+        begin: First iteration, counted from 0, in which the objective takes part.
 
     Raises:
-        UserInputError: The model has no such objective, or several, or no other one to learn from
-            before, or the training ends before ``begin``.
+        UserInputError: The model has no such objective or several, there is no other one to learn
+            from before ``begin``, or training ends before it.
     """
 
     def __init__(self, objective: str, begin: int) -> None:
@@ -36,7 +36,7 @@ class StartObjectiveHook(Hook, Checked):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse a training in which the objective would not start."""
+        """Refuse a training stage in which the objective would not start."""
         if stage.task == 'train' and {'objective', 'begin'} <= options.keys():
             names = [
                 part.options.get('name', part.kind.__name__) for part in stage.parts(Objective)
@@ -44,14 +44,14 @@ class StartObjectiveHook(Hook, Checked):
             _refuse(options['objective'], options['begin'], names, stage.max_iters)
 
     def before_train(self, runner: Runner) -> None:
-        """Check that the model has the objective, and that the training gets to it."""
+        """Check that the model has the objective and that training reaches it."""
         names = [objective_name(objective) for objective in objectives_of(runner)]
         _refuse(self.objective, self.begin, names, runner.max_iters)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """Enable the objective from ``begin`` on."""
+        """Enable the objective once ``begin`` is reached."""
         for objective in self._meant(runner):
             objective.enabled = runner.iter >= self.begin
 
@@ -60,7 +60,7 @@ class StartObjectiveHook(Hook, Checked):
 
 
 def _refuse(objective: str, begin: int, names: list[str], max_iters: int | None) -> None:
-    """Refuse an objective that none or several of the names mean, or that never starts."""
+    """Refuse an objective that matches none or several of the names, or that never starts."""
     count = names.count(objective)
     if count == 0:
         raise UserInputError(
@@ -71,17 +71,17 @@ def _refuse(objective: str, begin: int, names: list[str], max_iters: int | None)
     if count > 1:
         raise UserInputError(
             f'StartObjectiveHook: the model has {count} objectives {objective!r}. Give the one '
-            "that starts later a name in `model.objectives`, like name='late', and set "
-            '`objective` in `custom_hooks` to it.'
+            "that starts later a name in `model.objectives`, such as name='late', and set "
+            '`objective` in `custom_hooks` to that name.'
         )
     if max_iters is not None and begin >= max_iters:
         raise UserInputError(
             f'StartObjectiveHook: {objective!r} would never take part, because begin={begin} is '
-            f'not below the {max_iters} iterations of the training. Set a smaller `begin` in '
+            f'not below the number of training iterations, {max_iters}. Set a smaller `begin` in '
             '`custom_hooks`, or train longer.'
         )
     if begin > 0 and len(names) == 1:
         raise UserInputError(
             f'StartObjectiveHook: nothing is learnt before iteration {begin}, because '
-            f'{objective!r} is the only objective. Set `begin` to 0 or add another.'
+            f'{objective!r} is the only objective. Set `begin` to 0 or add another objective.'
         )

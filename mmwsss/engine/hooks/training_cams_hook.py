@@ -1,4 +1,4 @@
-"""Saves the class activation maps that a classifier had while it was trained."""
+"""Saves the class activation maps that a classifier produced during training."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -31,29 +31,29 @@ _KEY = 'training_cams'
 class TrainingCAMsHook(Hook, GivesOutputs):
     """Save what :class:`TrainingCAMs` keeps as score files, for :class:`StoredCAMs`.
 
-    It tells the objective the images of ``train_dataloader.dataset``, merges the maps of all
-    processes by their maximum after every epoch, tells when the last epoch begins (the last
-    iterations in which as many images are seen as there are) and writes
-    ``<work_dir>/training_cams/<img_id>.npz`` in the end: maps at the size of the image, with a
-    maximum of 1 before they are enlarged, and ``1 - max`` as background. A class that never got a
-    map has an empty one; such images are counted in a warning. Checkpoints carry the maps, so that
-    a run can be resumed; on several processes without what the others saw since the last epoch.
+    It announces the images of ``train_dataloader.dataset`` to the objective, merges the maps of all
+    processes by their maximum after every epoch, and announces the last epoch (the final iterations
+    that see as many images as there are). At the end it writes
+    ``<work_dir>/training_cams/<img_id>.npz``: maps at the size of the image, with a maximum of 1
+    before enlargement, and ``1 - max`` as background. A class that never got a map has an empty
+    one, and a warning counts such images. Checkpoints include the maps, so that a run can be
+    resumed; with several processes, they lack what other processes saw since the last epoch.
 
     Args:
-        num_workers: Processes of every rank that enlarge and write; 0 does it in this process.
+        num_workers: Processes per rank for enlarging and writing; 0 does both in this process.
 
     Raises:
-        UserInputError: Before the training, if the model has no such objective, the data set does
-            not tell its labels, or the run is resumed from one with other images or labels.
+        UserInputError: Before training, if the model has no such objective, the data set does not
+            provide its labels, or the resumed run had other images or labels.
     """
 
-    _folder: Path  # known once the training has begun
+    _folder: Path  # known once training has begun
 
     def __init__(self, *, num_workers: int = 2) -> None:
         self.num_workers = num_workers
         self._images: list[LabeledImage] = []
         self._saved_state: dict[str, Any] | None = None
-        self._epoch = 0  # iterations in which all processes see as many images as there are
+        self._epoch = 0  # iterations in which all processes see as many images as exist
 
     @classmethod
     def output_names(cls, options: Mapping[str, Any]) -> set[str]:
@@ -62,15 +62,15 @@ class TrainingCAMsHook(Hook, GivesOutputs):
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Folder of the files, once the training has begun."""
+        """Folder of the files, once training has begun."""
         return {'training_cams': str(self._folder)}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Remember the maps of the checkpoint, in case that the run is resumed from it."""
+        """Remember the maps of the checkpoint in case the run is resumed from it."""
         self._saved_state = checkpoint.get(_KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Announce the images to the objective; give it the maps of a run that goes on."""
+        """Announce the images to the objective, and give it the maps of a resumed run."""
         objective = _objective(runner)
         self._folder = Path(runner.work_dir, 'training_cams').absolute()
         loader = runner.train_dataloader
@@ -82,18 +82,19 @@ class TrainingCAMsHook(Hook, GivesOutputs):
         if runner.iter > 0 and state is not None:
             if state['images'] != _signature(self._images):
                 raise UserInputError(
-                    'TrainingCAMsHook: the checkpoint to resume from holds maps of other images or '
-                    'labels than train_dataloader.dataset. Train on the same, or start anew.'
+                    'TrainingCAMsHook: the checkpoint to resume from holds maps of other images '
+                    'or labels than train_dataloader.dataset. Train on the same data, or start '
+                    'anew.'
                 )
             objective.maps, objective.stored = state['maps'], state['stored']
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
     ) -> None:
-        """Merge the maps of all processes where an epoch, counted from the end, begins."""
+        """Merge the maps of all processes at the start of an epoch, counted from the end."""
         objective = _objective(runner)
         remaining = runner.max_iters - runner.iter
-        # The rule of the last epoch asks what other processes have, hence before it.
+        # The rule for the last epoch depends on the maps of other processes, so merge before it.
         if remaining % self._epoch == 0:
             merge_processes(objective)
         objective.last_epoch = remaining <= self._epoch
@@ -109,11 +110,11 @@ class TrainingCAMsHook(Hook, GivesOutputs):
             )
 
     def after_train(self, runner: Runner) -> None:
-        """Write the files; the processes share them."""
+        """Write the files, shared among the processes."""
         objective = _objective(runner)
         merge_processes(objective)
         if objective.maps is None:
-            runner.logger.warning('TrainingCAMsHook: no maps were kept, nothing is written.')
+            runner.logger.warning('TrainingCAMsHook: no maps were kept, so nothing is written.')
             return
         maps, stored = objective.maps.cpu(), objective.stored.cpu().tolist()
         empty = sum(
@@ -121,7 +122,7 @@ class TrainingCAMsHook(Hook, GivesOutputs):
             for classes in objective.entries.values()
         )
         if empty:
-            runner.logger.warning(f'{empty} images have a class without a map')
+            runner.logger.warning(f'images with a class that never got a map: {empty}')
         stamp = fingerprint(runner.cfg.to_dict())
         folder = self._folder
         jobs = []
@@ -141,7 +142,7 @@ class TrainingCAMsHook(Hook, GivesOutputs):
 
 
 def number_entries(images: Iterable[LabeledImage]) -> dict[str, dict[int, int]]:
-    """Number all pairs of image and class, ``{img_id: {class: entry}}``."""
+    """Number all pairs of image and class as ``{img_id: {class: entry}}``."""
     entries: dict[str, dict[int, int]] = {}
     count = 0
     for image in images:
@@ -163,11 +164,11 @@ def write_maps(path: Path, maps: np.ndarray, image: LabeledImage, stamp: str) ->
     Args:
         path: The npz file.
         maps: uint8 (n, h, w).
-        image: The image; its size is read from its file.
+        image: The image, whose size is read from its file.
         stamp: Fingerprint of the settings that made the maps.
     """
     height, width = read_image_size(image.img_path)
-    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    # Resized as a batch, because there may be no maps and PyTorch refuses to resize 0 channels.
     cams = torch.from_numpy(maps)[:, None].float() / 255
     cams = F.interpolate(cams, (height, width), mode='bilinear', align_corners=False)[:, 0]
     largest = cams.amax(dim=0, keepdim=True) if len(cams) else torch.zeros(1, height, width)
@@ -178,8 +179,8 @@ def _objective(runner: Runner) -> TrainingCAMs:
     found = [one for one in objectives_of(runner) if isinstance(one, TrainingCAMs)]
     if len(found) != 1:
         raise UserInputError(
-            f'TrainingCAMsHook: the model has {len(found) or "no"} objective TrainingCAMs, '
-            'expected one. Remove the hook from `custom_hooks`, or have one '
+            'TrainingCAMsHook: expected one objective TrainingCAMs in the model, found '
+            f'{len(found)}. Remove the hook from `custom_hooks`, or have one '
             "dict(type='TrainingCAMs', num_classes=...) in `model.objectives`."
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""What hooks look up in a training: objectives of the model, images of the data set."""
+"""What hooks look up in training: objectives of the model, images of the data set."""
 
 from collections.abc import Sized
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class LabeledImage(NamedTuple):
 
 
 def objectives_of(runner: Runner) -> list[Objective]:
-    """Objectives of the model in training, through a distributed wrapper."""
+    """Objectives of the model in training, even inside a distributed wrapper."""
     return list(getattr(base_model(runner.model), 'objectives', []))
 
 
@@ -32,20 +32,21 @@ def memories_of(runner: Runner) -> list[RegionMemory]:
 def labeled_images(dataset: Sized, hook: str) -> list[LabeledImage]:
     """List the images of a data set once each, with the classes of their tags or boxes.
 
-    Wrappers like ``RepeatDataset`` and ``ConcatDataset`` are read through ``get_data_info``. An
-    image that occurs again has the classes of all its occurrences.
+    Wrappers such as ``RepeatDataset`` and ``ConcatDataset`` are read through ``get_data_info``. A
+    repeated image has the classes of all its occurrences.
 
     Args:
         dataset: The data set.
-        hook: Who asks, for the message.
+        hook: Name of the hook that asks, for the message.
 
     Raises:
-        UserInputError: If the data set does not tell ids and labels.
+        UserInputError: If the data set does not provide ids and labels.
     """
     if not hasattr(dataset, 'get_data_info'):
         raise UserInputError(
-            f'{hook}: {type(dataset).__name__} has no `get_data_info` that tells the labels. Train '
-            "on a data set of mmengine's kind, or remove the hook from `custom_hooks`."
+            f'{hook}: {type(dataset).__name__} has no `get_data_info`, which provides the labels. '
+            "Train on a data set derived from mmengine's BaseDataset, or remove the hook from "
+            '`custom_hooks`.'
         )
     images: dict[str, LabeledImage] = {}
     for index in range(len(dataset)):
@@ -61,14 +62,14 @@ def _labeled_image(info: dict[str, Any], hook: str) -> LabeledImage:
     path = info.get('img_path', '')
     if 'img_id' not in info:
         raise UserInputError(
-            f'{hook}: the image {path!r} of the data set has no `img_id`. Add it to the data list.'
+            f'{hook}: image {path!r} of the data set has no `img_id`. Add it to the data list.'
         )
     labels = info.get('gt_label')
     if labels is None and 'instances' in info:
         labels = [instance['bbox_label'] for instance in info['instances']]
     if labels is None:
         raise UserInputError(
-            f'{hook}: the image {info["img_id"]!r} has neither tags nor boxes. Give the data set '
+            f'{hook}: image {info["img_id"]!r} has neither tags nor boxes. Give the data set '
             "supervision='tag' or 'box'."
         )
     return LabeledImage(info['img_id'], path, tuple(sorted({int(label) for label in labels})))

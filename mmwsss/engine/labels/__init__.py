@@ -1,4 +1,4 @@
-"""Making pseudo labels for a whole split, and their files."""
+"""Makes pseudo labels for a whole split and manages their files."""
 
 from mmwsss.engine.labels.pseudo_label_loop import PseudoLabelLoop
 

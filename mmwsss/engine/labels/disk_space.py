@@ -1,4 +1,4 @@
-"""How much space kept scores are going to take, before hours are spent on them."""
+"""Estimates the disk space of kept scores before hours are spent on them."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,20 +12,20 @@ from mmwsss.datasets.image_files import read_image_size
 from mmwsss.structures import UserInputError
 
 _SAMPLE = 32
-# Compressed bytes per score, measured on VOC: maps at full size, and the means of cells.
+# Compressed bytes per score, measured on VOC, for maps at full size and for means of cells.
 _FULL, _REDUCED = 0.8, 1.3
-# Results of a CRF are mostly 0 or 1, and take a fifth of that.
+# Results of a CRF are mostly 0 or 1 and take a fifth of that.
 _LEAST = 0.2
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Space that scores are going to take, and that there is.
+    """Space that scores will take, and space that is available.
 
     Attributes:
-        folder: Where they are written.
+        folder: Where scores are written.
         images: Number of images whose scores are written.
-        sampled: Number of those whose sizes were read.
+        sampled: Number of images whose sizes were read.
         needed: Bytes of scores.
         free: Bytes that are free.
     """
@@ -37,27 +37,28 @@ class Forecast:
     free: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Describe the forecast in one line."""
         return (
-            f'keeps up to about {_size(self.needed)} of scores ({self.images} images, estimated '
-            f'from the sizes of {self.sampled}); {_size(self.free)} free in {self.folder}'
+            f'will keep up to about {_size(self.needed)} of scores (images: {self.images}, '
+            f'estimated from the sizes of {self.sampled}), with {_size(self.free)} free in '
+            f'{self.folder}'
         )
 
     @property
     def is_tight(self) -> bool:
-        """Whether the scores may not fit."""
+        """Whether the scores might not fit."""
         return self.needed > self.free
 
     def check(self) -> None:
-        """Refuse to begin where the scores cannot fit.
+        """Refuse to begin if the scores cannot fit.
 
         Raises:
-            UserInputError: Even well compressed scores need more than what is free.
+            UserInputError: Even well compressed scores need more space than is free.
         """
         if self.needed * _LEAST > self.free:
             raise UserInputError(
-                f'{self}. Free some space, name another folder, or keep the scores of fewer labels '
-                'or of cells in `keep_scores` of test_cfg, as in dict(seed=4).'
+                f'{self}. Free some space, name another folder, or set `keep_scores` of test_cfg '
+                'to fewer labels or to cells, as in dict(seed=4).'
             )
 
 
@@ -69,10 +70,10 @@ def forecast_scores(
     Args:
         dataset: The images to label.
         strides: Pixels per cell of the scores to keep, by label name.
-        folder: Where they are written; it need not exist.
+        folder: Where scores are written; it need not exist.
 
     Returns:
-        The forecast, or None where no scores are kept.
+        The forecast, or None if no scores are kept.
     """
     if not strides or not len(dataset):
         return None
@@ -100,7 +101,7 @@ def _bytes_of(info: dict, strides: Mapping[str, int], num_classes: int) -> float
 
 
 def _num_present(info: dict, num_classes: int) -> int:
-    """Classes with a map: those of the weak label, all without one."""
+    """Number of classes with a map: those of the weak label, or all without a label."""
     if 'instances' in info:
         return len({instance['bbox_label'] for instance in info['instances']})
     return len(info['gt_label']) if 'gt_label' in info else num_classes

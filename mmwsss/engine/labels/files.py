@@ -1,9 +1,9 @@
-"""Pseudo labels on disk: palette PNGs that say which settings made them.
+"""Pseudo labels on disk: palette PNGs that record which settings made them.
 
-A file appears under its name complete or not at all (temporary name, then rename). Its text chunk
-``mmwsss`` holds the fingerprint of the settings, so that a label made by other settings, or cut off
-by a full disk, is recognised and made again. A file without it is not ours: someone corrected the
-label and saved it, and it is kept.
+A file appears under its name either complete or not at all (temporary name, then rename). Its text
+chunk ``mmwsss`` holds the fingerprint of the settings, so a label made with other settings, or cut
+off by a full disk, is recognised and made again. A file without that chunk is not ours: it was
+corrected and saved by someone, and is kept.
 """
 
 import struct
@@ -19,7 +19,7 @@ from mmwsss.structures.atomic_files import write_atomically
 
 _CHUNK = 'mmwsss'
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_PALETTE_OF_256 = bytes([8, 3])  # bits of a pixel, and that it is an index into the palette
+_PALETTE_OF_256 = bytes([8, 3])  # bits per pixel, and the code for palette indices
 
 
 def write_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> None:
@@ -43,20 +43,20 @@ def write_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> Non
 
 
 class LabelFile(Enum):
-    """What lies at the path of a label map."""
+    """What is found at the path of a label map."""
 
-    DONE = 'complete, of the settings asked for'
-    TO_MAKE = 'missing, damaged, or of other settings'
+    DONE = 'complete, made with the current settings'
+    TO_MAKE = 'missing, damaged, or made with other settings'
     BY_HAND = 'a label map that this package did not write, such as a corrected one'
 
 
 def label_file_state(path: Path, stamp: str) -> LabelFile:
-    """Say what lies at the path of a label map, given the fingerprint that it should carry."""
+    """Tell what is at the path of a label map, given the fingerprint that it should have."""
     try:
         if _is_done(path.read_bytes(), stamp):
             return LabelFile.DONE
         with Image.open(path) as image:
-            # Ours comes before the pixels, so that it is there even if the file was cut off.
+            # Our text chunk comes before the pixels, so it is there even if the file was cut off.
             if _CHUNK not in image.info:
                 return LabelFile.BY_HAND
             valid = image.mode == 'P' and image.info[_CHUNK] == stamp
@@ -67,9 +67,9 @@ def label_file_state(path: Path, stamp: str) -> LabelFile:
 
 
 def _is_done(content: bytes, stamp: str) -> bool:
-    """Say of nearly every label of a finished stage, in an eighth of Pillow's time, that it is one.
+    """Recognise most finished labels in an eighth of the time that Pillow takes.
 
-    As for Pillow, the checksums of all chunks count. What this does not know, Pillow decides.
+    As with Pillow, the checksums of all chunks are checked. Pillow decides what this cannot.
     """
     if not content.startswith(_SIGNATURE):
         return False

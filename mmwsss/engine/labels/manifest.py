@@ -1,4 +1,4 @@
-"""The note beside labels that says what made them and whether they are complete."""
+"""The note next to labels that says what made them and whether they are complete."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from mmengine.dist import is_main_process
 from mmwsss.engine.state.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 
-# Data, checkpoint and packages may be elsewhere or newer: that changes no label.
+# The places of data and checkpoint and the package versions may change: no label depends on them.
 _NOTED = {'checkpoint', 'split', 'versions'}
 
 
 class LabelManifest:
-    """Reads and writes ``manifest.json``; the first rank writes.
+    """Reads and writes ``manifest.json``; only the first rank writes.
 
     Args:
         folder: Folder of the labels.
-        content: What made them, as JSON values.
+        content: What made the labels, as JSON values.
     """
 
     def __init__(self, folder: Path, content: dict) -> None:
@@ -24,12 +24,12 @@ class LabelManifest:
         self._content = {**content, 'versions': package_versions()}
 
     def write(self, *, complete: bool) -> None:
-        """Write it, saying whether all labels are there."""
+        """Write the file, recording whether all labels are there."""
         if is_main_process():
             write_json(self.path, {**self._content, 'complete': complete})
 
     def says_complete(self) -> bool:
-        """Whether the file is whole and says that the same settings made all labels."""
+        """Whether the file is intact and says that the same settings made all labels."""
         try:
             found = read_json(self.path)
         except UserInputError:

@@ -1,4 +1,4 @@
-"""Processes for CPU-bound work on labels: refining scores, writing files."""
+"""Processes for CPU-bound work on labels, such as refining scores and writing files."""
 
 import multiprocessing
 import time
@@ -17,19 +17,19 @@ Job = Callable[[], object]
 
 
 class RefinePool:
-    """Run jobs in a pool of processes, or at once in this one.
+    """Run jobs in a pool of processes, or immediately in this one.
 
-    Threads do not help: the CRF holds the interpreter's lock. Processes are spawned, never forked,
-    because a fork of a process with threads of PyTorch or CUDA may hang. A script that uses this
-    therefore needs ``if __name__ == '__main__'``. Leaving the context waits for nothing but
-    the jobs that already run, also after an exception; Ctrl-C ends those too. The processes end
-    with this one, even if it is killed.
+    Threads do not help, because the CRF holds the interpreter's lock. Processes are spawned, never
+    forked, because a fork of a process with threads of PyTorch or CUDA may hang. A script that uses
+    this therefore needs ``if __name__ == '__main__'``. Leaving the context waits only for jobs that
+    are already running, even after an exception; Ctrl-C also ends those. The processes end with
+    this one, even if it is killed.
 
     Args:
         num_workers: Number of processes; 0 runs every job in :meth:`submit`.
 
     Attributes:
-        busy_seconds: Time in which processes, or :meth:`submit`, ran the jobs that are done.
+        busy_seconds: Time that processes, or :meth:`submit`, spent on finished jobs.
 
     Raises:
         UserInputError: If ``num_workers`` is negative.
@@ -71,17 +71,17 @@ class RefinePool:
         """Run a job; its future holds the result or the exception.
 
         Args:
-            job: Called without arguments; must be picklable if there are processes.
+            job: Called without arguments. It must be picklable if there are processes.
 
         Raises:
-            RuntimeError: If the pool is used outside of its ``with`` block.
+            RuntimeError: If the pool is used outside its ``with`` block.
         """
         future: Future = Future()
         if self.num_workers == 0:
             self._run_here(job, future)
             return future
         if self._executor is None:
-            raise RuntimeError('A RefinePool runs jobs only inside its `with` block.')
+            raise RuntimeError('A RefinePool only runs jobs inside its `with` block.')
         try:
             with interrupts_held():  # may start a process
                 running = self._executor.submit(partial(_timed, job))
@@ -101,7 +101,7 @@ class RefinePool:
         future.set_result(result)
 
     def _hand_over(self, future: Future, running: Future) -> None:
-        """Copy what became of a running future to the one that the caller holds."""
+        """Copy the outcome of a running future to the one that the caller holds."""
         if running.cancelled():
             future.cancel()
             future.set_running_or_notify_cancel()
@@ -129,9 +129,9 @@ def _timed(job: Job) -> tuple[object, float]:
 
 def _dead_worker(cause: BaseException) -> RuntimeError:
     error = RuntimeError(
-        'A refinement process died, most often because memory ran out or because the script lacks '
+        'A refinement process died, usually because memory ran out or because the script lacks '
         "`if __name__ == '__main__'`. Start again with a smaller `num_workers`; 0 refines in the "
-        'main process and shows the error itself.'
+        'main process and shows the actual error.'
     )
     error.__cause__ = cause
     return error

@@ -16,11 +16,11 @@ from mmwsss.structures import UserInputError, read_proportions, write_proportion
 
 
 class LabelProportions:
-    """Files ``<folder>/<label name>_proportions.npz``; the ranks count, the first one writes.
+    """Files ``<folder>/<label name>_proportions.npz``; all ranks count, the first one writes.
 
     Args:
         folder: Folder of the labels.
-        labels: Folder of the label maps of each label name whose proportions are wanted.
+        labels: Folder of the label maps, for each label name whose proportions are wanted.
         classes: Names of the foreground classes.
         ids: Images to count.
     """
@@ -34,7 +34,7 @@ class LabelProportions:
         self.files = {name: folder / f'{name}_proportions.npz' for name in labels}
 
     def are_current(self) -> bool:
-        """Whether all files can be read and are of these images."""
+        """Whether all files can be read and belong to these images."""
         try:
             found = [read_proportions(path) for path in self.files.values()]
         except UserInputError:
@@ -42,14 +42,14 @@ class LabelProportions:
         return all(file.ids == tuple(self._ids) for file in found)
 
     def remove(self) -> None:
-        """Remove the proportions of labels that are made again."""
+        """Remove the proportions of labels that will be made again."""
         if is_main_process():
             for path in self.files.values():
                 path.unlink(missing_ok=True)
         barrier()
 
     def write(self, logger: MMLogger) -> None:
-        """Count and write, with progress."""
+        """Count and write, showing progress."""
         for name, path in self.files.items():
             count = len(share_of_rank(self._ids))
             with Progress(f'proportions {name}', count, logger) as progress:

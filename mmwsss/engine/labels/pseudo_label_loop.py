@@ -52,38 +52,38 @@ _CONTENTS = 'contents.json'
 class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
     """Predict CAMs, refine them and write one palette PNG per image and label name.
 
-    Files are ``<out_dir>/<label name>/<img_id>.png``; ``<out_dir>/manifest.json`` says what made
-    them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the form of
-    :mod:`mmwsss.structures.score_files`. Files that are there, complete and made from the same
-    image and its tags or boxes by the same settings are skipped, so that a run that was killed goes
-    on where it stopped and ends with the same files. Label maps without the loop's mark, as after a
-    correction by hand, are kept. CPU-bound refiners and the writing run in a process pool while the
-    network goes on; several ranks share the images. Hooks are called before and after the whole
-    run, not for every image: the loop shows its own progress.
+    Files are ``<out_dir>/<label name>/<img_id>.png``, and ``<out_dir>/manifest.json`` says what
+    made them. Scores to keep are ``<out_dir>/<label name>_scores/<img_id>.npz``, in the format of
+    :mod:`mmwsss.structures.score_files`. A file is skipped if it is complete and was made with the
+    same settings from the same image and its tags or boxes. A killed run thus continues where it
+    stopped and ends with the same files. Label maps without the loop's mark, for example after
+    manual corrections, are kept. CPU-bound refiners and writing run in a process pool while the
+    network continues; several ranks share the images. Hooks are called before and after the whole
+    run instead of for every image, because the loop shows its own progress.
 
     Args:
         runner: The runner.
-        dataloader: Config of the data loader (batch size 1), over the images to label.
+        dataloader: Config of the data loader (batch size 1) for the images to label.
         generator: Config of the :class:`PseudoLabelGenerator`.
         out_dir: Folder to write to; ``<work_dir>/labels`` by default.
-        keep_scores: Names of labels whose scores are written as well, for a later stage; or a dict
-            ``{name: stride}``, to keep the means of cells of ``stride x stride`` pixels, from
-            which they are enlarged when they are read.
-        proportions: Names of labels for which the share of each class in every image is written to
-            ``<out_dir>/<label name>_proportions.npz`` in the end.
-        num_workers: Processes of every rank for CPU-bound refiners and writing; 0 does both in this
+        keep_scores: Names of labels whose scores are also written, for a later stage. A dict
+            ``{name: stride}`` keeps means of cells of ``stride x stride`` pixels, which are
+            enlarged when they are read.
+        proportions: Names of labels for which the share of each class in every image is finally
+            written to ``<out_dir>/<label name>_proportions.npz``.
+        num_workers: Processes per rank for CPU-bound refiners and writing; 0 does both in this
             process. By default as many as the machine has free cores, see
             :func:`~mmwsss.engine.cores.free_cores`.
-        overwrite: Replace label maps that carry no mark of this tool, as after a correction by
-            hand; without it they are kept and counted.
-        fp16: Compute the networks in half precision, those of refiners too, as the option of this
-            name of mmengine's loops does: float16 on a GPU, bfloat16 on a CPU.
-        evaluator: Unused, part of mmengine's interface. Labels are evaluated from their folder.
+        overwrite: Replace label maps without this tool's mark, for example after manual
+            corrections; by default they are kept and counted.
+        fp16: Compute all networks, including those of refiners, in half precision, like the same
+            option of mmengine's loops: float16 on a GPU, bfloat16 on a CPU.
+        evaluator: Unused; part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
         UserInputError: If ``keep_scores`` or ``proportions`` names a label that is not made, a
-            stride is outside 1 to 64, no trained classifier is given, or the generator needs what
-            the data set does not have.
+            stride is not between 1 and 64, no trained classifier is given, or the data set lacks
+            what the generator needs.
     """
 
     def __init__(
@@ -154,8 +154,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Build the generator: a wrong option or a missing file shows now."""
-        if 'generator' not in options:  # refused with all arguments when the loop is
+        """Build the generator, so that a wrong option or a missing file shows now."""
+        if 'generator' not in options:  # refused with the other arguments of the loop
             return
         with building(stage.name, {f'{key}.generator': options['generator']}):
             generator = TASK_UTILS.build(options['generator'])
@@ -174,23 +174,23 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Absolute path of every label name, ``<label name>_scores`` and ``_proportions``."""
+        """Absolute paths by label name, ``<label name>_scores`` and ``..._proportions``."""
         files = {f'{n}_proportions': str(path) for n, path in self.proportions.files.items()}
         return {**self.store.label_folders, **self.store.score_folders, **files}
 
     @property
     def is_complete(self) -> bool:
-        """Whether all files are there and nobody changed one, so that a run would do nothing."""
+        """Whether all files are there and unchanged, so that a run would do nothing."""
         there = all(Path(path).exists() for path in self.outputs.values())
         made = there and not self.todo and not self._by_hand
         return made and self._manifest.says_complete() and self.proportions.are_current()
 
     def _look(self) -> tuple[list[int], dict[str, tuple[str, ...]]]:
-        """Look at the files of every image, on all ranks together.
+        """Look at the files of every image, shared among all ranks.
 
         Returns:
-            Indices of the images with files to make, and the names of the labels that were
-            corrected by hand, by image id.
+            Indices of the images with files to make, and the names of manually corrected labels by
+            image id.
         """
         looks = map_over_ranks(self.store.look, self.ids)
         todo = [i for i, (to_make, _) in enumerate(looks) if to_make]
@@ -198,7 +198,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         return todo, by_hand
 
     def run(self) -> dict:
-        """Write all labels that are missing."""
+        """Write all missing labels."""
         held = hold_folder(self.out_dir, subfolders=self.store.subfolders)
         with held, autocast(enabled=self.fp16):
             return self._run()
@@ -209,12 +209,12 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.runner.model.eval()
         skipped = len(self.ids) - len(self.todo)
         if skipped:
-            self.runner.logger.info(f'{skipped} of {len(self.ids)} images are labelled already')
+            self.runner.logger.info(f'images already labelled: {skipped} of {len(self.ids)}')
         if self._by_hand:
             count = sum(len(names) for names in self._by_hand.values())
             self.runner.logger.warning(
-                f'{count} label maps of {len(self._by_hand)} images carry no mark of this tool, as '
-                'after a correction by hand: they are kept. --overwrite makes them again.'
+                "kept label maps without this tool's mark, for example after manual corrections: "
+                f'{count} (images: {len(self._by_hand)}). --overwrite makes them again.'
             )
         if self.todo:
             self._check_space()
@@ -230,7 +230,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         return metrics
 
     def _check_space(self) -> None:
-        """Say how much space the scores are going to take; refuse where there is not enough."""
+        """Report how much space the scores will take; refuse if there is not enough."""
         dataset, strides = self.dataloader.dataset, self.store.scores_of
         forecast = on_first_rank(lambda: forecast_scores(dataset, strides, self.out_dir))
         if forecast is not None:
@@ -266,18 +266,18 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             self.runner.logger.info(line)
         for what, count in self.generator.counts.items():
             if count:
-                self.runner.logger.warning(f'{count} images of this process: {what}')
+                self.runner.logger.warning(f'{what} (images of this process: {count})')
 
     def _ask_for_fields(self, data_samples: list) -> None:
-        """Tell the model what the generator needs beyond the CAMs; views are lists of samples."""
+        """Tell the model what the generator needs besides the CAMs; views are lists of samples."""
         for entry in data_samples:
             for sample in entry if isinstance(entry, list | tuple) else [entry]:
                 sample.set_metainfo({'required_fields': self.generator.requires})
 
     def _steps(self, sample: SegDataSample) -> Generator:
-        """Yield the jobs of an image: what refines its scores, then what writes its files."""
+        """Yield the jobs of an image, which refine its scores and then write its files."""
         maps = yield from self.generator.steps(sample, read_image(sample.img_path))
-        # Compressing scores takes a good part of the time of a CRF, so it has its place there too.
+        # Compressing scores takes almost as long as a CRF, so it belongs in the pool as well.
         kept = self._by_hand.get(sample.img_id, ())
         yield self.store.writing(sample.img_id, maps, kept)
 
@@ -287,8 +287,8 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         folders = self.store.label_folders if self.masks else {}
         if 0 < len(self.masks) < len(self.ids):
             self.runner.logger.info(
-                f'{len(self.masks)} of {len(self.ids)} images have a true mask: the labels are '
-                'measured on these'
+                f'labels are measured on the images with a true mask: {len(self.masks)} of '
+                f'{len(self.ids)}'
             )
         for name, folder in folders.items():
             count = len(share_of_rank(list(self.masks)))
@@ -306,7 +306,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
 
 
 def _checkpoint_of(runner: Runner, contents: Contents) -> dict[str, str | None]:
-    """Path and content of what the model is loaded from, for the manifest."""
+    """Path and content of the model's checkpoint, for the manifest."""
     load_from = str(runner.cfg.get('load_from') or '')
     is_file = on_first_rank(lambda: os.path.isfile(load_from))
     found = contents.of_path(load_from) if is_file else None

@@ -1,4 +1,4 @@
-"""Keeps the labels of several images in work at once."""
+"""Works on the labels of several images at once."""
 
 import time
 from collections.abc import Callable, Generator
@@ -13,15 +13,15 @@ Steps = Generator[Callable[[], Any], Any, Any]
 
 
 class Schedule:
-    """Run the steps of images; while the pool has a job of one, others go on.
+    """Run the steps of images; while the pool has a job of one image, others continue.
 
     Steps are a coroutine: they yield jobs for the pool and are sent their results.
 
     Args:
-        pool: Where the jobs run.
+        pool: Pool that runs the jobs.
 
     Attributes:
-        waited_seconds: Time in which there was nothing to do but to wait for the pool.
+        waited_seconds: Time spent only on waiting for the pool.
     """
 
     def __init__(self, pool: RefinePool) -> None:
@@ -30,11 +30,11 @@ class Schedule:
         self._waiting: dict[Future, Steps] = {}
 
     def start(self, steps: Steps) -> None:
-        """Run the steps of an image up to their first job, which the pool gets."""
+        """Run the steps of an image up to their first job, which goes to the pool."""
         self._advance(steps, None)
 
     def wait(self, *, most: int) -> None:
-        """Go on with images whose job is done, until at most `most` are waiting for theirs."""
+        """Continue with images whose job is done until at most `most` are waiting for theirs."""
         while self._waiting:
             timeout = None if len(self._waiting) > most else 0
             start = time.perf_counter()
@@ -42,12 +42,12 @@ class Schedule:
             self.waited_seconds += time.perf_counter() - start
             if not done:
                 return
-            # In the order in which they were handed in.
+            # In order of submission.
             for future in [future for future in self._waiting if future in done]:
                 self._advance(self._waiting.pop(future), future.result())
 
     def _advance(self, steps: Steps, result: object) -> None:
-        """Run the steps of an image up to their next job, or to their end."""
+        """Run the steps of an image up to their next job or their end."""
         try:
             with torch.no_grad():
                 job = steps.send(result)

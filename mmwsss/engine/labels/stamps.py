@@ -1,4 +1,4 @@
-"""What decides the content of labels."""
+"""Fingerprints of what determines the content of labels."""
 
 from pathlib import Path
 
@@ -16,18 +16,18 @@ from mmwsss.engine.state.settings import (
 
 
 def label_stamps(config: Config, infos: list[dict], contents: Contents) -> tuple[str, list[str]]:
-    """Fingerprint what decides the labels: the settings, and the files of each image.
+    """Fingerprint what determines the labels: the settings and the files of each image.
 
-    A folder that the settings name (stored scores, saliency maps) counts image by image, by the
-    file ``<img_id>.*`` in it; any other file, such as a checkpoint, counts for all images.
+    A folder that the settings name (stored scores, saliency maps) counts image by image, through
+    the file ``<img_id>.*`` in it. Any other file, such as a checkpoint, counts for all images.
 
     Args:
-        config: Config of the label stage, as it runs.
+        config: Config with which the label stage runs.
         infos: Entries of the data list, with ``img_id``, ``img_path`` and weak labels.
         contents: Hashes of files.
 
     Returns:
-        Fingerprint of the settings, and one for the input of each image.
+        Fingerprint of the settings, and a fingerprint of the input of each image.
     """
     settings = label_making_settings(config._cfg_dict.to_dict())
     paths = on_first_rank(lambda: sorted(set(named_paths(settings))))

@@ -1,4 +1,4 @@
-"""Where the labels of a split lie, and which of them are there already."""
+"""Where the labels of a split are, and which of them already exist."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from mmwsss.structures import deleted_file, grid_means, is_valid_scores, size_of
 
 @dataclass(frozen=True)
 class LabelStore:
-    """Files of all label maps below one folder, and of the scores behind some of them.
+    """Files of all label maps below one folder, and of the scores of some of them.
 
     Attributes:
         folder: Label maps are ``<folder>/<name>/<img_id>.png``, scores
@@ -24,10 +24,10 @@ class LabelStore:
         scores_of: Names of the labels whose scores are kept, and at how many pixels per cell.
         palette: RGB colour of each label 0..K, values 0..255.
         stamp: Fingerprint of the settings that make the labels.
-        image_stamps: Fingerprint of what is the image's own, by image id: its content and its weak
-            label. Its files carry both, ``<stamp>-<image stamp>``, so that another tag or image
-            makes the labels of one image again.
-        overwrite: Replace label maps that this package did not write; else they are kept.
+        image_stamps: Fingerprint of each image's content and weak label, by image id. Files carry
+            both fingerprints, ``<stamp>-<image stamp>``, so that a changed tag or image has only
+            that image's labels made again.
+        overwrite: Replace label maps that this package did not write; otherwise they are kept.
     """
 
     folder: Path
@@ -69,7 +69,7 @@ class LabelStore:
         return self._stamp(img_id) + (f'-{stride}' if stride > 1 else '')
 
     def look(self, img_id: str) -> tuple[bool, tuple[str, ...]]:
-        """Say if files of an image are to be made, and which labels of it are corrected by hand."""
+        """Tell if an image has files to make, and which of its labels were manually corrected."""
         stamp = self._stamp(img_id)
         states = {
             name: label_file_state(self._label_path(name, img_id), stamp) for name in self.names
@@ -83,7 +83,7 @@ class LabelStore:
         return not done, foreign
 
     def _has_scores(self, name: str, img_id: str) -> bool:
-        """Whether the scores of an image are there, or were and have been deleted on purpose."""
+        """Whether the scores of an image exist, or existed and were deleted on purpose."""
         path, stamp = self._score_path(name, img_id), self._score_stamp(name, img_id)
         if is_valid_scores(path, stamp):
             return True
@@ -93,12 +93,12 @@ class LabelStore:
     def writing(
         self, img_id: str, maps: LabelMaps, kept: tuple[str, ...] = ()
     ) -> Callable[[], None]:
-        """Return a job, for this or another process, that writes the files of an image.
+        """Return a job that writes the files of an image, in this or another process.
 
-        Scores come first: where a label is, its scores are. The labels in `kept` are left alone.
+        Scores come first, so where a label exists, its scores do. Labels in `kept` stay unchanged.
         """
         classes = maps.classes.cpu().numpy()
-        # Neither is a method: the stamps of all images would travel with every job.
+        # Functions instead of methods, or the stamps of all images would travel with every job.
         scores = [
             partial(
                 write_scores,

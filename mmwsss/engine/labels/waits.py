@@ -1,4 +1,4 @@
-"""Says what held the making of labels up: the refinement, the images, or the network."""
+"""Tells what slowed down label making: the refinement, the images, or the network."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _MUCH = 0.1
 
 
 class Stopwatch:
-    """Sums up the time that a process waited for the items of an iterable, such as a loader."""
+    """Sums up the time that a process waits for the items of an iterable, such as a loader."""
 
     seconds = 0.0
 
@@ -34,10 +34,10 @@ class Waits:
     """Where the time of a label stage went, in seconds.
 
     Attributes:
-        total: The stage.
+        total: The whole stage.
         for_images: The main process waited for the data loader.
         for_jobs: It waited for refinement and writing; without workers, it did both.
-        busy: Sum over the workers of the time in which they had a job.
+        busy: Sum over the workers of the time that they had a job.
         workers: Number of workers.
     """
 
@@ -48,7 +48,7 @@ class Waits:
     workers: int
 
     def line(self) -> str | None:
-        """Say what the rest waited for and what would help; None for a stage of a few seconds."""
+        """Say what was waited for and what would help; None for a stage of a few seconds."""
         if self.total < _SECONDS_WORTH_A_LINE:
             return None
         jobs, images = self.for_jobs / self.total, self.for_images / self.total
@@ -57,22 +57,24 @@ class Waits:
             if self.workers == 0:
                 return (
                     f'Label making: {jobs:.0%} of the time went into refinement and writing, which '
-                    'processes (`num_workers`, now 0) would do while the network works'
+                    'worker processes (`num_workers`, now 0) could do while the network runs'
                 )
             return (
-                f'Label making: {jobs:.0%} of the time the network waited for refinement and '
-                f'writing, which were busy for {busy:.0%}: more `num_workers` (now {self.workers}) '
-                'or cores would help'
+                f'Label making: the network waited {jobs:.0%} of the time for refinement and '
+                f'writing, whose workers were busy {busy:.0%} of the time. More `num_workers` (now '
+                f'{self.workers}) or cores would help'
             )
         idle = (
-            f'; the {self.workers} `num_workers` idled for {1 - busy:.0%}' if self.workers else ''
+            f'; `num_workers` (now {self.workers}) idled {1 - busy:.0%} of the time'
+            if self.workers
+            else ''
         )
         if images > _MUCH:
             return (
-                f'Label making: {images:.0%} of the time the network waited for images: more '
+                f'Label making: the network waited {images:.0%} of the time for images. More '
                 f'`test_dataloader.num_workers` or a faster disk would help{idle}'
             )
         return (
-            f'Label making: {1 - jobs - images:.0%} of the time the network and the main process '
-            f'worked{idle}'
+            f'Label making: the network and the main process worked {1 - jobs - images:.0%} of the '
+            f'time{idle}'
         )

@@ -58,9 +58,9 @@ def test_a_damaged_state_is_refused_in_one_line(kind, good, tmp_path):
 @pytest.mark.parametrize(
     ('other', 'message'),
     [
-        (dict(channels=3), r'momentum_buffer.*\(2, 2\) where a parameter has \(2, 3\)'),
-        (dict(groups=2), r'groups of \[2\] parameters, that of the config \[2, 2\]'),
-        (dict(schedules=2), 'state of 1 schedules, the config has 2'),
+        (dict(channels=3), r'momentum_buffer.*\(2, 2\), but the parameter has \(2, 3\)'),
+        (dict(groups=2), r'groups of \[2\] parameters, but that of the config has \[2, 2\]'),
+        (dict(schedules=2), 'number of schedules is 1, but the config has 2'),
     ],
 )
 def test_the_state_of_another_training_is_refused(other, message, good):
@@ -85,8 +85,8 @@ def two_optimizers(first='one', channels=2):
     ('other', 'message'),
     [
         ({}, None),
-        (dict(first='three'), r"\['one', 'two'\], those of the config \['three', 'two'\]"),
-        (dict(channels=3), r'one: momentum_buffer .*\(2, 2\) where a parameter has \(2, 3\)'),
+        (dict(first='three'), r"\['one', 'two'\], but those of the config are \['three', 'two'\]"),
+        (dict(channels=3), r'one: momentum_buffer .*\(2, 2\), but the parameter has \(2, 3\)'),
     ],
 )
 def test_several_optimizers_are_compared_one_by_one(other, message, good, tmp_path):

@@ -153,7 +153,7 @@ def test_own_data_replace_own_data(describe):
 def test_a_file_without_a_description_is_one_line(tmp_path, text):
     path = tmp_path / 'pets.py'
     path.write_text(text)
-    with pytest.raises(UserInputError, match=r'pets\.py must describe data by'):
+    with pytest.raises(UserInputError, match=r'pets\.py must describe the data with'):
         read_data(path)
 
 

@@ -57,17 +57,19 @@ def test_a_training_whose_probabilities_follow_their_proportions_passes():
 
 def test_a_training_whose_probabilities_are_at_zero_is_stopped():
     values = trained_values(start=-8.0)
-    with pytest.raises(UserInputError, match='work: the probabilities collapsed: by iteration 20'):
+    with pytest.raises(
+        UserInputError, match=r'work: the probabilities collapsed\. By iteration 20'
+    ):
         run(values, interval=20)
 
 
 def test_a_collapse_is_found_at_the_next_comparison():
-    with pytest.raises(UserInputError, match=r'by iteration 8 .* are 0\.01 of their proportions'):
+    with pytest.raises(UserInputError, match=r'By iteration 8, .* are 0\.01 of their proportions'):
         run([1.0] * 4 + [0.01] * 8, interval=4)
 
 
 def test_it_is_found_at_the_end():
-    with pytest.raises(UserInputError, match='by iteration 3'):
+    with pytest.raises(UserInputError, match='By iteration 3'):
         run([0.01] * 3)
 
 

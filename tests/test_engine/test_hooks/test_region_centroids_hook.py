@@ -216,12 +216,16 @@ def test_a_context_that_takes_no_centroids_is_an_error_before_the_training():
 
 
 def test_a_memory_of_other_channels_than_the_context_is_an_error_before_the_training():
-    with pytest.raises(UserInputError, match='3 classes and 5 channels, the context 3 and 4'):
+    with pytest.raises(
+        UserInputError, match='num_classes=3 and channels=5, but the context has 3 and 4'
+    ):
         hook().before_train(runner_of(TinyModel(channels=5)))
 
 
 def test_centroids_that_would_never_come_are_an_error_before_the_training():
-    with pytest.raises(UserInputError, match='begin=10 is not below the 10 iterations'):
+    with pytest.raises(
+        UserInputError, match='begin=10 is not below the number of training iterations, 10'
+    ):
         hook(begin=10).before_train(runner_of(TinyModel()))
     hook(begin=9).before_train(runner_of(TinyModel()))
 

@@ -55,7 +55,9 @@ def test_the_only_objective_cannot_start_later():
 @pytest.mark.parametrize('begin', [10, 11])
 def test_an_objective_that_the_training_never_gets_to_is_an_error(begin):
     runner = runner_at(0, MultiLabelSoftMargin(), ErasingTriplet())
-    with pytest.raises(UserInputError, match=rf'begin={begin} is not below the 10 iterations'):
+    with pytest.raises(
+        UserInputError, match=rf'begin={begin} is not below the number of training iterations, 10'
+    ):
         hook(begin=begin).before_train(runner)
     hook(begin=9).before_train(runner)
 

@@ -78,7 +78,7 @@ def test_labels_say_what_their_scores_take(shapes_data, label_config, tmp_path, 
     config = label_config(shapes_data, 'val', tmp_path / 'out', LABELS, keep_scores=('seed',))
     run_stage(config, tmp_path / 'work' / 'a' / 'b', task='test')
     log = next((tmp_path / 'work').rglob('*.log')).read_text()
-    assert 'keeps up to about 0.' in log and 'MB of scores' in log and '1.0 GB free' in log
+    assert 'keep up to about 0.' in log and 'MB of scores' in log and '1.0 GB free' in log
 
 
 def test_a_full_disk_stops_a_pipeline_before_its_first_stage(

@@ -30,7 +30,7 @@ class Tagged(WeakDataset):
 
 
 def test_parts_that_need_boxes_refuse_tags():
-    with pytest.raises(UserInputError, match=r"needs \['gt_instances'\], that is boxes"):
+    with pytest.raises(UserInputError, match=r"needs \['gt_instances'\], which come with boxes"):
         check_supervision(Tagged(), frozenset({'gt_instances', 'feats'}))
 
 
@@ -42,7 +42,7 @@ def test_a_sample_with_a_true_mask_is_refused():
     sample = SegDataSample()
     assert check_no_mask(sample) is None
     sample.gt_sem_seg = PixelData(data=torch.zeros(1, 2, 2))
-    with pytest.raises(UserInputError, match='remove LoadAnnotations'):
+    with pytest.raises(UserInputError, match='Remove LoadAnnotations'):
         check_no_mask(sample)
 
 

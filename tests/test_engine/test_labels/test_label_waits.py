@@ -13,27 +13,27 @@ from mmwsss.engine.labels.waits import Stopwatch, Waits
     [
         (
             Waits(total=100, for_images=1, for_jobs=82, busy=194, workers=2),
-            '82% of the time the network waited for refinement and writing, which were busy for '
-            '97%: more `num_workers` (now 2) or cores would help',
+            'the network waited 82% of the time for refinement and writing, whose workers were '
+            'busy 97% of the time. More `num_workers` (now 2) or cores would help',
         ),
         (
             Waits(total=100, for_images=3, for_jobs=5, busy=160, workers=4),
-            '92% of the time the network and the main process worked; the 4 `num_workers` idled '
-            'for 60%',
+            'the network and the main process worked 92% of the time; `num_workers` (now 4) idled '
+            '60% of the time',
         ),
         (
             Waits(total=100, for_images=40, for_jobs=5, busy=20, workers=1),
-            '40% of the time the network waited for images: more `test_dataloader.num_workers` or '
-            'a faster disk would help; the 1 `num_workers` idled for 80%',
+            'the network waited 40% of the time for images. More `test_dataloader.num_workers` or '
+            'a faster disk would help; `num_workers` (now 1) idled 80% of the time',
         ),
         (
             Waits(total=100, for_images=0, for_jobs=70, busy=70, workers=0),
-            '70% of the time went into refinement and writing, which processes (`num_workers`, now '
-            '0) would do while the network works',
+            '70% of the time went into refinement and writing, which worker processes '
+            '(`num_workers`, now 0) could do while the network runs',
         ),
         (
             Waits(total=100, for_images=5, for_jobs=5, busy=5, workers=0),
-            '90% of the time the network and the main process worked',
+            'the network and the main process worked 90% of the time',
         ),
     ],
 )

@@ -121,7 +121,7 @@ def test_finished_labels_are_left_alone_and_damaged_ones_made_again(
     before = keeper.stat().st_mtime_ns
     again = generate(out_dir, *INLINE)
     assert again.code == 0, again.stderr[-2000:]
-    assert '11 of 12 images are labelled already' in again.output
+    assert 'images already labelled: 11 of 12' in again.output
     assert keeper.stat().st_mtime_ns == before
     assert content(out_dir) == content(undisturbed[0])
 
@@ -132,7 +132,7 @@ def test_other_settings_make_all_labels_again(undisturbed, generate, tmp_path):
     option = 'test_cfg.generator.labels.seed.background.threshold=0.5'
     done = generate(out_dir, *INLINE, option)
     assert done.code == 0, done.stderr[-2000:]
-    assert 'labelled already' not in done.output
+    assert 'already labelled' not in done.output
     first, second = content(undisturbed[0]), content(out_dir)
     assert first.keys() == second.keys()
     assert all(first[key] != second[key] for key in first)

@@ -98,7 +98,9 @@ def test_none_removes_what_a_stage_takes(variant):
 def test_a_removed_stage_is_set_again_as_a_whole(folder, variant):
     variant('dict(segmentor=None)', path='base/middle.py')
     again = "dict(segmentor=dict({}config='other.py'))"
-    with pytest.raises(UserInputError, match=r'segmentor is None in `_base_`.*_delete_=True') as e:
+    with pytest.raises(
+        UserInputError, match=r'segmentor was removed in `_base_`.*_delete_=True'
+    ) as e:
         variant(again.format(''), base='middle.py')
     assert 'NoneType' not in str(e.value)
     entries = variant(again.format('_delete_=True, '), base='middle.py')

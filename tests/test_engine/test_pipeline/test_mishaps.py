@@ -102,7 +102,7 @@ def test_the_label_tool_makes_the_labels_of_a_replaced_image_again_and_no_others
     first, second = (runs.shapes / 'JPEGImages' / f'{name}.jpg' for name in runs.ids[:2])
     shutil.copy(second, first)
     output, after = runs.make_labels(), runs.labels()
-    assert '11 of 12 images are labelled already' in output
+    assert 'images already labelled: 11 of 12' in output
     assert len(after) == 2 * 12
     changed = {path.stem for path in after if after[path] != before.get(path)}
     assert changed == {runs.ids[0]}

@@ -210,7 +210,7 @@ def test_missing_and_damaged_labels_heal_and_nothing_else_runs(pipeline):
     second.write_bytes(second.read_bytes()[:100])
     started, printed = pipeline.run()
     assert started == ['labels']
-    assert '10 of 12 images are labelled already' in printed
+    assert 'images already labelled: 10 of 12' in printed
     assert pipeline.labels() == before
 
 
@@ -223,7 +223,7 @@ def test_a_label_corrected_by_hand_is_kept_and_trained_on(pipeline):
     corrected = path.read_bytes()
     started, printed = pipeline.run()
     assert 'segmentor' in started
-    assert '1 label maps of 1 images carry no mark of this tool' in printed
+    assert "label maps without this tool's mark" in printed and '1 (images: 1)' in printed
     assert path.read_bytes() == corrected
     started, _ = pipeline.run('--overwrite')
     assert path.read_bytes() == original
