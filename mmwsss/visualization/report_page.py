@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -36,6 +36,32 @@ class Table:
     columns: Sequence[tuple[str, str]]
     rows: Sequence[Sequence[tuple[str, Any]]]
     colors: Sequence[str]
+
+
+class HeatCell(NamedTuple):
+    """A cell of a matrix: its text, what it means, its colour's strength (0..100) and hue."""
+
+    text: str
+    meaning: str
+    heat: int
+    is_right: bool
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Classes against each other.
+
+    Attributes:
+        note: One or two sentences about the matrix.
+        columns: Name and CSS colour, or '', of every column.
+        rows: Name and CSS colour of every row, and its cells.
+        largest: The largest mistakes.
+    """
+
+    note: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, str, Sequence[HeatCell]]]
+    largest: Table
 
 
 @dataclass(frozen=True)
@@ -102,8 +128,10 @@ class ReportPage:
     Attributes:
         title: What is judged.
         folder: Where it lies.
+        stamp: Fingerprint of what the page shows.
         figures: Numbers at the top.
         tables: Tables below.
+        confusion: Classes that the labels confuse, None where that is not known.
         reasons: Lists of images.
         cards: Images, each in at least one of the lists.
         classes: Index and name of the classes to filter by.
@@ -112,8 +140,10 @@ class ReportPage:
 
     title: str
     folder: str
+    stamp: str
     figures: Sequence[Figure]
     tables: Sequence[Table]
+    confusion: Confusion | None
     reasons: Sequence[Reason]
     cards: Sequence[Card]
     classes: Sequence[tuple[int, str]]

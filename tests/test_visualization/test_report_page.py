@@ -2,7 +2,9 @@ import numpy as np
 
 from mmwsss.visualization.report_page import (
     Card,
+    Confusion,
     Figure,
+    HeatCell,
     Picture,
     Reason,
     ReportPage,
@@ -15,11 +17,16 @@ from mmwsss.visualization.report_page import (
 
 def test_every_text_is_escaped():
     bad = '<b onclick="x">\'&</script>'
+    table = Table(bad, bad, [(bad, bad)], [[(bad, bad)]], ['#000000'])
     page = ReportPage(
         title=bad,
         folder=bad,
+        stamp=bad,
         figures=[Figure(bad, bad, bad)],
-        tables=[Table(bad, bad, [(bad, bad)], [[(bad, bad)]], ['#000000'])],
+        tables=[table],
+        confusion=Confusion(
+            bad, [(bad, '')], [(bad, '', [HeatCell(bad, bad, 5, False)])], largest=table
+        ),
         reasons=[Reason(bad, bad, bad, [bad], [0.5], (bad, bad))],
         cards=[
             Card(

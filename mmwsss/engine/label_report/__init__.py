@@ -7,5 +7,13 @@ from mmwsss.engine.label_report.source import (
     ReportSource,
     image_of_entry,
 )
+from mmwsss.engine.label_report.stamp import is_current
 
-__all__ = ['LabelSet', 'ReportImage', 'ReportSource', 'image_of_entry', 'write_label_report']
+__all__ = [
+    'LabelSet',
+    'ReportImage',
+    'ReportSource',
+    'image_of_entry',
+    'is_current',
+    'write_label_report',
+]

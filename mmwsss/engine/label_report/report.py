@@ -7,10 +7,12 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmwsss.engine.label_report.cards import draw_cards, lists_of
+from mmwsss.engine.label_report.confusion import confusion
 from mmwsss.engine.label_report.figures import figures
 from mmwsss.engine.label_report.measures import Measure, all_measures
 from mmwsss.engine.label_report.measuring import Measured, measure_images
 from mmwsss.engine.label_report.source import ReportSource
+from mmwsss.engine.label_report.stamp import stamp_of
 from mmwsss.engine.label_report.tables import tables
 from mmwsss.engine.labels.pool import RefinePool
 from mmwsss.evaluation.label_statistics import tag_table
@@ -39,6 +41,7 @@ def write_label_report(source: ReportSource, path: Path, *, num_workers: int) ->
     if not source.images:
         raise UserInputError(f'{source.labels.folder} has no label map to report on.')
     logger = MMLogger.get_current_instance()
+    stamp = stamp_of(source)  # of the files as they are before they are read
     workers = num_workers if len(source.images) > _FEW else 0
     with RefinePool(workers) as pool:
         measured = measure_images(source, pool, logger)
@@ -46,13 +49,14 @@ def write_label_report(source: ReportSource, path: Path, *, num_workers: int) ->
         measures = all_measures(source, measured, tags)
         lists = lists_of(measures, _LISTED)
         cards = draw_cards(source, measured, measures, lists, pool, logger)
-    page = _page(source, measured, tags, measures, lists, cards)
+    page = _page(source, stamp, measured, tags, measures, lists, cards)
     write_atomically(path, render_page(page).encode())
     return path
 
 
 def _page(
     source: ReportSource,
+    stamp: str,
     measured: Measured,
     tags: np.ndarray | None,
     measures: Sequence[Measure],
@@ -67,8 +71,10 @@ def _page(
     return ReportPage(
         title=source.labels.name,
         folder=source.labels.folder,
+        stamp=stamp,
         figures=figures(source, measured, tags),
         tables=tables(source, measured, tags),
+        confusion=confusion(source, measured),
         reasons=[_reason(source, measure, lists[measure.key], drawn) for measure in measures],
         cards=cards,
         classes=list(enumerate(source.classes[1:])),

@@ -9,7 +9,6 @@ from mmwsss.engine.label_report.quality import boundary_iou, quality_of, share_t
 from mmwsss.engine.label_report.source import ReportSource
 from mmwsss.visualization.report_page import Table, css_color
 
-_CONFUSIONS = 30
 _SIZES = {'small': '≤ 32²', 'medium': '≤ 96²', 'large': '> 96²'}
 
 
@@ -19,7 +18,6 @@ def tables(source: ReportSource, measured: Measured, tags: np.ndarray | None) ->
     if source.has_masks:
         found += [_quality_table(source, measured)]
         found += [_stage_table(source, measured)] if source.others else []
-        found += [_confusion_table(source, measured)]
     return found
 
 
@@ -58,7 +56,7 @@ def _class_table(source: ReportSource, measured: Measured, tags: np.ndarray | No
         (_number, measured.parts.sum(axis=0) / np.where(present.any(axis=0), present.sum(0), 1)),
         (share_text, _columns(np.nanmedian, largest)),
     ]
-    return _table(
+    return sortable_table(
         'Classes',
         'How often each class is named by tags and how much of it is labelled. Select a heading '
         'to sort.',
@@ -88,7 +86,7 @@ def _quality_table(source: ReportSource, measured: Measured) -> Table:
         meaning = f'IoU in the images in which the class has {limits} true pixels.'
         columns.append((f'IoU, {name}', meaning))
         values.append((share_text, quality.class_size_iou[name] / 100))
-    return _table(
+    return sortable_table(
         'Against the true masks',
         'Small, medium and large: the class covers up to 32² = 1024, up to 96² = 9216 or more '
         'true pixels of the image.',
@@ -115,39 +113,10 @@ def _stage_table(source: ReportSource, measured: Measured) -> Table:
     ]
     sets = [labels.name for labels in (*source.others, source.labels)]
     note = 'All label sets against the true masks, in their order. The report is on the last one.'
-    return _table('Label sets', note, columns, sets, [], values)
+    return sortable_table('Label sets', note, columns, sets, [], values)
 
 
-def _confusion_table(source: ReportSource, measured: Measured) -> Table:
-    confusion = measured.sum_confusion.astype(float)
-    true = np.maximum(confusion.sum(axis=0), 1)
-    labelled = (*source.classes, 'ignored')
-    wrong = confusion / true
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind='stable')[:_CONFUSIONS]
-    pairs = [divmod(int(flat), len(source.classes)) for flat in order]
-    pairs = [pair for pair in pairs if wrong[pair] > 0]
-    names = [f'{source.classes[column]} → {labelled[row]}' for row, column in pairs]
-    values = [
-        (share_text, np.array([wrong[pair] for pair in pairs])),
-        (_thousands, np.array([confusion[pair] for pair in pairs])),
-    ]
-    columns = [
-        ('Truth → label', 'What pixels are, and what they are labelled as.'),
-        ('Share of the true class', 'Of all pixels of the true class, how many are so labelled.'),
-        ('Pixels', 'How many pixels, in thousands.'),
-    ]
-    return _table(
-        'Confusions',
-        f'The {_CONFUSIONS} largest mistakes between two classes, by the share of the true class.',
-        columns,
-        names,
-        [source.palette[column] for _, column in pairs],
-        values,
-    )
-
-
-def _table(
+def sortable_table(
     title: str,
     note: str,
     columns: list[tuple[str, str]],
@@ -155,6 +124,16 @@ def _table(
     palette: Sequence[Sequence[int]],
     values: Sequence[tuple[Callable[[float], str], np.ndarray]],
 ) -> Table:
+    """Put a name and its values into each row.
+
+    Args:
+        title: Heading.
+        note: One or two sentences below it.
+        columns: Heading of every column, that of the names first, and what it means.
+        names: First cell of every row.
+        palette: RGB colour of every row, or nothing.
+        values: Of every further column: what turns a value into text, and the values.
+    """
     colors = [css_color(color) for color in palette] or [''] * len(names)
     rows = []
     for index, name in enumerate(names):
@@ -182,7 +161,3 @@ def _count(value: float) -> str:
 
 def _number(value: float) -> str:
     return f'{value:.1f}'
-
-
-def _thousands(value: float) -> str:
-    return f'{value / 1000:,.1f} k'

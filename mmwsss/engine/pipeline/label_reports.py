@@ -4,13 +4,20 @@ from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
-from mmwsss.engine.label_report import LabelSet, ReportSource, image_of_entry, write_label_report
+from mmwsss.engine.label_report import (
+    LabelSet,
+    ReportSource,
+    image_of_entry,
+    is_current,
+    write_label_report,
+)
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.registry import DATASETS
 
 _REPORT = 'label_report.html'
 _TRAINED_ON = 'seg_map_path'
+_SCORES = '_scores'
 
 
 def report_labels(
@@ -18,8 +25,9 @@ def report_labels(
 ) -> None:
     """Report on the labels that the last training takes, or else on the last ones.
 
-    The other labels of their stage stand beside them. The results stand without a report:
-    whatever goes wrong is one warning.
+    Beside them stand the other labels of their stage, and those of earlier stages whose scores it
+    starts from. A report of the same labels, images and masks stays as it is. The results stand
+    without a report: whatever goes wrong is one warning.
 
     Args:
         stages: The stages of a pipeline.
@@ -32,8 +40,12 @@ def report_labels(
         return
     try:
         source = _source(stages, making, results)
-        path = write_label_report(source, folder / _REPORT, num_workers=num_workers)
-        print(f'report on the labels: {path.resolve().as_uri()}')
+        path, note = folder / _REPORT, ''
+        if is_current(path, source):
+            note = ' (unchanged)'
+        else:
+            write_label_report(source, path, num_workers=num_workers)
+        print(f'report on the labels{note}: {path.resolve().as_uri()}')
     except Exception as error:  # a pipeline of days does not fail by its last page
         line = ' '.join(str(error).split()) or type(error).__name__
         print(f'warning: no report on the labels: {line}')
@@ -43,20 +55,38 @@ def _source(
     stages: list[Stage], making: list[Stage], results: dict[str, StageResult]
 ) -> ReportSource:
     stage, name = _judged(stages, making)
-    outputs = results[stage.name].outputs
-    # Others that it gives are scores and proportions.
-    sets = [LabelSet(n, outputs[n]) for n in _label_names(stage) if n in outputs]
-    labels = next(one for one in sets if one.name == name)
+    own = _sets(stage, results)
+    labels = next(one for one in own if one.name == name)
+    others = [*_earlier(stage, making, results), *(one for one in own if one is not labels)]
     init_default_scope('mmwsss')
     dataset = DATASETS.build(stage.config.test_dataloader.dataset)
     entries = (dataset.get_data_info(index) for index in range(len(dataset)))
     return ReportSource(
         labels=labels,
-        others=tuple(one for one in sets if one is not labels),
+        others=tuple(others),
         classes=tuple(dataset.metainfo['classes']),
         palette=dataset.metainfo['palette'],
         images=tuple(map(image_of_entry, entries)),
     )
+
+
+def _sets(stage: Stage, results: dict[str, StageResult]) -> list[LabelSet]:
+    """List the labels that a stage gave; its other outputs are scores and proportions."""
+    outputs = results[stage.name].outputs
+    return [LabelSet(name, outputs[name]) for name in _label_names(stage) if name in outputs]
+
+
+def _earlier(
+    stage: Stage, making: list[Stage], results: dict[str, StageResult]
+) -> list[LabelSet]:
+    """List the labels whose scores a stage starts from, the earliest first."""
+    found = []
+    for source in stage.takes.values():
+        for maker in making:
+            for one in _sets(maker, results):
+                if source == f'{maker.name}.{one.name}{_SCORES}':
+                    found += [*_earlier(maker, making, results), one]
+    return found
 
 
 def _judged(stages: list[Stage], making: list[Stage]) -> tuple[Stage, str]:
