@@ -76,9 +76,7 @@ def _sets(stage: Stage, results: dict[str, StageResult]) -> list[LabelSet]:
     return [LabelSet(name, outputs[name]) for name in _label_names(stage) if name in outputs]
 
 
-def _earlier(
-    stage: Stage, making: list[Stage], results: dict[str, StageResult]
-) -> list[LabelSet]:
+def _earlier(stage: Stage, making: list[Stage], results: dict[str, StageResult]) -> list[LabelSet]:
     """List the labels whose scores a stage starts from, the earliest first."""
     found = []
     for source in stage.takes.values():
