@@ -26,7 +26,7 @@ from mmwsss.visualization.report_page import Card, Picture, css_color
 from mmwsss.visualization.sheets import IGNORE_COLOR
 
 _LONGEST = 320  # pixels of a side
-_MAX_BYTES = 13_000_000  # of all pictures, so that the page can still be sent by mail
+_MAX_BYTES = 12_500_000  # of all pictures, so that the page can still be sent by mail
 
 
 def lists_of(measures: Sequence[Measure], count: int) -> dict[str, list[int]]:

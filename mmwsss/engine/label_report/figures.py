@@ -51,7 +51,7 @@ def _of_shape(measured: Measured) -> list[Figure]:
         Figure(
             'Borders on edges',
             share_text(float(np.median(fit)) if fit.size else np.nan),
-            'strength of image edges along label borders; 50% is chance',
+            'strength of image edges along label borders; chance is 50%',
         ),
     ]
 
@@ -59,7 +59,7 @@ def _of_shape(measured: Measured) -> list[Figure]:
 def _of_others(source: ReportSource, measured: Measured) -> list[Figure]:
     known = measured.disagreement[~np.isnan(measured.disagreement)]
     agreement = float(1 - known.mean()) if known.size else np.nan
-    note = f'of the object pixels of an image are the same in {source.others[-1].name}, on average'
+    note = f'of the object pixels of an image match {source.others[-1].name}, on average'
     return [Figure('Agreement', share_text(agreement), note)]
 
 
@@ -76,6 +76,6 @@ def _of_masks(source: ReportSource, measured: Measured) -> list[Figure]:
         Figure(
             'Boundary IoU',
             share_text(float(known.mean()) if known.size else np.nan),
-            'the same along the borders only',
+            'the same, but only along object borders',
         ),
     ]

@@ -86,7 +86,7 @@ def _of_tags(measured: Measured, tags: np.ndarray | None) -> list[Measure]:
             'untagged',
             'Pixels without a tag',
             'Pixels without a tag',
-            'Part of the image is labelled as a class that it has no tag of: either the label is '
+            'Part of the image is labelled as a class for which it has no tag: either the label is '
             'wrong or the tag is missing.',
             *(foreign, foreign, percent),
         ),
@@ -139,8 +139,8 @@ def _of_shape(measured: Measured) -> list[Measure]:
             'parts',
             'Many separate parts',
             'Separate parts',
-            'The labels fall into many parts that do not touch, as noise does; single objects '
-            'have one part, or a few where something is in front of them.',
+            'The labels consist of many parts that do not touch, which often is noise. A single '
+            'object has one part, or a few where something is in front of it.',
             *(parts, parts, count),
         ),
         Measure(
@@ -148,7 +148,7 @@ def _of_shape(measured: Measured) -> list[Measure]:
             'Borders away from edges',
             'Borders on edges',
             'Label borders do not follow visible edges: 100% would be the strongest edges of the '
-            'image, 50% is what borders drawn at random have.',
+            'image, 50% is what borders drawn at random would reach.',
             *(1 - measured.fit, measured.fit, percent),
         ),
     ]
@@ -163,8 +163,8 @@ def _of_others(source: ReportSource, measured: Measured) -> list[Measure]:
             'differs',
             f'Differs from {name}',
             f'Differs from {name}',
-            f'Of all pixels that these labels or {name} give to an object, the share on which the '
-            'two do not say the same.',
+            f'The share of pixels on which these labels and {name} disagree, of all pixels that '
+            'either of them gives to an object.',
             *(measured.disagreement, measured.disagreement, percent),
         )
     ]
@@ -176,8 +176,8 @@ def _of_masks(measured: Measured) -> list[Measure]:
             'worst',
             'Lowest IoU',
             'IoU',
-            'The labels match the true mask worst: the mean IoU of the classes, background '
-            'included, that the labels or the mask of this image have.',
+            'The labels match the true mask worst, by the mean IoU of all classes in the labels or '
+            'the mask of the image, background included.',
             *(1 - measured.iou, measured.iou, percent),
         ),
         Measure(

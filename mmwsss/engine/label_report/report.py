@@ -64,7 +64,7 @@ def _page(
     cards: list[Card],
 ) -> ReportPage:
     chosen = len({index for own in lists.values() for index in own})
-    note = f'The lists name at most {_LISTED} images each.'
+    note = f'Each list has at most {_LISTED} images.'
     if len(cards) < chosen:
         note += f' {chosen - len(cards)} of them have no picture, to keep this file small.'
     drawn = {card.img_id for card in cards}
