@@ -33,8 +33,8 @@ def confusion(source: ReportSource, measured: Measured) -> Confusion | None:
     occurring = np.flatnonzero(true + pixels[:, :-1].sum(axis=0)).tolist()
     ignored = len(true)
     note = (
-        'Each row shows what the pixels of a true class are labelled as, in percent. Blue cells, on '
-        'the diagonal, are right. Red cells are mistakes; a stronger colour means a larger share.'
+        'Each row shows what the pixels of a true class are labelled as, in percent. Blue cells on '
+        'the diagonal are right, red cells are mistakes. A stronger colour means a larger share.'
     )
     classes = occurring
     if len(occurring) > _MOST_CLASSES:
