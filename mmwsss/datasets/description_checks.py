@@ -7,6 +7,7 @@ from typing import Any
 from mmwsss.datasets.label_formats import FORMATS
 from mmwsss.datasets.true_masks import mask_values
 from mmwsss.structures import UserInputError, check_class_count
+from mmwsss.structures.names import nearest
 
 _BACKGROUND = 'background'
 _DEFAULTS = {'images': 'images', 'train': None, 'val': None, 'format': None}
@@ -114,6 +115,8 @@ def checked_masks(
 
 def _check_keys(what: str, found: Mapping[str, Any], known: tuple[str, ...]) -> None:
     if unknown := [key for key in found if key not in known]:
+        near = nearest(unknown[0], known)
+        hint = f' Did you mean `{near[0]}`?' if near else ''
         raise UserInputError(
-            f'`{what}` has the unknown key `{unknown[0]}`; the keys are {", ".join(known)}.'
+            f'`{what}` has the unknown key `{unknown[0]}`; the keys are {", ".join(known)}.{hint}'
         )

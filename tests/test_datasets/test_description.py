@@ -87,7 +87,10 @@ def test_a_folder_without_images_is_named_with_its_key(folder, data, message):
 @pytest.mark.parametrize(
     ('data', 'message'),
     [
-        ({'clases': ('cat',)}, 'unknown key `clases`; the keys are root, classes'),
+        (
+            {'clases': ('cat',)},
+            'unknown key `clases`; the keys are root, .* Did you mean `classes`',
+        ),
         ({'labels': None}, '`data` lacks `labels`'),
         ({'root': 3}, r'`data\.root` to be a path, got 3'),
         ({'val': ''}, r"`data\.val` to be a path, got ''"),

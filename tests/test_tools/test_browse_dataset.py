@@ -42,7 +42,7 @@ def test_own_tags_are_counted_and_drawn(browse, tmp_path):
     data = write_data(tmp_path, 'tags.json', val='val.txt', masks='masks')
     lines, sheet = browse('--data', data, '--count', '2', '--views', '1')
     for line in (
-        'labels: 12 images, 0 have none (tags)',
+        'labels (tags): 12 images, 0 have none',
         'train: 10 images, val: 2 images, true masks: 12 images',
         'training images: 10, 0 without a class',
         '|cat|6|',
@@ -59,7 +59,7 @@ def test_own_boxes_are_counted_and_images_without_labels(browse, tmp_path):
     write_coco(tmp_path / 'coco.json')
     Image.new('RGB', (200, 40)).save(tmp_path / 'images/new.jpg')
     lines, _ = browse('--data', write_data(tmp_path, 'coco.json'), '--count', '1')
-    assert 'labels: 12 images, 1 have none (boxes)' in lines
+    assert 'labels (boxes): 12 images, 1 have none: new' in lines
     assert '|dog|7|8|' in lines
     assert 'size of boxes: width 35 to 56 (median 42), height 32 to 64 (median 48)' in lines
 

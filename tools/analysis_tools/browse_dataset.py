@@ -28,11 +28,12 @@ from mmwsss.engine.config.files import read_config
 from mmwsss.engine.pipeline.stages import is_pipeline, load_stages
 from mmwsss.registry import DATASETS
 from mmwsss.structures import UserInputError
-from mmwsss.visualization import contact_sheet, draw_boxes, draw_tags, overlay
+from mmwsss.visualization import caption_of, contact_sheet, draw_boxes, draw_tags, overlay
 
 CONFIG = Path(__file__).parents[2] / 'configs/cam/cam_mobilenet-v2_voc12-mini-320x320.py'
 _MEASURED = 500  # images whose size is read: they may be on a slow disk
 _PAIRS = 10
+_NAMED = 20  # images without a label
 _CELL = (320, 320)  # so that the text on common inputs can be read
 
 
@@ -86,13 +87,16 @@ def build_dataset(config: Config) -> BaseDataset:
 
 def describe(data: DataDescription) -> str:
     """Say what there is of own data and what is missing."""
-    labelled, images = len(data.labels().objects), len(data.image_files)
-    masks = sum(data.true_mask(img_id) is not None for img_id in data.image_files)
+    labelled, images = data.labels().objects, data.image_files
+    unlabelled = [img_id for img_id in images if img_id not in labelled]
+    more = ', ...' if len(unlabelled) > _NAMED else ''
+    named = f': {", ".join(unlabelled[:_NAMED])}{more}' if unlabelled else ''
+    masks = sum(data.true_mask(img_id) is not None for img_id in images)
     val = 'no list' if data.val is None else f'{len(data.split("val"))} images'
     return (
-        f'{data.images}: {images} images\n'
-        f'labels: {labelled} images, {images - labelled} have none '
-        f'({"boxes" if data.labels().has_boxes else "tags"})\n'
+        f'{data.images}: {len(images)} images\n'
+        f'labels ({"boxes" if data.labels().has_boxes else "tags"}): {len(labelled)} images, '
+        f'{len(unlabelled)} have none{named}\n'
         f'train: {len(data.split("train"))} images, val: {val}, true masks: {masks} images'
     )
 
@@ -162,13 +166,19 @@ def draw_inputs(dataset: BaseDataset, args: argparse.Namespace) -> Path:
     set_random_seed(args.seed)
     count = min(args.count, len(dataset))
     picks = sorted(np.random.permutation(len(dataset))[:count].tolist())
-    rows = []
+    rows, captions = [], []
+    classes, palette = dataset.metainfo['classes'], dataset.metainfo['palette']
     for index in picks:
         info = dataset.get_data_info(index)
         image = _with_labels(read_image(info['img_path']), info, dataset.metainfo)
         rows.append([image, *(_input(dataset[index], dataset.metainfo) for _ in range(args.views))])
+        captions.append(caption_of(_id(info), [], classes, palette, tags=_labels(info)))
     titles = [f'input {number}' for number in range(1, args.views + 1)]
-    return contact_sheet(rows, ['image', *titles], args.out, cell_size=_CELL)
+    return contact_sheet(rows, ['image', *titles], args.out, cell_size=_CELL, captions=captions)
+
+
+def _id(info: dict) -> str:
+    return info.get('img_id', Path(info['img_path']).stem)
 
 
 def _with_labels(image: np.ndarray, info: dict, metainfo: dict) -> np.ndarray:
