@@ -51,7 +51,7 @@ def test_own_tags_are_counted_and_drawn(browse, tmp_path):
         'size of images: width 96 to 96 (median 96), height 80 to 80 (median 80)',
     ):
         assert line in lines
-    assert sheet.shape == (18 + 6 + 2 * 326, 6 + 2 * 326, 3)
+    assert sheet.shape == (18 + 6 + 2 * (18 + 326), 6 + 2 * 326, 3)
 
 
 def test_own_boxes_are_counted_and_images_without_labels(browse, tmp_path):

@@ -84,6 +84,7 @@ def test_a_second_run_skips_all_stages(finished, run_again):
     first = results.read_text()
     printed = run_again().stdout
     assert printed.count('is finished') == 3
+    assert 'report on the labels (unchanged)' in printed
     assert 'Iter(train)' not in printed
     assert results.read_text() == first
 
