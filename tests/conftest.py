@@ -1,8 +1,8 @@
-"""Fixtures of all tests, and how long the tests may take.
+"""Fixtures for all tests, and how long the tests may take.
 
-The default suite (``make test``) ends in less than 8 minutes on two quiet cores. A test that takes
-more than a few seconds is marked ``slow``; ``make test-all`` runs those as well. Who waits for a
-process waits up to :data:`faults.warm.PATIENCE`, so that a loaded machine fails no test.
+The default suite (``make test``) takes less than 8 minutes on two quiet cores. A test that takes
+more than a few seconds is marked ``slow``; ``make test-all`` runs those as well. Waiting for a
+process may take up to :data:`faults.warm.PATIENCE`, so that no test fails on a loaded machine.
 """
 
 import os
@@ -54,7 +54,7 @@ def oracle():
 
 @pytest.fixture(scope='session')
 def cases_of(oracle):
-    """Give the numbered cases of a numeric reference file, each a dict of tensors."""
+    """Return the numbered cases of a numeric reference file, each a dict of tensors."""
 
     def load(name: str) -> list[dict[str, torch.Tensor]]:
         arrays = oracle(name)
@@ -72,7 +72,7 @@ def cases_of(oracle):
 
 @pytest.fixture(scope='session')
 def tiny_classifier():
-    """Config of a small classifier with these objectives; other options are those of its head."""
+    """Config of a small classifier with these objectives; other options go to its head."""
 
     def of(
         *objectives: dict,
@@ -150,7 +150,7 @@ def label_config():
 
 @pytest.fixture
 def on_ranks():
-    """Run a function of the rank in connected processes; give what each returned."""
+    """Run a function of the rank in connected processes; return what each returned."""
 
     def run(number, function):
         with socket.socket() as server:
@@ -162,7 +162,7 @@ def on_ranks():
                 _run_rank,
                 (number, port, function, results),
                 nprocs=number,
-                start_method='fork',  # spares the imports of a fresh process
+                start_method='fork',  # avoids the imports of a fresh process
             )
             return [results[rank] for rank in range(number)]
 
@@ -192,7 +192,7 @@ def load_tool():
 
 @pytest.fixture
 def on_two_ranks(on_ranks):
-    """Run a function of the rank in two connected processes; give what each returned."""
+    """Run a function of the rank in two connected processes; return what each returned."""
     return functools.partial(on_ranks, 2)
 
 

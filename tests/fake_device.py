@@ -1,9 +1,9 @@
-"""A device without hardware, which shows what would make the host wait for a GPU.
+"""A device without hardware that shows what would make the host wait for a GPU.
 
-Tensors on the device ``fake`` hold their values in the memory of the CPU, so that everything runs.
-Each operation is looked at: what a GPU refuses, or what the host waits for there, is noted with the
-line that caused it. PyTorch knows one such device per process, for good, and the engine of its
-gradients must start after it: use a process of its own, as :mod:`on_fake_device` does.
+Tensors on the device ``fake`` keep their values in CPU memory, so that everything runs.
+Each operation is inspected: what a GPU refuses, or what would make the host wait, is recorded with
+the line that caused it. PyTorch allows one such device per process, for its whole life, and the
+autograd engine must start after it. Use a separate process, as :mod:`on_fake_device` does.
 """
 
 import sys
@@ -22,10 +22,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 import mmwsss
 
 NAME = 'fake'
-READ = 'host read'  # a value comes to the host, which waits until it is there
-COPY = 'blocking copy'  # from the host, and not declared non_blocking
-MASK = 'boolean index'  # the shape of the result is a value
-MIX = 'mixed devices'  # a GPU raises, or copies an index of the host in every call
+READ = 'host read'  # a value is copied to the host, which waits for it
+COPY = 'blocking copy'  # from the host, without non_blocking
+MASK = 'boolean index'  # the shape of the result depends on values
+MIX = 'mixed devices'  # a GPU raises an error, or copies a host index in every call
 
 aten = torch.ops.aten
 _READS = {
@@ -56,7 +56,7 @@ _part = ''
 
 @contextmanager
 def part_of_work(name: str):
-    """Give events a part they belong to."""
+    """Assign events to a part of the work."""
     global _part
     before, _part = _part, name
     try:
@@ -66,7 +66,7 @@ def part_of_work(name: str):
 
 
 class FakeTensor(torch.Tensor):
-    """A tensor on the device; ``elem`` has its values."""
+    """A tensor on the device; ``elem`` holds its values."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -90,7 +90,7 @@ class FakeTensor(torch.Tensor):
         return _run(func, args, kwargs or {})
 
     def tolist(self) -> list:
-        """Read all values, which needs no operation."""
+        """Read all values without an operation."""
         _note(READ)
         return self.elem.tolist()
 
@@ -102,7 +102,7 @@ class FakeTensor(torch.Tensor):
 
 
 class _Mode(TorchDispatchMode):
-    """Sees operations that make a tensor on the device from none that is there."""
+    """Sees operations that create a tensor on the device from none that is already there."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return _run(func, args, kwargs or {})
@@ -120,7 +120,7 @@ class _Backend(backend_registration._DummyBackendModule):
 
 
 def start() -> None:
-    """Make the device known to this process, until its end."""
+    """Register the device in this process, until it ends."""
     backend_registration._setup_privateuseone_for_python_backend(NAME, backend_module=_Backend())
     torch.__future__.set_swap_module_params_on_conversion(True)
     torch._C._set_only_lift_cpu_tensors(True)
@@ -128,7 +128,7 @@ def start() -> None:
 
 
 def _run(func, args: tuple, kwargs: dict) -> Any:
-    """Note what an operation does, and do it on the values."""
+    """Record what an operation does, and run it on the values."""
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     packet = func.overloadpacket
     if packet in (aten.is_pinned, aten._pin_memory):
@@ -158,7 +158,7 @@ def _wrapped(leaf: Any) -> Any:
 
 
 def _look(packet, args: tuple, kwargs: dict, tensors: list[torch.Tensor]) -> bool:
-    """Note what the host waits for; say whether the result is on the device."""
+    """Record what the host waits for; return whether the result is on the device."""
     here = [isinstance(tensor, FakeTensor) for tensor in tensors]
     target = kwargs.get('device')
     if packet is aten._to_copy:
@@ -201,7 +201,7 @@ def _is_device(target: object) -> bool:
 
 
 def _note(kind: str) -> None:
-    """Count an event at the line of this package, or of a library that does it by itself."""
+    """Count an event at the line of this package, or of the library that causes it."""
     frames = []
     frame = sys._getframe(1)
     while frame is not None:

@@ -1,4 +1,4 @@
-"""Twelve small photographs as users have them, of two classes, with everything that describes them.
+"""Twelve small photographs of two classes, as users have them, with everything that describes them.
 
 Names have blanks, umlauts, sub-folders and suffixes of all kinds. A cat is a red box, a dog a blue
 one.
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 CLASSES = ('cat', 'dog')
 _COLORS = {'cat': (220, 40, 40), 'dog': (40, 60, 220)}
-# File below images/ and its objects, name and box xyxy.
+# File below images/ and its objects: name and box xyxy.
 PHOTOGRAPHS: dict[str, list[tuple[str, tuple[int, int, int, int]]]] = {
     'Müller im Garten/Foto 1.JPG': [('cat', (10, 12, 50, 60))],
     'Müller im Garten/Foto 2.jpeg': [('dog', (30, 8, 80, 50))],
@@ -32,7 +32,7 @@ _SIZE = (96, 80)
 
 
 def image_id(file: str) -> str:
-    """Path below the folder of the images without suffix."""
+    """Path below the image folder, without suffix."""
     return file.rpartition('.')[0]
 
 
@@ -40,7 +40,7 @@ IDS = sorted(map(image_id, PHOTOGRAPHS))
 
 
 def write_photographs(root: Path, *, masks: bool = False) -> Path:
-    """Write images/ and tags.json, and masks/ if they are asked for."""
+    """Write images/ and tags.json, and masks/ on request."""
     for number, (file, objects) in enumerate(PHOTOGRAPHS.items()):
         draw_photograph(root / 'images' / file, objects, seed=number)
         if masks:

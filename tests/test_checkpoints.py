@@ -1,4 +1,4 @@
-"""Checkpoints are read without running what they contain: first the trap, then that it is shut."""
+"""Checkpoints are read without running what they contain: first the trap, then the protection."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from mmwsss.structures import UserInputError
 
 
 class Attack:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -27,7 +27,7 @@ class Attack:
 
 @pytest.fixture
 def attack(tmp_path):
-    """A checkpoint that makes the folder ``attacked`` beside it."""
+    """A checkpoint that creates the folder ``attacked`` next to it."""
     path = tmp_path / 'attack.pth'
     torch.save(dict(state_dict={}, meta=Attack(tmp_path / 'attacked')), path)
     return path
@@ -131,7 +131,7 @@ def test_numbers_of_numpy_survive_a_checkpoint(tmp_path, value):
 
 def test_data_stays_readable_after_the_fork_has_loaded_a_file_by_itself(tmp_path):
     torch.save(dict(best_score=np.float64(0.5)), tmp_path / 'numbers.pth')
-    with torch.serialization.safe_globals([np.dtype]):  # takes np.dtype off the list at its end
+    with torch.serialization.safe_globals([np.dtype]):  # removes np.dtype from the list at its end
         pass
     assert checkpoints.load_checkpoint_file(tmp_path / 'numbers.pth')['best_score'] == 0.5
 

@@ -1,4 +1,4 @@
-"""Each trap of the installed packages: first that it is there, then that mmwsss mends it."""
+"""Each trap of the installed packages: first that it exists, then that mmwsss fixes it."""
 
 import importlib
 import logging
@@ -99,7 +99,7 @@ def test_calling_an_operator_that_is_only_declared_says_so():
 
 @pytest.fixture
 def mmcv_without_operators(monkeypatch):
-    """What the original mmcv is without its compiled part; the forks never have one."""
+    """The original mmcv without its compiled part, which the forks never have."""
     monkeypatch.delitem(sys.modules, 'mmcv._ext', raising=False)
     monkeypatch.setattr(compat, '_is_distribution', lambda name: False)
     monkeypatch.setattr(compat, '_find_library', lambda package, name: None)
@@ -142,7 +142,7 @@ def test_mmseg_can_be_imported_beside_an_mmcv_without_operators():
 def test_a_third_of_a_turn_makes_green_of_red_and_back_blue(turn, colour, backend):
     red = np.full((2, 3, 3), [0, 0, 255], np.uint8)  # blue, green, red
     expected = {'blue': [255, 0, 0], 'green': [0, 255, 0], 'red': [0, 0, 255]}[colour]
-    compat.apply()  # twice is as good as once
+    compat.apply()  # applying it twice changes nothing
     turned = mmcv.adjust_hue(red, turn, backend=backend)
     assert turned.dtype == np.uint8
     np.testing.assert_allclose(turned.astype(int), np.broadcast_to(expected, red.shape), atol=6)

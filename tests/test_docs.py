@@ -31,7 +31,7 @@ STAGES = sorted(
 
 
 def table_rows(text: str) -> Iterator[dict[str, str]]:
-    """Rows of all tables as {column: cell}; a column is named by its heading."""
+    """Rows of all tables as {column: cell}; a column is named after its heading."""
     heading: list[str] = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip('|').split('|')]
@@ -53,7 +53,7 @@ COLUMNS = {
 
 @functools.cache
 def read_once(path: Path) -> Config:
-    """A config, for all tests of the documents; they change nothing in it."""
+    """A config, shared by all tests of the documents, which do not change it."""
     return Config.fromfile(path)
 
 
@@ -139,7 +139,7 @@ def test_no_stage_makes_labels_from_true_masks(path):
     config = read_once(path)
     if (config.get('test_cfg') or {}).get('type') != 'PseudoLabelLoop':
         pytest.skip('makes no labels')
-    # Any tta_pipeline can be asked for, whether or not a pipeline of stages does.
+    # Any tta_pipeline can be requested, whether or not a pipeline of stages uses it.
     for pipeline in (config.test_dataloader.dataset.pipeline, config.get('tta_pipeline', [])):
         assert not types_in(pipeline) & {'LoadAnnotations', 'LoadPseudoLabels'}
 
@@ -161,14 +161,14 @@ def without_code(text: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """Names that hosts of Markdown give to headings."""
+    """Anchors that Markdown hosts give to headings."""
     headings = re.findall(r'^#+ (.+)$', without_code(text), flags=re.MULTILINE)
     return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-') for heading in headings}
 
 
 @pytest.mark.parametrize('path', DOCS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_named_exists(path):
-    text = path.read_text().replace('../mmwsss/', '')  # a checkout beside one's own project
+    text = path.read_text().replace('../mmwsss/', '')  # a checkout next to the user's project
     written_here = set(re.findall(r'\*\*`([^`]+)`\*\*', text))
     named = set(re.findall(r'(?:configs|tools|mmwsss|docs)/[\w./-]*\.(?:py|sh|md|yml|svg)', text))
     lost = [name for name in named - written_here if not _exists(name, written_here)]

@@ -1,4 +1,4 @@
-"""The code in the documents runs as it stands there."""
+"""The code in the documents runs exactly as printed."""
 
 import json
 import re
@@ -29,7 +29,7 @@ EXAMPLES = files_of('README.md')
 
 @pytest.fixture
 def read_config(tmp_path):
-    """Write a document's config beside a copy of the project's, and read it."""
+    """Write a document's config next to a copy of the project's configs, and read it."""
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
 
     def read(path: str, code: str) -> Config:
@@ -43,7 +43,7 @@ def read_config(tmp_path):
 
 @pytest.fixture
 def project(tmp_path):
-    """A folder with the files of the tutorial; a checkout of mmwsss lies beside it."""
+    """A folder with the files of the tutorial, next to a checkout of mmwsss."""
     folder = tmp_path / 'my_project'
     folder.mkdir()
     for path, code in TUTORIAL.items():

@@ -1,4 +1,4 @@
-"""The documents say what options are for that no config sets."""
+"""The documents explain the options that no config sets."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ from mmwsss.structures import Checked
 
 
 def options_of(component: type) -> dict[str, str]:
-    """Optional arguments of a component, each with the class of ours that names it."""
+    """Optional arguments of a component, each with the class of this package that names it."""
     owners: dict[str, str] = {}
     for cls in component.__mro__:
         if '__init__' not in vars(cls):
@@ -45,7 +45,7 @@ def typed_nodes(node: object, kind: str | None = None) -> Iterator[tuple[str, di
 
 @functools.cache
 def part_types(kind: str | None) -> Mapping[str, type]:
-    """Options of a component of ours whose type follows from their place."""
+    """Options of one of our components whose type follows from their place."""
     component = own_components().get(kind)
     return component.part_types if component and issubclass(component, Checked) else {}
 

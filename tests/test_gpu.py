@@ -1,4 +1,4 @@
-"""What only a GPU shows: the same results there, no waiting for the device, half precision."""
+"""What only a GPU can show: the same results, no waiting for the device, half precision."""
 
 from contextlib import contextmanager, nullcontext
 
@@ -162,7 +162,7 @@ def written_memory(device, entry, steps, guard=nullcontext):
 
 
 def steps_of_regions(rng, num_steps=3):
-    """Embeddings, classes and gates of ten regions a step."""
+    """Embeddings, classes and gates of ten regions per step."""
     for _ in range(num_steps):
         embeddings = torch.randn(10, 8, generator=rng)
         classes = torch.randint(3, (10,), generator=rng)
@@ -236,7 +236,7 @@ def test_pseudo_labels_are_those_of_the_cpu(rng):
     expected = generator.generate(sample, image)
     labels = generator.generate(sample.to(DEVICE), image)
     for name, label in labels.items():
-        assert (label != expected[name]).mean() <= 0.01  # rounding may decide near-ties otherwise
+        assert (label != expected[name]).mean() <= 0.01  # rounding may decide near-ties differently
 
 
 @pytest.mark.parametrize(('dtype', 'tolerance'), [('float32', 2e-5), ('float64', 1e-12)])

@@ -1,6 +1,6 @@
 """Steps, predictions and labels on a GPU; the same tests run on the CPU, as slow ones.
 
-On the CPU a result is compared with itself, so that only what the tests call is shown to work.
+On the CPU, a result is compared with itself, which only shows that the called code works.
 """
 
 import copy
@@ -117,7 +117,7 @@ def build(tiny_classifier):
 
 
 def step(model, device, dtype=None):
-    """Losses of a step, which must not wait for the device once it has been made ready."""
+    """Losses of a step, which must not wait for the device after a first step."""
     model.to(device).train()
     images, samples = batch()
     images, samples = images.to(device), [sample.to(device) for sample in samples]
@@ -238,7 +238,7 @@ def test_optimizers_step(build, device, dtype):
 
 
 def test_ranks_share_a_memory(device):
-    """NCCL on as many as two GPUs, else gloo."""
+    """NCCL with two GPUs or more, otherwise gloo."""
     number = min(2, torch.cuda.device_count()) if device == 'cuda' else 2
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))

@@ -1,6 +1,6 @@
 """tests/ mirrors mmwsss/: the tests of ``mmwsss/x/y.py`` are in ``tests/test_x/test_y.py``.
 
-Pytest wants every file name once, so a name may say more: ``test_cam_functional.py``.
+Pytest needs unique file names, so a name may be longer: ``test_cam_functional.py``.
 """
 
 from pathlib import Path

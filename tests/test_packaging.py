@@ -1,4 +1,4 @@
-"""What an installation holds, and that mim finds it."""
+"""What an installation contains, and that mim finds it."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def test_an_installation_brings_neither_family_of_openmmlab_packages():
 
 @pytest.mark.parametrize('name', ['runtime', 'onedl', 'crf', 'coco', 'tests', 'dev'])
 def test_what_make_installs_is_held_to_a_version(name):
-    # PyTorch is chosen in the Makefile; setuptools builds the package, and is not part of it.
+    # PyTorch is chosen in the Makefile; setuptools builds the package but is not part of it.
     chosen_elsewhere = {'torch', 'torchvision', 'setuptools'}
     held = {project_name(line) for line in requirements('constraints')}
     assert {project_name(line) for line in requirements(name)} - chosen_elsewhere <= held
@@ -67,7 +67,7 @@ def test_what_make_installs_is_held_to_a_version(name):
 
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory) -> Path:
-    """A wheel, built from a copy: a build leaves files behind."""
+    """A wheel, built from a copy because a build leaves files behind."""
     source, out = tmp_path_factory.mktemp('source'), tmp_path_factory.mktemp('wheel')
     for name in ('configs', 'mmwsss', 'requirements', 'tools'):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns('__pycache__'))
@@ -111,7 +111,7 @@ def test_a_wheel_holds_the_package_its_configs_and_its_tools(wheel):
 
 @pytest.fixture
 def shapes(tmp_path) -> Path:
-    """A few synthetic shapes; gives the folder of data sets."""
+    """A few synthetic shapes; returns the folder of data sets."""
     data = tmp_path / 'data'
     tool = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
     command = [sys.executable, str(tool), str(data / 'shapes'), '--train', '8', '--val', '4']
@@ -122,7 +122,7 @@ def shapes(tmp_path) -> Path:
 
 
 def mim_train(shapes: Path, **variables: str) -> str:
-    """Two iterations of the demo, by mim, with the bare name of the config."""
+    """Two iterations of the demo with mim and the bare name of the config."""
     options = ['--work-dir', 'work', '--stages', 'classifier']
     options += ['--cfg-options', 'classifier.train_cfg.max_iters=2']
     command = ['mim', 'train', 'mmwsss', 'bana_shapes.py', '--gpus', '0', *options]

@@ -1,7 +1,7 @@
 """Shipped stages made tiny: a few small images of VOC, two iterations, random weights.
 
-What decides whether a stage runs and hands on its files stays as it is: networks, objectives,
-pipelines of transforms, label generators, hooks.
+Whatever decides whether a stage runs and passes on its files is unchanged: networks, objectives,
+transforms, label generators, hooks.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _IMAGES = {
     TRAIN[2]: ((60, 44), ('car',)),
     VAL[0]: ((56, 56), ('dog', 'cat')),
 }
-# What lets parts that begin late or rarely take part in two iterations.
+# Options that let late or rare parts take part in two iterations.
 _PARTS = {
     'StartObjectiveHook': dict(begin=1),
     'RegionCentroidsHook': dict(begin=1, interval=1),
@@ -49,7 +49,7 @@ def write_voc(root: Path) -> None:
 
 
 def _write_image(voc: Path, name: str, size: tuple[int, int], objects: tuple[str, ...]) -> None:
-    """One rectangle an object, side by side."""
+    """One rectangle per object, side by side."""
     width, height = size
     noise = np.random.default_rng(len(name)).integers(60, 120, (height, width, 3), dtype=np.uint8)
     image, mask, saliency = Image.fromarray(noise), Image.new('L', size), Image.new('L', size)
@@ -93,9 +93,9 @@ def make_tiny(config: Config, *, task: str) -> None:
 
 
 def give_random_weights(config: Config, folder: Path) -> None:
-    """Let every part start from a file of random weights of its own shapes.
+    """Let every part start from a file of random weights with its own shapes.
 
-    Parts with the same name of a file share one, so that it must fit all of them.
+    Parts that name the same file share it, so it must fit all of them.
     """
     for node in _dicts(config._cfg_dict):
         if node.get('pretrained'):
@@ -108,7 +108,7 @@ def give_random_weights(config: Config, folder: Path) -> None:
 
 
 def _write_weights(name: str, part: dict, folder: Path) -> str:
-    """Add what the file of this name lacks of a part's weights."""
+    """Add the weights of a part that the file of this name lacks."""
     path = folder / name.rpartition('/')[2]
     weights = torch.load(path, weights_only=True) if path.exists() else {}
     torch.manual_seed(0)

@@ -31,7 +31,7 @@ class TinyBackbone(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Give the maps of all layers."""
+        """Return the maps of all layers."""
         maps = []
         for layer in self.layers:
             x = layer(x)
@@ -86,7 +86,7 @@ _COARSE = dict(type='MultiLabelSoftMargin', part='coarse_map', loss_weight=0.4)
 _OF_COARSE_MAP = dict(regions='coarse_map', feats='local_feats')
 _BOXES = dict(type='BackgroundAwarePooling')
 
-# One for every paper, with the parts that its configs have.
+# One per paper, with the parts that its configs use.
 METHODS = {
     'cam': _classifier(_TAGS),
     'bana': _classifier(dict(type='RegionCrossEntropy'), pooling=_BOXES),

@@ -1,4 +1,4 @@
-"""Kill a run, let the same command go on, and compare what it leaves with an undisturbed run."""
+"""Kill a run, let the same command continue, and compare what it leaves with an undisturbed run."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ class Campaign:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def fail(self, kind: str, where: str, lines: Sequence[str] | str) -> None:
-        """Note a failure of one of the ``KINDS``, if there are lines that tell of it."""
+        """Record a failure of one of the ``KINDS``, if any lines describe it."""
         if lines:
             text = lines if isinstance(lines, str) else '\n    '.join(lines)
             self.failures.append((kind, f'{kind} {where}: {text}'))
@@ -36,7 +36,7 @@ class Campaign:
         return f'{self.trials} {self.what}: {", ".join(of_kind)}'
 
     def check(self) -> None:
-        """Fail with all that went wrong."""
+        """Fail with everything that went wrong."""
         assert not self.failures, '\n'.join([self.counts, *(text for _, text in self.failures)])
 
 
@@ -53,10 +53,10 @@ class Command:
 
     Attributes:
         warm: The process that forks it.
-        arguments: Give the command line for a folder.
+        arguments: Returns the command line for a folder.
         data: The variable ``MMWSSS_DATA``.
         scratch: For logs and the folders of trials.
-        stamps: Whether labels must be equal to the byte, see :mod:`faults.contents`.
+        stamps: Whether labels must be equal byte for byte, see :mod:`faults.contents`.
         changes: Changes of files in the undisturbed run, see :mod:`faults.injections`.
         wanted: Its result, see :mod:`faults.contents`.
     """
@@ -86,7 +86,7 @@ class Command:
         environment: dict[str, object] | None = None,
         **options: str,
     ) -> Run:
-        """Start it; at change number `change` happens what the options say (SIGKILL).
+        """Start it; at change number `change` the options take effect (SIGKILL by default).
 
         Args:
             folder: Where it works.
@@ -106,25 +106,25 @@ class Command:
         )
 
     def run(self, folder: Path, *more: object, **options: object) -> Run:
-        """Start it and wait for its end; takes what :meth:`start` takes."""
+        """Start it and wait for its end; takes the arguments of :meth:`start`."""
         run = self.start(folder, *more, **options)
         run.wait()
         return run
 
     def trace(self, folder: Path) -> list[str]:
-        """List the changes that the last run in a folder made, the last one perhaps not quite."""
+        """List the changes made by the last run in a folder; the last one may be incomplete."""
         path = self._trace_file(folder)
         return path.read_text().splitlines() if path.exists() else []
 
     def contents(self, folder: Path) -> dict[str, str]:
-        """Give what is in a folder, see :mod:`faults.contents`."""
+        """Return the content of a folder, see :mod:`faults.contents`."""
         return contents(folder, stamps=self.stamps)
 
     def _trace_file(self, folder: Path) -> Path:
         return self.scratch / f'{folder.name}.changes'
 
     def resumed(self, campaign: Campaign, folder: Path, where: str, *more: object) -> Run:
-        """Run again to the end: it must leave what the undisturbed run leaves, and say so."""
+        """Run again to the end: it must leave what the undisturbed run leaves, and succeed."""
         run = self.run(folder, *more)
         campaign.fail('tracebacks', where, traceback(run.output))
         campaign.fail('orphans', where, run.orphans())
@@ -140,7 +140,7 @@ def kill_and_go_on(
     """One trial: a run that dies at a change, checks of what it left, and a run to the end.
 
     Args:
-        campaign: Where failures are noted.
+        campaign: Where failures are recorded.
         command: What is run.
         change: Number of the change of a file at which it dies.
         action: Name of the signal.
@@ -167,7 +167,7 @@ def kill_and_go_on(
 
 
 def traceback(output: str) -> str:
-    """Give the end of an output if there is a traceback in it."""
+    """Return the end of an output if it contains a traceback."""
     return output[-1500:] if 'Traceback (most recent call last)' in output else ''
 
 
@@ -185,7 +185,7 @@ def finished_wrongly(left: dict[str, str], wanted: dict[str, str]) -> list[str]:
 
 
 def completed_iterations(changes: list[str]) -> dict[str, int]:
-    """Give the last iteration, by stage, whose checkpoint was complete after these changes."""
+    """Return the last iteration, by stage, whose checkpoint was complete after these changes."""
     done: dict[str, int] = {}
     for change in changes:
         what, _, path = change.partition(' ')
@@ -196,7 +196,7 @@ def completed_iterations(changes: list[str]) -> dict[str, int]:
 
 
 def lost_checkpoints(folder: Path, done: dict[str, int]) -> list[str]:
-    """Name the stages without a readable checkpoint of what they had completed."""
+    """Name the stages that lack a readable checkpoint of what they had completed."""
     found = {stage: last_iteration(folder / stage) for stage in done}
     return [
         f'{stage}: iteration {found[stage]} is left of {last}'
@@ -206,7 +206,7 @@ def lost_checkpoints(folder: Path, done: dict[str, int]) -> list[str]:
 
 
 def trained_again(output: str, done: dict[str, int]) -> list[str]:
-    """Name the stages that trained an iteration again whose checkpoint was complete."""
+    """Name the stages that repeated an iteration although its checkpoint was complete."""
     lines, stage = [], ''
     for line in output.splitlines():
         if found := _STARTS.search(line):
@@ -219,7 +219,7 @@ def trained_again(output: str, done: dict[str, int]) -> list[str]:
 def modification_times(
     folder: Path, left: dict[str, str], wanted: dict[str, str]
 ) -> dict[str, int]:
-    """Give the times of the files of images of which nothing was missing."""
+    """Return the modification times of the files of images that were complete."""
     of_image: dict[tuple[str, str], list[str]] = {}
     for name in wanted:
         path = Path(name)

@@ -1,4 +1,4 @@
-"""Files that are no checkpoint of a model, or not of this one, each made from a good one.
+"""Files that are not a checkpoint, or not one of this model, each made from a good one.
 
 An entry of a table writes one wrong file: ``write(good, path)``.
 """
@@ -22,7 +22,7 @@ def _bytes(change: Callable[[bytes], bytes]) -> Write:
 
 
 def _content(change: Callable[[dict], object]) -> Write:
-    """Save what a function makes of the content of the good file."""
+    """Save what a function returns for the content of the good file."""
 
     def write(good: Path, path: Path) -> None:
         content = torch.load(good, weights_only=True)

@@ -10,7 +10,7 @@ from faults.warm import PATIENCE, ROOT
 
 CONFIGS = Path(__file__).parent / 'configs'
 _CAMPAIGNS = pytest.StashKey[list[Campaign]]()
-_IN_PART = pytest.StashKey[set[Path]]()  # files of which some tests were not chosen
+_IN_PART = pytest.StashKey[set[Path]]()  # files with deselected tests
 
 
 @pytest.fixture(scope='session')
@@ -27,7 +27,7 @@ def tiny_data(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def labels(warm, tiny_data, tmp_path_factory):
-    """The command that makes the labels of a classifier, which is trained before."""
+    """The command that makes the labels of a classifier, which is trained first."""
     scratch = tmp_path_factory.mktemp('labels')
     config = CONFIGS / 'tiny-warmup.py'
     training = ['tools/train.py', config, '--work-dir', scratch / 'trained']
@@ -45,7 +45,7 @@ def labels(warm, tiny_data, tmp_path_factory):
 
 @pytest.fixture
 def report(request):
-    """Keep a finished campaign, whose counts are printed at the end of all tests."""
+    """Keep a finished campaign; its counts are printed after all tests."""
     return request.config.stash.setdefault(_CAMPAIGNS, []).append
 
 
@@ -56,9 +56,9 @@ def pytest_deselected(items):
 
 @pytest.fixture
 def reported(request):
-    """Count the trials reported so far of all campaigns whose name starts so.
+    """Count the trials reported so far by all campaigns whose name starts like this.
 
-    Skips the test where only some tests of its file were chosen, by name or -k.
+    Skips the test if only some tests of its file were selected, by name or -k.
     """
     stash = request.config.stash
     named = any('::' in argument for argument in request.config.args)

@@ -11,8 +11,8 @@ from PIL import Image
 import mmwsss  # noqa: F401  (checkpoints are read as data)
 from faults.injections import is_state
 
-# Files and keys that differ from run to run: times, process ids, and what follows from the bytes of
-# a checkpoint, which holds the times of its training.
+# Files and keys that differ from run to run: times, process ids, and what depends on the bytes of a
+# checkpoint, which holds the times of its training.
 _OF_THIS_RUN = {
     'seconds',
     'contents.json',
@@ -25,7 +25,7 @@ _OF_THIS_RUN = {
 
 
 def contents(folder: Path, *, stamps: bool = False) -> dict[str, str]:
-    """Give a hash of the content of every file below a folder, logs left out, by its path.
+    """Return a hash of the content of every file below a folder, by path, without logs.
 
     Paths of the folder itself do not count; weights, optimizer and iteration of a checkpoint do.
     A checkpoint holds the times of its run, so its file differs from run to run, and so do the
@@ -33,7 +33,7 @@ def contents(folder: Path, *, stamps: bool = False) -> dict[str, str]:
 
     Args:
         folder: The work folder.
-        stamps: Whether stamps count, that is whether labels must be equal to the byte.
+        stamps: Whether stamps count, that is, whether labels must be equal byte for byte.
     """
     files = [path for path in folder.rglob('*') if path.is_file() and is_state(str(path))]
     return {str(p.relative_to(folder)): _content_of(p, folder, stamps) for p in sorted(files)}
@@ -103,7 +103,7 @@ def _add(digest: 'hashlib._Hash', node: object) -> None:
 
 
 def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
-    """Say in what one folder differs from another, one line a file."""
+    """Describe how one folder differs from another, one line per file."""
     return [
         f'{name}: {found.get(name, "missing")} instead of {wanted.get(name, "nothing")}'
         for name in sorted(found.keys() | wanted.keys())
@@ -112,7 +112,7 @@ def differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:
 
 
 def last_iteration(folder: Path) -> int:
-    """Give the iteration of the newest checkpoint in a folder that can be read; 0 without one."""
+    """Return the iteration of the newest readable checkpoint in a folder; 0 without one."""
     found = [0]
     for path in folder.glob('iter_*.pth'):
         try:

@@ -26,7 +26,7 @@ def _folder(path: Path) -> None:
 
 
 def _unreadable(path: Path) -> None:
-    """Refuse to be opened, for the superuser too: a link to itself."""
+    """A file that even the superuser cannot open: a link to itself."""
     path.unlink()
     path.symlink_to(path.name)
 
@@ -56,7 +56,7 @@ _KEYS = 6  # of an object, from the first on
 
 
 def damages_of(path: Path) -> Iterator[tuple[str, Damage]]:
-    """List names and functions of the ways to damage a file, which stays as it is."""
+    """List names and functions of the ways to damage a file, without changing it."""
     yield from ANY_FILE.items()
     if path.suffix != '.json':
         return

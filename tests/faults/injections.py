@@ -1,8 +1,8 @@
 """Deaths at an exact moment: the n-th change of a file below a folder.
 
-A *change* is the opening of a file for writing, the first write to it, a rename or a removal, by
-this process. Logs and dumped configs do not count. What is tested stays as it is: Python's own
-functions are wrapped, in the child that :mod:`faults.warm` has forked, before the tool starts.
+A *change* is opening a file for writing, the first write to it, a rename or a removal, by this
+process. Logs and dumped configs do not count. The tested code is unchanged: Python's own functions
+are wrapped in the child that :mod:`faults.warm` has forked, before the tool starts.
 """
 
 import builtins
@@ -23,7 +23,7 @@ _WRITING = set('wxa+')
 
 
 def is_state(path: str) -> bool:
-    """Say whether a file in a work folder is more than a log or a copy of a config."""
+    """Return whether a file in a work folder is more than a log or a copy of a config."""
     return not _NOT_STATE.search(path)
 
 
@@ -46,7 +46,7 @@ class _Changes:
         return name.startswith(self.folder + os.sep) and is_state(name)
 
     def happens(self, what: str, path: object) -> bool:
-        """Note a change that is about to happen; say whether the process ends in it."""
+        """Record a change that is about to happen; return whether the process ends in it."""
         self.count += 1
         if self.trace:
             with self.open(self.trace, 'a') as file:
@@ -64,7 +64,7 @@ class _Changes:
 
 
 class _File:
-    """A file whose first write may end half way."""
+    """A file whose first write may stop halfway."""
 
     def __init__(self, file: Any, path: object, changes: _Changes) -> None:
         self._file, self._path, self._changes, self._written = file, path, changes, False
@@ -97,7 +97,7 @@ def die_at(folder: str, change: int, action: str = 'SIGKILL', trace: str | None 
 
     Args:
         folder: Where changes count.
-        change: Number of the change, from 0; -1 counts only.
+        change: Number of the change, from 0; -1 only counts.
         action: Name of the signal that the process sends to itself, or ``full``: the disk has no
             space left for this one change.
         trace: File to list the changes in, ``'<what> <path below folder>'``.
@@ -159,7 +159,7 @@ def _changing(function: Callable, what: str, changes: _Changes) -> Callable:
 
 
 def _saving(function: Callable, changes: _Changes) -> Callable:
-    """Pass a path on as a file, which counts; PyTorch would write to it without Python."""
+    """Pass a path on as a file, so that writing counts; PyTorch would bypass Python."""
 
     def save(content: Any, file: Any, *arguments: Any, **keywords: Any) -> None:
         if not changes.watches(file):

@@ -1,8 +1,8 @@
 """Malformed input: each case runs in a fork of this process, with limits on time and memory.
 
-A *reader* is a function of a path. A case is good if the reader refuses the file in one line that
-names it, or gives exactly what the case expects; an exception of another kind is a traceback for a
-user's mistake, any other result a wrong one that nobody would notice.
+A *reader* is a function of a path. A case passes if the reader refuses the file in one line that
+names it, or returns exactly what the case expects. Any other exception would be a traceback for a
+user's mistake, and any other result an error that nobody would notice.
 """
 
 import os
@@ -19,13 +19,13 @@ import numpy as np
 
 from mmwsss.structures import UserInputError
 
-SECONDS = 60  # on a machine that does several other things
-MEGABYTES = 1200  # of the largest file that is read: an image of 64 million pixels
+SECONDS = 60  # on a busy machine
+MEGABYTES = 1200  # for the largest accepted file: an image of 64 million pixels
 _LONGEST_LINE = 900
 
 
 class Refused:
-    """Expected of a reader: one line that names the file."""
+    """Expected from a reader: one line that names the file."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Case:
     Attributes:
         name: What is wrong with the file.
         read: The reader.
-        content: The file's bytes, or what makes it at a path that is given.
-        expected: ``Refused``, a result, or a function that says whether a result is right.
+        content: The file's bytes, or a function that writes it to a given path.
+        expected: ``Refused``, a result, or a function that tells whether a result is right.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Malformed:
     largest: int = 0
 
     def run(self, case: Case, suffix: str = '') -> None:
-        """Make the file, read it in a child and note what became of it."""
+        """Make the file, read it in a child and record the outcome."""
         self.counts['inputs'] += 1
         path = self.folder / f'{self.counts["inputs"]:05d}{suffix}'
         if callable(case.content):
@@ -74,7 +74,7 @@ class Malformed:
             path.unlink()
 
     def check(self) -> None:
-        """Print the counts; fail with all that went wrong."""
+        """Print the counts; fail with everything that went wrong."""
         bad = ('wrong', 'traceback', 'hang', 'memory')
         counts = {k: self.counts[k] for k in ('inputs', 'refused', 'right', *bad)}
         figures = ', '.join(f'{number} {kind}' for kind, number in counts.items())
@@ -84,7 +84,7 @@ class Malformed:
 
 
 def in_child(function: Callable[[], tuple[str, str]], seconds: float) -> tuple[str, str, int]:
-    """Run a function in a fork: what it returned, and by how many MB the memory grew."""
+    """Run a function in a fork; return its result and by how many MB the memory grew."""
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:

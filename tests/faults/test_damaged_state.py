@@ -11,7 +11,7 @@ from faults.damage import damages_of
 
 pytestmark = pytest.mark.slow
 
-# What is still right with them, so that the file may stay as it is: versions are notes.
+# Damage that may stay, because the file is still valid: versions are only informative.
 _HARMLESS = ('an extra key', 'a key twice', 'versions')
 
 
@@ -24,7 +24,7 @@ def pipeline(warm, tiny_data, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def moments(pipeline):
-    """Copies of a work folder at two moments: when all is finished, and in the second training."""
+    """Copies of a work folder at two moments: when finished, and during the second training."""
     folder = pipeline.scratch / 'work'
     half = next(i for i, c in enumerate(pipeline.changes) if 'classifier/' in c and 'iter_3' in c)
     assert pipeline.run(folder, change=half).code == -9

@@ -1,4 +1,4 @@
-"""Label making that is killed anywhere goes on and ends with the same files."""
+"""Label making killed at any point continues and ends with the same files."""
 
 import os
 import shutil
@@ -73,7 +73,7 @@ def test_a_refinement_process_that_dies_ends_the_run_and_loses_nothing(labels, r
     run = labels.start(folder, '--cfg-options', 'test_cfg.num_workers=2')
     assert run.until(lambda: len(list(folder.glob('labels/*/*.*'))) >= 1 and run.alive())
     os.kill(max(run.alive()), signal.SIGKILL)
-    if run.wait() == 0:  # its last job was done already
+    if run.wait() == 0:  # its last job was already done
         campaign.fail(
             'wrong', where, [] if labels.contents(folder) == labels.wanted else 'other files'
         )

@@ -1,4 +1,4 @@
-"""A pipeline that is killed anywhere goes on and ends with the same labels and weights."""
+"""A pipeline killed at any point continues and ends with the same labels and weights."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='module')
 def pipelines(warm, tiny_data, tmp_path_factory):
-    """Give a pipeline by its name; its undisturbed run is shared."""
+    """Return a pipeline by name; its undisturbed run is shared."""
     made = {}
 
     def pipeline(name):
@@ -28,7 +28,7 @@ def pipelines(warm, tiny_data, tmp_path_factory):
 
 
 def picked(changes: list[str], every: int, stage: str = '') -> list[int]:
-    """Pick all changes of one stage and every few of the rest, but those of single labels."""
+    """Pick all changes of one stage and some of the rest, except those of single labels."""
     outside = [
         number
         for number, change in enumerate(changes)
@@ -41,7 +41,7 @@ def picked(changes: list[str], every: int, stage: str = '') -> list[int]:
 @pytest.mark.parametrize(
     ('name', 'every', 'stage', 'action', 'again'),
     [
-        # The second training, which takes its first weights from the first one, at every change.
+        # The second training, which starts from the weights of the first, at every change.
         ('erasing_tiny', 9, 'classifier', 'SIGKILL', ('--resume',)),
         ('erasing_tiny', 13, '', 'SIGKILL', ()),
         ('erasing_tiny', 13, '', 'SIGTERM', ('--resume',)),
@@ -96,7 +96,7 @@ def test_a_pipeline_killed_again_and_again_gets_to_its_end(pipelines, report, na
     folder, code = pipeline.scratch / 'work', -signal.SIGKILL
     while code == -signal.SIGKILL:
         campaign.trials += 1
-        # A start alone changes about thirty files: locks, logs, a copy of the config.
+        # Starting up changes about thirty files: locks, logs, a copy of the config.
         code = pipeline.run(folder, '--resume', change=45).code
         assert campaign.trials < len(pipeline.changes), 'it never ends'
     campaign.trials -= 1  # the last one ended by itself

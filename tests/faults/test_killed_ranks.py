@@ -1,4 +1,4 @@
-"""A rank that dies ends the run of all of them, and the same command goes on."""
+"""A rank that dies ends the run on all ranks, and the same command continues."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from faults.conftest import CONFIGS
 from faults.warm import ROOT, rank_environments
 
 pytestmark = pytest.mark.slow
-_PROMISED = 30  # seconds in which the other rank must have ended
+_PROMISED = 30  # seconds within which the other rank must end
 
 
 @pytest.fixture(scope='module')
@@ -23,7 +23,7 @@ def pipeline(warm, tiny_data, tmp_path_factory):
 
 
 def start_ranks(command, folder, *more, dies=None, change=None):
-    """Start two ranks, of which one may die at one of its changes of files."""
+    """Start two ranks, one of which may die at one of its changes."""
     return [
         command.start(
             folder,
@@ -76,7 +76,7 @@ def test_a_pipeline_on_two_ranks_of_which_one_is_killed_goes_on(pipeline, report
     codes = [run.wait() for run in runs]
     if codes != [0, 0]:
         campaign.fail('wrong', where, f'exit codes {codes}: {runs[0].output[-500:]}')
-    # Weights of two ranks, which see other batches, are not those of one; the files are.
+    # Two ranks see different batches, so their weights differ from those of one. The files do not.
     files = {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
     campaign.fail('wrong', where, sorted(pipeline.wanted.keys() - files))
     shutil.rmtree(folder)

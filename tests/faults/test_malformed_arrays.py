@@ -1,4 +1,4 @@
-"""Score files, files of proportions and parameters of MXNet that are not what they should be."""
+"""Score files, proportion files and MXNet parameters that are not what they should be."""
 
 import io
 import struct
@@ -27,7 +27,7 @@ PARAMETERS = {'arg:a': MATRIX, 'aux:b': MATRIX[0]}
 
 
 def npy(array, *, version=1, **changes):
-    """An array as npy; changes are of its header."""
+    """An array as npy; `changes` apply to its header."""
     header = dict(descr=array.dtype.str, fortran_order=False, shape=array.shape)
     text = repr({**header, **changes}).encode('latin-1')
     text = text.ljust(118) + b'\n' if len(text) < 118 else text + b'\n'
@@ -40,14 +40,14 @@ def npz(members, *, method=zipfile.ZIP_DEFLATED, suffix='.npy'):
     """Members, a list of name and bytes, as one archive."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, 'w', method) as archive:
-        warnings.simplefilter('ignore')  # of names that are there twice
+        warnings.simplefilter('ignore')  # about duplicate names
         for name, content in members:
             archive.writestr(f'{name}{suffix}', content)
     return buffer.getvalue()
 
 
 def arrays(source, **changes):
-    """The bytes of a good file with other arrays, or other bytes, in some places."""
+    """The bytes of a good file with some arrays, or some bytes, replaced."""
     content = {**source, **changes}
     return npz(
         [(k, v if isinstance(v, bytes) else npy(v)) for k, v in content.items() if v is not None]
@@ -62,7 +62,7 @@ def listed(content, offset, value, code='I'):
 
 
 def damaged_archives(source, key):
-    """What is wrong with any npz: its archive, or one array of it."""
+    """Mistakes that any npz can have: in its archive, or in one of its arrays."""
     good, array = arrays(source), source[key]
     members = [(name, npy(value)) for name, value in source.items()]
     bomb = npy(np.zeros((1, 1, 1), np.float16), shape=(1, 1 << 15, 1 << 14)) + bytes((1 << 30) - 2)

@@ -63,7 +63,7 @@ def several(kind, array=LABEL, **options):
 
 
 def damaged(good):
-    """What is wrong with any PNG."""
+    """Mistakes that any PNG can have."""
     first_data = good.index(b'IDAT')
     long_text = chunk(b'zTXt', b'a\0\0' + zlib.compress(bytes(10**8)))
     return {

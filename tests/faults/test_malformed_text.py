@@ -1,4 +1,4 @@
-"""Lists, JSON and XML of users that are not what they should be."""
+"""Users' lists, JSON and XML files that are not what they should be."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def expansion(levels):
 
 
 def labels_of(path):
-    """Boxes as the data set takes them."""
+    """Boxes as the data set reads them."""
     classes = ('dog', 'cat')
     options = dict(kind='box', keep_difficult=True, notes=Notes())
     return XMLLabels(str(path.parent), ClassIndex(classes, classes), **options)(path.stem)
@@ -203,7 +203,7 @@ GOOD_LISTS = {
 
 
 def legal_annotation(annotation):
-    """What can be said of any XML that is taken: names, and four finite numbers."""
+    """What holds for every accepted XML file: names, and four finite numbers."""
     return isinstance(annotation, Annotation) and all(
         one.name and (one.box is None or (len(one.box) == 4 and all(map(math.isfinite, one.box))))
         for one in annotation.objects
@@ -220,7 +220,7 @@ def legal_tags(tags):
 
 
 def tags_of(path):
-    """Tags as the data set takes them."""
+    """Tags as the data set reads them."""
     labels = TagFileLabels(str(path), ClassIndex(('dog', 'cat'), ('dog', 'cat')), notes=Notes())
     return {img_id: labels(img_id)['gt_label'] for img_id in labels.image_ids}
 
@@ -260,7 +260,7 @@ def cases():
     for name, content in GOOD_LISTS.items():
         yield '.txt', Case(f'list: {name}', read_image_ids, content, ['a', 'sub/b'])
     for name, make in not_files().items():
-        empty_list = read_image_ids if name != 'a page' else None  # a page is a list of odd ids
+        empty_list = read_image_ids if name != 'a page' else None  # a page is a list of ids
         readers = {'.xml': read_voc_xml, '.json': tags_of, '.txt': empty_list}
         for suffix, read in readers.items():
             if read is not None:

@@ -1,4 +1,4 @@
-"""Tools that are given malformed files: exit code 2, one line, nothing half written."""
+"""Tools given malformed files: exit code 2, one line, nothing half written."""
 
 import io
 import os
@@ -46,7 +46,7 @@ test_dataloader = dict(
 
 
 class Data:
-    """A copy of the shapes with labels, which a case then damages."""
+    """A copy of the shapes with labels, for a case to damage."""
 
     def __init__(self, shapes, root):
         shutil.copytree(shapes / 'shapes', root)

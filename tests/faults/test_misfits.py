@@ -41,7 +41,7 @@ def trained(run, tmp_path_factory):
 
 
 def assert_refused(done, *words):
-    """The tool ended with exit code 2 and one line that has these words."""
+    """The tool ended with exit code 2 and one line that contains these words."""
     assert 'Traceback' not in done.output, done.output
     assert done.code == 2, done.output
     lines = [line for line in done.stderr.splitlines() if line.startswith('error: ')]

@@ -58,7 +58,7 @@ def test_a_stage_that_needs_deleted_scores_has_them_made_again(pipeline, folder)
     assert run.stdout.count(line) == 1
     assert files(folder) == ['deleted.json']
     assert started(pipeline.run(folder, '--cfg-options', option)) == []
-    # The scores are those of before: what else took them is still finished.
+    # The scores are the same as before: other stages that took them are still finished.
     assert started(pipeline.run(folder)) == ['seeds', 'stored']
     assert labels(pipeline.contents(folder)) == labels(pipeline.wanted)
 

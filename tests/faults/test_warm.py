@@ -1,4 +1,4 @@
-"""The harness itself: what it starts is like what a shell starts."""
+"""The harness itself: what it starts behaves like a process started by a shell."""
 
 import os
 import signal

@@ -30,7 +30,7 @@ _counts: Counter = Counter()
 
 @pytest.fixture(scope='module')
 def configs(tmp_path_factory):
-    """All wrong files, with what they refer to."""
+    """All wrong files, with the files they refer to."""
     folder = tmp_path_factory.mktemp('configs')
     for name, (content, _) in FILES.items():
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())

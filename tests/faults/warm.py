@@ -1,4 +1,4 @@
-"""One warm process that forks the tools, so that a run costs its own time and no imports.
+"""One warm process that forks the tools, so that a run costs its own time but no imports.
 
 ::
 
@@ -9,10 +9,10 @@
         code = run.wait()                                    # like subprocess: -9 after SIGKILL
         assert run.orphans() == [] and 'Traceback' not in run.output
 
-What runs is the tool's file, as ``__main__``, in its own session: options, exit code, output
-and the processes it starts are those of a command line. ``before='module:function'`` with
+The tool's file runs as ``__main__`` in its own session: options, exit code, output and child
+processes are those of a command line. ``before='module:function'`` with
 ``options`` calls a function of :mod:`tests.faults` in the child before the tool starts, e.g.
-``faults.injections:die_at`` which kills the child at its n-th change of a file. Several runs may
+``faults.injections:die_at``, which kills the child at its n-th change of a file. Several runs may
 go on at the same time, also as the ranks of one job (:func:`rank_environments`).
 """
 
@@ -42,7 +42,7 @@ _MARK = 'MMWSSS_FAULTS_RUN'
 
 
 def rank_environments(number: int) -> list[dict[str, object]]:
-    """Give what a launcher tells each of the ranks of one job on this machine."""
+    """Return what a launcher tells each rank of one job on this machine."""
     with socket.socket() as server:
         server.bind(('127.0.0.1', 0))
         port = server.getsockname()[1]
@@ -53,7 +53,7 @@ def rank_environments(number: int) -> list[dict[str, object]]:
 
 
 class WarmProcess:
-    """Start tools by forking a process that has imported everything already."""
+    """Start tools by forking a process that has already imported everything."""
 
     def __enter__(self) -> 'WarmProcess':
         paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH', '')]
@@ -77,7 +77,7 @@ class WarmProcess:
         self._process.wait(PATIENCE)
 
     def ask(self, **request: object) -> dict:
-        """Send one request to the warm process and give its answer."""
+        """Send one request to the warm process and return its answer."""
         self._process.stdin.write(json.dumps(request) + '\n')
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -98,7 +98,7 @@ class WarmProcess:
             argv: Its path, relative to the repository or absolute, and its arguments.
             environment: Variables to add to those of this process.
             cwd: Folder to run in.
-            logs: Folder for ``<id>.out`` and ``<id>.err``; its own by default.
+            logs: Folder for ``<id>.out`` and ``<id>.err``; by default a new one.
             before: ``'module:function'`` to call in the child before the tool.
             options: Keyword arguments of that function; JSON values.
         """
@@ -118,7 +118,7 @@ class WarmProcess:
     def run(
         self, argv: Sequence[object], *, timeout: float = PATIENCE, **keywords: object
     ) -> 'Run':
-        """Start a tool and wait for its end; takes what :meth:`start` takes."""
+        """Start a tool and wait for its end; takes the arguments of :meth:`start`."""
         run = self.start(argv, **keywords)
         run.wait(timeout)
         return run
@@ -126,7 +126,7 @@ class WarmProcess:
 
 @dataclass
 class Run:
-    """A tool that runs, or has run.
+    """A tool that is running, or has run.
 
     Attributes:
         pid: Process id, and id of the session of all that it forks.
@@ -141,7 +141,7 @@ class Run:
     code: int | None = None
 
     def poll(self) -> int | None:
-        """Give the exit code if it has ended."""
+        """Return the exit code if it has ended."""
         if self.code is None:
             self.code = self.warm.ask(poll=self.pid)['code']
         return self.code
@@ -154,7 +154,7 @@ class Run:
         return self.code
 
     def until(self, happened: Callable[[], object], timeout: float = PATIENCE) -> bool:
-        """Wait until something has happened or the run has ended; say whether one is true."""
+        """Wait until something has happened or the run has ended; return whether either is true."""
         limit = time.monotonic() + timeout
         while time.monotonic() < limit:
             if self.poll() is not None or happened():
@@ -176,7 +176,7 @@ class Run:
                 continue
 
     def alive(self) -> list[int]:
-        """List the processes that it started, directly or not, and that are running now."""
+        """List the running processes that it started, directly or indirectly."""
         mark = f'{_MARK}={self.mark}'.encode()
         return [pid for pid in _processes() if pid != self.pid and self._owns(pid, mark)]
 
@@ -213,7 +213,7 @@ class Run:
 
 
 def _text(path: Path) -> str:
-    """What is in a log; nothing as long as the run has not opened it."""
+    """Content of a log; empty until the run has opened it."""
     return path.read_text(errors='replace') if path.exists() else ''
 
 
@@ -222,7 +222,7 @@ def _processes() -> list[int]:
 
 
 def _stat(pid: int) -> tuple[str, int, int, int]:
-    """Give state, parent, group and session of a process."""
+    """Return state, parent, group and session of a process."""
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return fields[0], int(fields[1]), int(fields[2]), int(fields[3])
 
@@ -238,7 +238,7 @@ def _command(pid: int) -> str:
 
 
 def _serve(answers: TextIO) -> None:
-    """Answer one JSON line for each; return only in a child, which then becomes the tool."""
+    """Answer each request with one JSON line; return only in a child, which becomes the tool."""
     children: dict[int, int | None] = {}
     for line in sys.stdin:
         request = json.loads(line)
@@ -265,7 +265,7 @@ def _serve(answers: TextIO) -> None:
 def _become(request: dict) -> None:
     """Make this process look like one that a shell has just started."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a background shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under a background shell
     for descriptor, name in ((0, os.devnull), (1, request['out']), (2, request['err'])):
         flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
         opened = os.open(name, flags, 0o644)
@@ -281,7 +281,7 @@ def _become(request: dict) -> None:
 
 
 def _import_everything() -> None:
-    import mmwsss.engine.pipeline.pictures  # first: without its mends mmseg may not be importable
+    import mmwsss.engine.pipeline.pictures  # first: without its fixes mmseg may not be importable
     import mmwsss.engine.pipeline.run  # noqa: F401
     from mmwsss import registry  # isort: split
     import cv2  # noqa: F401
@@ -297,17 +297,17 @@ def _import_everything() -> None:
     for node in vars(registry).values():
         if isinstance(node, Registry):
             node.import_from_location()
-    # A third of a tiny run's time: the layout of the configs in logs, and collections of garbage in
-    # the heap of all that is imported.
+    # A third of a tiny run's time: formatting configs for logs, and collecting garbage in the heap
+    # of everything that is imported.
     yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, False)
     gc.freeze()
 
 
 if __name__ == '__main__':
-    # Packages print while they are imported: answers have a way of their own.
+    # Packages print while they are imported, so answers have their own channel.
     own_answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
     _import_everything()
     _serve(own_answers)
-    # A child: an exception or an exit code leaves it as it would leave the tool.
+    # In a child, an exception or an exit code propagates as in the tool itself.
     runpy.run_path(sys.argv[0], run_name='__main__')

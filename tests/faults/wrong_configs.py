@@ -2,7 +2,7 @@
 
 PIPELINE = 'configs/demo/bana_shapes.py'
 
-# Options of the pipeline -> words of the message. Most are of the last stage.
+# Options of the pipeline -> words of the message. Most are for the last stage.
 OPTIONS: dict[str, tuple[str, ...]] = {
     # Names of components.
     'segmentor.model.type=EncoderDecodr': ('segmentor', 'model.type', 'EncoderDecoder'),
@@ -44,7 +44,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         'labels.Y_crf.refiners.0.type',
         'DenseCRF',
     ),
-    # Arguments that are missing, unknown, or of another type.
+    # Arguments that are missing, unknown, or of the wrong type.
     'classifier.model.head.num_clases=4': ('model.head', 'num_clases', "'num_classes'", 'pooling'),
     'classifier.model.head.num_classes=four': ('model.head', 'num_classes', 'int'),
     'classifier.model.flipp=True': ('flipp', "'flip'"),

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 
 def background_queries(feats, mask, grid_size):
-    """Mean background feature of every cell that has any; one list of (cell, vector) an image."""
+    """Mean background feature of every cell that has any; one list of (cell, vector) per image."""
     _, _, height, width = feats.shape
     queries = []
     for f, m in zip(feats, mask, strict=True):
@@ -53,7 +53,7 @@ def resampled_box(f, box, image_size):
 
 
 def box_prototypes(feats, boxes, full_mask, mask, grid_size, min_background=0.125):
-    """Pooled features of the bins of all boxes, (4K, C); ``boxes`` is one (m, 4) an image."""
+    """Pooled features of the bins of all boxes, (4K, C); ``boxes`` has one (m, 4) per image."""
     prototypes = []
     queries = background_queries(feats, mask, grid_size)
     for f, image_boxes, m, image_queries in zip(feats, boxes, full_mask, queries, strict=True):

@@ -5,7 +5,7 @@ from torch import nn
 
 
 def separate_branches(channels, num_classes):
-    """Modules of the classes: three times 3x3 convolution and ReLU, then 1x1 to a score."""
+    """One module per class: three 3x3 convolutions with ReLU, then 1x1 to a score."""
     branches = nn.ModuleList()
     for _ in range(num_classes):
         layers = []

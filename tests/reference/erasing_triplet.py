@@ -44,7 +44,7 @@ def foreground(cams, tags, size):
 
 
 def distances(class_map, cams, tags, negatives, low_threshold):
-    """Squared distance of every image with a negative; None for the others."""
+    """Squared distance of every image that has a negative; None for the others."""
     result = []
     for i, negative in enumerate(negatives):
         if negative is None:
@@ -73,7 +73,7 @@ def repulsion(distances, margin, min_hard):
 def choose_negatives(tags):
     """Index of a random image without a common class, None without one.
 
-    Every comparison reads numbers from the tensors, which on a device are copies to the host.
+    Every comparison reads numbers from the tensors, which copies them from the device to the host.
     """
     negatives = []
     for i in range(len(tags)):

@@ -10,7 +10,7 @@ TYPES = {'f4': 0, 'f8': 1, 'f2': 2, 'u1': 3, 'i4': 4, 'i1': 5, 'i8': 6}
 
 
 def array_bytes(array, version=V2, *, storage=0, kind=None):
-    """One array; ``None`` is an array of nothing."""
+    """One array; ``None`` is an empty array."""
     content = b''
     if version is not LEGACY:
         content += struct.pack('<I', version)
@@ -27,7 +27,7 @@ def array_bytes(array, version=V2, *, storage=0, kind=None):
 
 
 def list_bytes(arrays, names):
-    """Encoded arrays and their names as a file."""
+    """Encoded arrays and their names, as a file."""
     content = struct.pack('<QQQ', 0x112, 0, len(arrays)) + b''.join(arrays)
     content += struct.pack('<Q', len(names))
     for name in names:

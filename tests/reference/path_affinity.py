@@ -33,7 +33,7 @@ def affinities(edge, radius):
 
 @lru_cache(maxsize=4)
 def path_indices(size, radius):
-    """For each offset the flat indices of the cells of all paths, (P, L)."""
+    """For each offset, the flat indices of the cells of all paths, (P, L)."""
     height, width = size
     flat = torch.arange(height * width).view(size)
     found = []

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 
 def neighbours(y: int, x: int, dilations: list[int], size: tuple[int, int]) -> list:
-    """Place of each neighbour, (row, column), clipped to the image; and its distance."""
+    """Position of each neighbour, (row, column), clipped to the image, and its distance."""
     places = []
     for d in dilations:
         for dy in (-d, 0, d):

@@ -64,7 +64,7 @@ def unary(
 def retrieved(
     feats: Tensor, weights: Tensor, label: Tensor, background: Tensor, in_boxes: Tensor
 ) -> Tensor:
-    """Scores (1+n, H, W) by cosines to the mean feature of each row number in ``label``."""
+    """Scores (1+n, H, W): cosines to the mean feature of each row number in ``label``."""
     full = full_size_features(feats, tuple(label.shape))
     planes = []
     for row, weight in enumerate(weights):

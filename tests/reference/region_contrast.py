@@ -69,10 +69,10 @@ def loss_of_loops(feats, class_map, labels, partners, lam, slots, temperature=0.
         class_map: (B, K, h, w).
         labels: Present classes of each image, B lists.
         partners: Image and class of the partner of every region, in order.
-        lam: Share of every region itself.
+        lam: Share of the region itself in each mixture.
         slots: (K, M, C), all filled.
-        temperature: Of the contrast.
-        floor: Least sum of exponentials.
+        temperature: Temperature of the contrast.
+        floor: Lower bound of the sum of exponentials.
     """
     total, row = 0, 0
     prob = class_map.detach().softmax(dim=1)

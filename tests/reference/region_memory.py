@@ -4,7 +4,7 @@ import math
 
 
 def ring(slots, filled, cursor, regions, momentum):
-    """Slots [K][M][C], filled [K][M] and cursor [K] change; regions are (class, gate, f)."""
+    """Updates slots [K][M][C], filled [K][M] and cursor [K]; regions are (class, gate, f)."""
     for label, gate, embedding in regions:
         if gate and all(math.isfinite(value) for value in embedding):
             store(slots, filled, label, cursor[label], embedding, momentum)
@@ -12,7 +12,7 @@ def ring(slots, filled, cursor, regions, momentum):
 
 
 def images(slots, filled, entries, regions, momentum):
-    """One slot an image and class: regions are (image, class, gate, f)."""
+    """One slot per image and class: regions are (image, class, gate, f)."""
     for image, label, gate, embedding in regions:
         if gate and all(math.isfinite(value) for value in embedding):
             store(slots, filled, label, entries[image][label], embedding, momentum)
@@ -29,7 +29,7 @@ def store(slots, filled, label, slot, embedding, momentum):
 def region_embeddings(feats, class_map, labels, probs, threshold, official=False):
     """Regions (class, gate, f) of feats [B][C][n] and class_map [B][K][n].
 
-    With ``official`` the features stay masked by the classes of the image that were stored before.
+    With ``official``, the features stay masked by the classes of the image stored before.
     """
     regions = []
     for x, maps, label, prob in zip(feats, class_map, labels, probs, strict=True):

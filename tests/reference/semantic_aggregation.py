@@ -15,7 +15,7 @@ def affinities(positions, keys, *, softmax, scale):
 
 
 def aggregated(x, centroids, *, softmax, scale, layers=None):
-    """F' of x (B, C, h, w), valid centroids (M, C) and four pairs of weight and bias."""
+    """F' for x (B, C, h, w), valid centroids (M, C) and four pairs of weight and bias."""
     identity = torch.eye(x.shape[1]), torch.zeros(x.shape[1])
     query, key, value, output = layers or [identity] * 4
     images = []

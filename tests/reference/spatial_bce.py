@@ -24,7 +24,7 @@ def predicted_threshold(threshold_row):
 
 
 def probability_step(logits, labels, proportions):
-    """Lists of B images of K classes of n positions, and of B images of K classes."""
+    """Takes lists of B images x K classes x n positions, and of B images x K classes."""
     total = count = 0
     for image, image_labels, image_proportions in zip(logits, labels, proportions, strict=True):
         for row, label, proportion in zip(image, image_labels, image_proportions, strict=True):

@@ -9,7 +9,7 @@ from mmwsss.affinity.paths import path_cells
 
 
 def listed_pairs(maps, order, size, radius):
-    """Pairs of the published frame of maps (B, K, h, w), in its order of offsets: (B, K, Nf)."""
+    """Pairs of maps (B, K, h, w) in the published frame and its order of offsets, (B, K, Nf)."""
     mask = stencil_mask(size, radius=radius, official_border=True)
     return torch.stack([maps[:, k][:, mask[k]] for k in order], dim=1)
 

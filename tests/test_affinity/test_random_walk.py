@@ -14,7 +14,7 @@ PSA = dict(radius=5, beta=8, log_steps=8)
 
 
 def stencil_maps(from_cells, size):
-    """Affinities (K, Nf) of the cells that have all neighbours to zero-filled maps (1, K, h, w)."""
+    """Affinities (K, Nf) of the cells with all neighbours, as zero-filled maps (1, K, h, w)."""
     values = torch.from_numpy(from_cells)
     maps = values.new_zeros(1, len(values), *size)
     mask = stencil_mask(size, radius=5, official_border=True)
@@ -33,7 +33,7 @@ def case(request, oracle):
 
 
 def random_maps(rng, batch, rows, height, width, *, radius, dtype=torch.float64):
-    """Scores, and affinities that lead out of the grid as well: those must not be read."""
+    """Scores, and affinities of which some lead out of the grid: those must not be read."""
     offsets = len(stencil_mask((1, 1), radius=radius))
     scores = torch.rand(batch, rows, height, width, generator=rng, dtype=dtype)
     return scores, torch.rand(batch, offsets, height, width, generator=rng, dtype=dtype)

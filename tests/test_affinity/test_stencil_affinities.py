@@ -98,7 +98,7 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch(rng):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Record how many elements the largest result of an operation has."""
+    """Record the number of elements in the largest result of any operation."""
 
     numel = 0
 

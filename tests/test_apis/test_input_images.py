@@ -10,7 +10,7 @@ CLASSES = ('cat', 'dog', 'person')
 
 @pytest.fixture
 def photos(tmp_path):
-    """Mixed suffixes, spaces, umlauts and folders; a list, a hidden file and a text beside them."""
+    """Mixed suffixes, spaces, umlauts and folders; also a list, a hidden file and a text file."""
     for name in ('b.JPG', 'a 1.png', 'zoo/tür.webp', 'zoo/.hidden.png'):
         path = tmp_path / 'photos' / name
         path.parent.mkdir(exist_ok=True)

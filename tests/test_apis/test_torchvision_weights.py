@@ -13,7 +13,7 @@ from mmwsss.structures import UserInputError
 
 
 def randomised(name, **options):
-    """Torchvision's network with random weights, and statistics that are not those of a start."""
+    """Torchvision's network with random weights and non-initial statistics."""
     torch.manual_seed(0)
     model = getattr(torchvision_models, name)(weights=None, **options).eval()
     for module in model.modules():
@@ -67,7 +67,7 @@ def test_convolutions_of_vgg16_equal_those_of_torchvision(rng):
     )
     expected = source.features[:4]((rgb / 255 - mean) / std)
     first, _ = own((rgb - caffe_mean).flip(1))
-    # At the border the zeros of the padding stand for another colour.
+    # At the border, the zeros of the padding represent another colour.
     inside = (..., slice(2, -2), slice(2, -2))
     assert_close(first[inside], expected[inside], rtol=1e-5, atol=1e-5)
     # DeepLab's poolings differ, so later convolutions are compared one by one.
@@ -104,7 +104,7 @@ def test_vgg16_with_its_own_poolings_and_input_equals_torchvision(image):
     own = VGG16DeepLab(out_indices=(0, 1, 2, 3), pool_size=2, pool5=False).eval()
     converted = convert('vgg16_rgb', source.state_dict())
     own.load_state_dict({k: v for k, v in converted.items() if not k.startswith('fc')})
-    # Before each pooling; dilation begins behind the last of these.
+    # Before each pooling; dilation begins after the last of these.
     expected = [source.features[:end](image) for end in (4, 9, 16, 23)]
     assert_close(list(own(image)), expected, rtol=1e-5, atol=1e-5)
 

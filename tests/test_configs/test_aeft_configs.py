@@ -1,4 +1,4 @@
-"""Configs of AEFT: the published settings are in them."""
+"""Configs of AEFT contain the published settings."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def load(name):
 
 
 def build(config):
-    """The model without memory for its weights, which nothing here reads."""
+    """The model without memory for its weights, which no test here reads."""
     with torch.device('meta'):
         return MODELS.build(config)
 

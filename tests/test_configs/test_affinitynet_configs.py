@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2] / 'configs'
 
 
 def walks():
-    """Pipelines with a walk: their stages and, by config key, what takes a network's checkpoint."""
+    """Pipelines with a walk: their stages and, by config key, the parts that take a checkpoint."""
     for path in sorted(ROOT.glob('**/*.py')):
         if '_base_' in path.parts or 'refiners' not in path.read_text():
             continue
@@ -35,7 +35,7 @@ def part(config, key):
     return config
 
 
-# Weights would load all the same if only the normalisation or the radius differed.
+# Weights would load even if the normalisation or the radius differed.
 @pytest.mark.parametrize(('trained', 'refiner'), list(walks()))
 def test_the_network_that_walks_is_the_one_that_was_trained(trained, refiner):
     assert refiner.network == trained

@@ -1,4 +1,4 @@
-"""Layers of the configs: at most two levels of bases, and no file without a use."""
+"""Layers of the configs: at most two levels of bases, and no unused file."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,7 @@ FILES = sorted(CONFIGS.rglob('*.py'))
 
 
 def assigned(path):
-    """Expressions of the top level by name."""
+    """Top-level expressions by name."""
     return {
         target.id: node.value
         for node in ast.parse(path.read_text()).body

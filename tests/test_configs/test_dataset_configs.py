@@ -1,4 +1,4 @@
-"""The base configs of the data sets build and give what the stages expect."""
+"""The base configs of the data sets can be built and provide what the stages expect."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """A data folder with a little VOC of noise images and everything a config may name."""
+    """A data folder with a small VOC of noise images and everything a config may name."""
     root = tmp_path / 'VOCdevkit/VOC2012'
     for folder in ('JPEGImages', 'Annotations', 'SegmentationClass', 'ImageSets/Segmentation'):
         (root / folder).mkdir(parents=True)

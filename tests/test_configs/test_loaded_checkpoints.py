@@ -1,4 +1,4 @@
-"""In every shipped pipeline the checkpoint that a stage takes fits the stage's model."""
+"""In every shipped pipeline, the checkpoint that a stage takes fits its model."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Every MobileNetV2 of a pipeline has padding, normalisation and input of its weights."""
+"""Every MobileNetV2 of a pipeline has the padding, normalisation and input of its weights."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_weights_padding_normalisation_and_input_belong_together(path):
     expected = GOOGLE if 'google' in path.stem else TORCHVISION
     count = 0
     for stage in load_stages(Config.fromfile(path)):
-        # A config may keep a network in a variable of its own, which nothing reads.
+        # A config may keep a network in a separate variable that nothing reads.
         read = {key: stage.config.get(key) for key in ('model', 'test_cfg')}
         for network, backbone in networks(read):
             preprocessor = network['data_preprocessor']

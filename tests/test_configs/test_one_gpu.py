@@ -1,4 +1,4 @@
-"""What the READMEs tell owners of a small GPU is the same training in smaller batches."""
+"""What the READMEs recommend for a small GPU is the same training in smaller batches."""
 
 import argparse
 import re

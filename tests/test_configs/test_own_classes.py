@@ -1,4 +1,4 @@
-"""Every config takes own data: all of its parts count their classes."""
+"""Every config accepts a user's own data: all of its parts get the right number of classes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which numbers decide losses, labels and tests of every published recipe.
+"""The numbers that determine losses, labels and tests of every published recipe.
 
 As in the papers and published code, defaults included; see ``test_published_trainings.py``.
 """
@@ -25,7 +25,7 @@ def load(name):
 
 
 def options_of(part, registry):
-    """The options of a part, its defaults included."""
+    """The options of a part, including defaults."""
     options = dict(part)
     parameters = inspect.signature(registry.get(options.pop('type')).__init__).parameters
     defaults = {n: p.default for n, p in parameters.items() if p.default is not p.empty}
@@ -38,7 +38,7 @@ def pick(part, *names, registry=MODELS):
 
 
 def summary(refiner):
-    """What decides a refiner, as one tuple; the name alone of those without numbers."""
+    """What determines a refiner, as one tuple; only the name for those without numbers."""
     if refiner.type == 'DenseCRF':
         options = options_of(refiner, TASK_UTILS)
         bilateral = tuple(options[f'bilateral_{name}'] for name in ('weight', 'xy', 'rgb'))

@@ -1,8 +1,9 @@
 """How every published training runs: parameters, rates, iterations, batches, sizes.
 
-The numbers are those of papers and published code, written here once more, so that no change of a
-base config moves a recipe unseen. A rate is compared together with its momentum m, as the length of
-a step, rate / (1 - m): AffinityNet and AEFT were published with m = 0.0005 and have 0.9 here.
+The numbers are those of papers and published code. They are repeated here, so that a change of a
+base config cannot alter a recipe unnoticed. A rate is compared together with its momentum m, as the
+length of a step, rate / (1 - m): AffinityNet and AEFT were published with m = 0.0005 and use 0.9
+here.
 """
 
 from collections import Counter
@@ -27,8 +28,8 @@ class Published:
     """A training as published.
 
     Attributes:
-        batch: Images of a step.
-        iterations: Steps.
+        batch: Images per step.
+        iterations: Number of steps.
         rates: Rate of the first group at some iterations.
         groups: Number of trained tensors by (rate over that of the first group, weight decay).
         scale: Range of the long side in pixels, ``'x'`` and range of the factor, or its values.
@@ -46,21 +47,21 @@ class Published:
 
 
 def poly(rate, last, *, begin=0, steps=None):
-    """First, middle and last of a decay with power 0.9, which counts to `last`."""
+    """First, middle and last rate of a decay with power 0.9 that ends at `last`."""
     steps = steps or last
     return {k: rate * (1 - (begin + k) / last) ** 0.9 for k in (0, steps // 2, steps - 1)}
 
 
-# AffinityNet: the weight decay stands in the place of the momentum; 10 582 images. Weights and
-# biases of the backbone, then what is new; the first blocks and all normalisations are frozen.
+# AffinityNet: the weight decay is passed as the momentum; 10 582 images. Weights and biases of the
+# backbone, then the new ones; the first blocks and all normalisations are frozen.
 PSA = dict(crop=448, momentum=5e-4)
 PSA_CLASSIFIER = dict(batch=16, iterations=15 * (10582 // 16), scale=(256, 512), **PSA)
 PSA_AFFINITY = dict(batch=8, iterations=8 * (10582 // 8), scale=(), **PSA)
-# AEFT counts 40 epochs of 8 images, but the last 22 have batches of 32.
+# AEFT counts 40 epochs with batches of 8, but the last 22 use batches of 32.
 AEFT = dict(scale=(256, 512), crop=320, momentum=5e-4, groups={(1, DECAY): 43})
 AEFT_LAST = 40 * (10582 // 8)
 AEFT_WARMUP, AEFT_TRIPLET = 18 * (10582 // 8), 22 * (10582 // 32)
-# RCA: an epoch ends with a batch of six; tenths after five and ten epochs.
+# RCA: an epoch ends with a batch of six; the rate drops to a tenth after five and ten epochs.
 RCA = dict(batch=8, iterations=30 * 1323, scale=(), crop=368)
 RCA_RATES = {0: 1e-3, 6614: 1e-3, 6615: 1e-4, 13229: 1e-4, 13230: 1e-5, 39689: 1e-5}
 BANA = dict(batch=20, scale=('x', 0.5, 1.5), crop=321)
@@ -74,8 +75,8 @@ DEEPLABV2 = Published(
     scale=('x', 0.5, 0.75, 1, 1.25, 1.5),
     **RESNET101,
 )
-# IRN: the weight decay stands in the place of the momentum. The classifier is frozen up to its
-# second stage, but normalisations after it learn; of the boundary network only the head learns.
+# IRN: the weight decay is passed as the momentum. The classifier is frozen up to its second stage,
+# but normalisations after it learn. Only the head of the boundary network learns.
 IRN = dict(crop=512, momentum=1e-4)
 
 TRAININGS = {
@@ -120,7 +121,7 @@ TRAININGS = {
         rates=poly(0.01, AEFT_LAST, begin=AEFT_WARMUP, steps=AEFT_TRIPLET),
         **AEFT,
     ),
-    'rca/rca_vgg16_voc12-368x368': Published(  # context and head of the paper have no bias
+    'rca/rca_vgg16_voc12-368x368': Published(  # the paper's context and head have no bias
         rates=RCA_RATES, groups={(1, DECAY): 13, (2, DECAY): 13, (10, DECAY): 2}, **RCA
     ),
     # Published: 18, 18, 87, 87. The 20 branches of four convolutions are stacked to four.
@@ -161,7 +162,7 @@ TRAININGS = {
     'bana/bana-nal_deeplabv2-coco_r101-d8_voc12-321x321': BANA_DEEPLABV2,
     'segmentors/deeplabv2_r101-d8_voc12-321x321': DEEPLABV2,
     'segmentors/deeplabv2-coco_r101-d8_voc12-321x321': DEEPLABV2,
-    # Rates, iterations and batch were not published: ours, BANA's of its second network.
+    # Rates, iterations and batch were not published: ours are those of BANA's second network.
     'segmentors/deeplabv1-largefov_resnet38_voc12-321x321': Published(
         batch=10,
         iterations=20000,
@@ -250,7 +251,7 @@ def test_values_of_pixels_are_those_that_the_first_weights_expect(name, publishe
 
 
 def sizes(pipeline):
-    """Range of the scale and side of the crop or of the warped image."""
+    """Range of the scale, and side of the crop or of the warped image."""
     scale, crop = (), None
     for step in pipeline:
         if step.type == 'RandomLongSide':

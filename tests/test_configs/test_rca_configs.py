@@ -1,4 +1,4 @@
-"""Configs of RCA: the published settings are in them."""
+"""Configs of RCA contain the published settings."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def load(name):
 
 
 def build(config):
-    """The model without memory for its weights, which nothing here reads."""
+    """The model without memory for its weights, which no test here reads."""
     with torch.device('meta'):
         return MODELS.build(config)
 
@@ -35,7 +35,7 @@ def test_what_a_pipeline_takes_is_given_by_an_earlier_stage(path):
 
 
 def learning_rates(config):
-    """Learning rate of every trained parameter, that of the backbone being 1."""
+    """Learning rate of every trained parameter, relative to that of the backbone."""
     model = build(config.model)
     optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
     assert optimizer.defaults['nesterov']
@@ -95,7 +95,7 @@ def test_the_ablation_differs_in_context_and_objectives_alone():
     assert contexts == [None, None, 'SemanticAggregation']
     assert [len(names) for names in objectives] == [1, 2, 3]
     assert begins == [[], [84], [84, 42]]
-    variables = {'context', 'objectives'}  # of a config, read by nothing else
+    variables = {'context', 'objectives'}  # of a config, not read otherwise
     rest = [{k: v for k, v in config.items() if k not in variables} for config in configs]
     assert all(config == rest[0] for config in rest[1:])
 

@@ -1,4 +1,4 @@
-"""A runner starts for every config and for every stage of every pipeline, as when it is run."""
+"""A runner starts for every config and every stage of every pipeline, as in a real run."""
 
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from mmwsss.engine.pipeline.stage import build_runner
 from mmwsss.registry import TASK_UTILS
 
 ROOT = Path(__file__).parents[2] / 'configs'
-# `my_first.py` is one that docs/add_a_method.md lets its readers write.
+# docs/add_a_method.md asks its readers to write `my_first.py`.
 FILES = sorted(
     path for path in ROOT.rglob('*.py') if '_base_' not in path.parts and path.name != 'my_first.py'
 )
@@ -27,7 +27,7 @@ GIVEN = '/made-by-an-earlier-stage'
 
 @cache
 def uses_in_pipelines():
-    """Task, test-time augmentation and changes of every stage, by the file of its config."""
+    """Task, test-time augmentation and changes of every stage, by its config file."""
     uses = {path: [] for path in LEAVES}
     for path in PIPELINES:
         for entry in stage_entries(Config.fromfile(path)):
@@ -37,7 +37,7 @@ def uses_in_pipelines():
 
 
 def uses_alone(config):
-    """The same of a config on the command line: all that it can be run for."""
+    """The same for a config on the command line: every task it can run."""
     if config.get('train_cfg'):
         yield 'train', False, {}
     if config.get('test_cfg'):
@@ -48,7 +48,7 @@ def uses_alone(config):
 
 @pytest.fixture
 def without_weights(monkeypatch):
-    """Models take no memory, and the log has neither the config nor a survey of the machine."""
+    """Models take no memory, and the log contains neither the config nor a machine report."""
     build_model = StageRunner.build_model
 
     def build(self, model):

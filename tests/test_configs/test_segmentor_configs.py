@@ -38,7 +38,7 @@ def build(name):
     config = load(name).model
     if 'norm_cfg' in config.backbone and config.backbone.norm_cfg.type == 'SyncBN':
         for part in (config.backbone, config.decode_head):
-            part.norm_cfg = {'type': 'BN'}  # SyncBN trains on GPUs alone
+            part.norm_cfg = {'type': 'BN'}  # SyncBN trains only on GPUs
     return MODELS.build(config)
 
 

@@ -1,4 +1,4 @@
-"""Segmentors of every config in mmseg's own inferencers, as they are."""
+"""Segmentors of every config work unchanged in mmseg's own inferencers."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ MOST_ARE_SLOW = [
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two images of different sizes; the second is stored turned."""
+    """Two images of different sizes; the second is stored rotated."""
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / 'a.png')
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""Configs of Spatial-BCE: the published settings are in them, rounds hand on their files."""
+"""Configs of Spatial-BCE contain the published settings, and rounds pass on their files."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -23,7 +23,7 @@ def config():
 
 @pytest.fixture
 def model(config):
-    """The classifier without memory for its weights, which nothing here reads."""
+    """The classifier without memory for its weights, which no test here reads."""
     with torch.device('meta'):
         return MODELS.build(config.model).train()
 

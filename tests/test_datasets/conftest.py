@@ -18,7 +18,7 @@ PART = """
 
 
 class VOCFolder:
-    """A tiny data set in VOC layout: 10 x 8 pixel images."""
+    """A tiny data set in VOC layout with images of 10 x 8 pixels."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -63,7 +63,7 @@ def voc(tmp_path):
 
 @pytest.fixture
 def notes(monkeypatch):
-    """Collect what the data set warns about."""
+    """Collect the warnings of the data set."""
     logged = []
     import mmwsss.datasets.weak_labels as weak_labels
 

@@ -18,7 +18,7 @@ def entries(dataset):
 
 @pytest.fixture
 def root(tmp_path):
-    """Five images of 6 x 4 pixels, one of them without a label, tags, boxes and a mask."""
+    """Five images of 6 x 4 pixels, one of them unlabelled, with tags, boxes and a mask."""
     for name in ('images/sub', 'masks', 'pseudo/sub'):
         (tmp_path / name).mkdir(parents=True)
     for name in (*TAGS, 'unlabelled'):

@@ -23,7 +23,7 @@ def notes(monkeypatch):
 
 
 class Folder:
-    """Images of many names, with tags of all; nothing opens them here."""
+    """Images with many kinds of names, all with tags; no test opens them."""
 
     def __init__(self, root):
         self.root = root
@@ -131,7 +131,7 @@ def test_classes_are_renamed_in_labels_and_masks(folder, notes):
     )
     assert description.classes == ('doggy', 'kitty')
     assert [entry.name for entry in description.labels().objects['b']] == ['doggy', 'kitty']
-    # 'doggy' of the masks is another class than the dogs that are called so here.
+    # 'doggy' in the masks is not the class of dogs that has this name here.
     assert description.mask_values == {0: 0, 1: 2, 2: 255, 3: 1, 255: 255}
 
 

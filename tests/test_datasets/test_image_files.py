@@ -46,7 +46,7 @@ def grey_png(width, height, bits, rows):
 
 
 def peak_in_child(function):
-    """Run a function in a child; give its result and by how many MB its memory grew."""
+    """Run a function in a child; return its result and by how many MB its memory grew."""
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -139,11 +139,11 @@ STORED = {
     7: [[6, 3], [5, 2], [4, 1]],
     8: [[4, 1], [5, 2], [6, 3]],
 }
-CELL = 16  # a JPEG keeps squares of 16 pixels apart
+CELL = 16  # JPEG keeps squares of 16 pixels separate
 
 
 def save_turned(path, orientation, kind, **options):
-    """Save the picture of six grey squares as a camera would that was held like this."""
+    """Save the picture of six grey squares as a camera held in this orientation would."""
     grey = np.kron(np.array(STORED[orientation]) * 40, np.ones((CELL, CELL))).astype(np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -68,7 +68,7 @@ def test_the_policy_has_fifteen_operations_of_probability_one_half(config):
 
 
 def always(config, name):
-    """The operation of the policy with this name, never left out, at its strongest."""
+    """The operation of the policy with this name, always applied, at its strongest."""
     policy = TRANSFORMS.build(config.train_pipeline[3])
     (operation,) = (op for op in policy if type(op).__name__ == name)
     operation.prob, operation.magnitude_std = 1, 0

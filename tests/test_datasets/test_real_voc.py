@@ -1,4 +1,4 @@
-"""The real PASCAL VOC images, where they are at hand (environment variable MMWSSS_DATA)."""
+"""The real PASCAL VOC images, if available (environment variable MMWSSS_DATA)."""
 
 import os
 from pathlib import Path

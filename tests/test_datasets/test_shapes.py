@@ -59,7 +59,7 @@ def test_all_classes_several_objects_and_overlaps_occur():
 
 
 def _filled_boxes(sample):
-    """The best of simple rules: fill the boxes, small ones over large ones."""
+    """The best simple rule: fill the boxes, small ones on top of large ones."""
     label = np.zeros_like(sample.mask)
     areas = (sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(axis=1)
     for i in np.argsort(-areas):

@@ -8,7 +8,7 @@ from mmwsss.engine.cores import cgroup_quota, free_cores
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Give a machine a number of cores, and its cgroups a quota or none."""
+    """Simulate a machine with a number of cores and, optionally, a cgroup quota."""
 
     def describe(count, quota=None):
         monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(count)), raising=False)

@@ -22,7 +22,7 @@ DEMO = Path(__file__).parents[2] / 'configs/demo'
 
 @contextmanager
 def another_run(folder):
-    """A process that holds the folder and has a child, like the worker of a data loader."""
+    """A process that holds the folder and has a child, such as a data loader's worker."""
     reader, writer = os.pipe()
     run = os.fork()
     if run == 0:
@@ -126,7 +126,7 @@ def test_where_locks_are_not_supported_a_run_goes_on_with_a_warning(tmp_path, mo
     left = tmp_path / '.label.png.0123456789abcdef.tmp'
     left.touch()
     with hold_folder(tmp_path):
-        assert left.exists()  # of a run that may be alive
+        assert left.exists()  # of a run that may still be alive
     assert len(lines) == 1
     assert 'cannot be locked' in lines[0]
 

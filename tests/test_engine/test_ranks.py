@@ -28,7 +28,7 @@ def raised_by(function):
 
 
 def test_results_come_in_order_on_one_process_and_on_each_of_three(on_ranks):
-    numbers = range(7)  # does not divide by three
+    numbers = range(7)  # is not divisible by three
     expected = [0, 1, 4, 9, 16, 25, 36]
     assert map_over_ranks(square, numbers) == expected
     assert on_ranks(3, lambda _: map_over_ranks(square, numbers)) == [expected] * 3

@@ -26,7 +26,7 @@ SEEN = []
 
 @TASK_UTILS.register_module()
 class SometimesSlow(Refiner):
-    """Weighs classes by the brightness of the image, and takes longer for some of them."""
+    """Weights classes by the brightness of the image, and takes longer for some images."""
 
     in_worker = True
 
@@ -47,7 +47,7 @@ class KillsItsProcess(Refiner):
 
 @HOOKS.register_module()
 class SeesOutputs(Hook):
-    """Keeps what a hook is shown after each batch."""
+    """Keeps what a hook sees after each batch."""
 
     def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         (sample,), views = outputs, data_batch['data_samples']
@@ -57,7 +57,7 @@ class SeesOutputs(Hook):
 
 @pytest.fixture(scope='module')
 def segmentor(shapes_data, tmp_path_factory):
-    """Config of a test of five images with a random segmentor, without CRF."""
+    """Config of a test on five images with a random segmentor, without CRF."""
     lists = shapes_data / 'shapes/ImageSets/Segmentation'
     ids = (lists / 'val.txt').read_text().split()
     (lists / 'five.txt').write_text('\n'.join(ids[:5]) + '\n')
@@ -78,8 +78,8 @@ def segmentor(shapes_data, tmp_path_factory):
 
 @pytest.fixture
 def run(segmentor, tmp_path, monkeypatch):
-    """Test with a loop and a refiner; give the metrics and what is dumped of each image."""
-    monkeypatch.chdir(tmp_path)  # mmengine collects the results of ranks below it
+    """Test with a loop and a refiner; return the metrics and the dump of each image."""
+    monkeypatch.chdir(tmp_path)  # mmengine collects the results of ranks in this folder
 
     def of(refiner, loop='SegmentorTestLoop', *, launcher='none', **options):
         config = copy.deepcopy(segmentor)

@@ -5,7 +5,7 @@ from mmwsss.evaluation.boundary_fit import boundary_fit, label_borders
 
 
 def striped(column):
-    """An image that is dark on the left of a column and light from there."""
+    """An image that is dark to the left of a column and light from there."""
     image = np.full((40, 60, 3), 30, dtype=np.uint8)
     image[:, column:] = 220
     return image
@@ -26,9 +26,9 @@ def test_both_sides_of_a_border_are_marked_but_not_beside_ignored_pixels():
 def test_a_border_on_the_only_edge_fits_and_one_elsewhere_does_not():
     image = striped(30)
     on, off = boundary_fit(labelled(30), image), boundary_fit(labelled(10), image)
-    # The edge is wide by the blur and the tolerance: its own pixels are half above each other.
+    # Blur and tolerance widen the edge: half of its own pixels rank above the other half.
     assert on > 0.9
-    # 0.5 for all pixels without an edge, less the half of those that have one.
+    # 0.5 for all pixels without an edge, minus half of those that have one.
     assert off < 0.5
 
 

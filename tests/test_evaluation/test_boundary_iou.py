@@ -30,7 +30,7 @@ def test_what_is_ignored_in_the_mask_counts_for_neither():
     mask = square(10, 10, 6)
     mask[:, 13:] = 255
     counts = boundary_counts(square(10, 10, 9), mask, 2)
-    # Left are columns 10..12: rows 10..15 in the mask, with a boundary of 18 - 4 pixels, and rows
+    # Columns 10..12 remain: rows 10..15 in the mask, with a boundary of 18 - 4 pixels, and rows
     # 10..18 in the label, with 27 - 7. They share the outer columns and the first row.
     shared = 2 * 6 + 1
     assert counts[:, 1].tolist() == [shared, 14 + 20 - shared]

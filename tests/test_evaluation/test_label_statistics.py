@@ -42,7 +42,7 @@ def test_maps_are_compared_where_one_of_them_has_an_object():
 
 def test_the_iou_of_an_image_is_the_mean_over_its_classes():
     label, mask = np.uint8([[0, 0, 1, 255, 2]]), np.uint8([[0, 1, 1, 1, 255]])
-    # Background 1 of 2, class 1 one of 3; the last pixel is left out.
+    # Background: 1 of 2, class 1: 1 of 3; the last pixel is left out.
     assert image_iou(pixel_pairs(label, mask)) == pytest.approx((1 / 2 + 1 / 3) / 2)
     assert np.isnan(image_iou(pixel_pairs(label, np.full_like(mask, 255))))
 

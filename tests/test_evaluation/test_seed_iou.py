@@ -35,7 +35,7 @@ def build():
 
 
 def slow_miou(samples, threshold):
-    """One threshold, one image after the other, with whole label maps."""
+    """One threshold and one image at a time, with whole label maps."""
     hits, union = np.zeros(4), np.zeros(4)
     for sample in samples:
         mask = sample.gt_sem_seg.data[0].numpy()

@@ -86,7 +86,7 @@ def test_training_steps_lower_the_loss(batch, half):
     data = dict(inputs=batch[0], data_samples=batch[1])
     losses = []
     for _ in range(8):
-        # A context a step, because it keeps the weights that it has cast.
+        # One context per step, because it keeps the weights that it has cast.
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=half):
             losses.append(model.train_step(data, optimizer)['loss'].item())
     assert losses[-1] < 0.95 * losses[0]

@@ -142,7 +142,7 @@ def test_what_a_test_time_augmentation_wraps_is_what_must_fit(good, tmp_path):
             """Not called."""
 
     module = network()
-    module.test_step = None  # mmengine wants to see it
+    module.test_step = None  # mmengine requires it
     model = Views(module)
     load(model, good)
     assert torch.equal(
@@ -154,7 +154,7 @@ def test_what_a_test_time_augmentation_wraps_is_what_must_fit(good, tmp_path):
 
 
 class WithPositions(nn.Module):
-    """Crops an embedding of a larger image, and reads the older name of its weight."""
+    """Crops an embedding of a larger image, and reads its weight under an older name."""
 
     def __init__(self):
         super().__init__()
@@ -183,7 +183,7 @@ def test_what_a_module_converts_while_it_loads_is_compared_after_that(larger):
     load(module, larger)
     assert module['vit'].positions.tolist() == [0, 1]
     assert module['vit'].net.weight.tolist() == [[2, 2]]
-    load(module, larger)  # converts again, not twice
+    load(module, larger)  # converts again, but not twice
     assert module['vit'].net.weight.tolist() == [[2, 2]]
 
 

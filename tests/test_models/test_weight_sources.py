@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def weight_files():
-    """Names of all files of weights that the configs name."""
+    """Names of all weight files in the configs."""
     texts = (path.read_text() for path in (ROOT / 'configs').rglob('*.py'))
     return sorted({name for text in texts for name in re.findall(r"weights\}\}/([\w.-]+)'", text)})
 

@@ -28,7 +28,7 @@ def make_sample(feats, weights, background, boxes, labels, classes):
 
 @pytest.fixture
 def oracle_image(oracle):
-    """Reference values, sample and image of one of the three images of the box-label reference."""
+    """Reference values, sample and image for one of the three images of the box-label reference."""
     values = oracle('bana_pseudo_labels')
 
     def load(index: int):
@@ -48,7 +48,7 @@ def oracle_image(oracle):
 
 @pytest.fixture
 def random_sample(rng):
-    """Random features (8, 5, 6), boxes given, for an image of the size asked for."""
+    """Random features (8, 5, 6) with the given boxes, for an image of the given size."""
 
     def make(boxes, labels, *, size=(20, 24), classes=None):
         boxes = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)

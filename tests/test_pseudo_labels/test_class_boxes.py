@@ -19,7 +19,7 @@ def boxes_on_grid(boxes, labels=None, classes=(0,), size=SIZE):
 
 
 def covered(box, size=SIZE):
-    """(x1, y1, x2, y2) of the pixels a single box covers, None without any."""
+    """(x1, y1, x2, y2) of the pixels that a single box covers, or None."""
     union = union_of_boxes(boxes_on_grid([box], size=size), torch.zeros(1, *size))
     ys, xs = union[0].nonzero(as_tuple=True)
     if len(xs) == 0:

@@ -1,4 +1,4 @@
-"""Two labels with a high and a low threshold and hard CRFs, merged: those of IRN."""
+"""IRN's labels: two with a high and a low threshold and hard CRFs, merged."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def generator(oracle):
         start = dict(type='ConstantBackground', threshold=float(values[key]))
         labels[f'{name}_start'] = dict(background=start)
         labels[name] = dict(background=start, refiners=[crf])
-    # Both CRFs follow each other.
+    # The CRFs follow each other.
     order = ('foreground_start', 'background_start', 'foreground', 'background')
     return PseudoLabelGenerator(labels={name: labels[name] for name in order})
 
@@ -52,7 +52,7 @@ def test_labels_match_the_oracle(cases_of, generator, number):
     rows = np.concatenate([[0], classes.numpy() + 1])
     assert np.array_equal(labels['foreground_start'], rows[case['fg_pos']])
     assert np.array_equal(labels['background_start'], rows[case['bg_pos']])
-    # Ours is another build of the same CRF.
+    # Ours is a different build of the same CRF.
     for name, key in (('foreground', 'fg_crf'), ('background', 'bg_crf')):
         assert (labels[name] != rows[case[key]]).mean() <= 0.01
     merged = confident_label(labels['foreground'], labels['background'])

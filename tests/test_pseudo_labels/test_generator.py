@@ -16,7 +16,7 @@ SEED = dict(background=CONSTANT)
 
 
 class Halve(Refiner):
-    """Refiner of the tests: halves the background, in a worker or not."""
+    """Test refiner: halves the background, in a worker or not."""
 
     requires = ()
 
@@ -29,7 +29,7 @@ class Halve(Refiner):
 
 
 class Everywhere(Labeler):
-    """Labeler of the tests: gives every pixel one label."""
+    """Test labeler: gives every pixel the same label."""
 
     requires = ('pred_score',)
     files = ('everywhere.pth',)

@@ -1,4 +1,4 @@
-"""What the generator refuses: labels at construction, samples when they come."""
+"""What the generator refuses: labels at construction, samples on arrival."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Labels where scores are clear: hand-made scores, then reference values."""
+"""Labels for clear scores: hand-made scores, then reference values."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_exactly_one_percent_is_enough_at_every_size(pixels):
     label = torch.zeros(1, pixels, dtype=torch.uint8)
     label[0, : pixels // 100] = 7
     assert has_foreground(label, min_share=0.01)
-    label[0, 0] = 255  # ignored pixels are no foreground
+    label[0, 0] = 255  # ignored pixels are not foreground
     assert not has_foreground(label, min_share=0.01)
 
 

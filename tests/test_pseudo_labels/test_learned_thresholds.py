@@ -40,7 +40,7 @@ def label_of(sample, *, normalize=PLANES, background=ZERO, refiners=()):
 
 @pytest.fixture
 def oracle_cases(oracle):
-    """Arrays of every image of the reference, its sample as predicted and its number of views."""
+    """Arrays of every reference image, its sample as predicted and its number of views."""
     values = oracle('sbce_threshold_rule')
 
     def load(index):

@@ -1,4 +1,4 @@
-"""Two labels from the same class maps with a weak and a strong background, as AffinityNet's."""
+"""Two labels from the same class maps with a weak and a strong background, as in AffinityNet."""
 
 import pickle
 

@@ -33,7 +33,7 @@ def test_where_the_writing_fails_the_old_file_stays_alone(path):
 
 
 def test_others_may_read_the_file(path):
-    # As every new file, and unlike one of the tempfile module.
+    # As for any new file, and unlike those of the tempfile module.
     write_atomically(path, b'')
     (path.parent / 'plain').touch()
     assert path.stat().st_mode == (path.parent / 'plain').stat().st_mode

@@ -29,7 +29,7 @@ SEED = dict(background=dict(type='ConstantBackground', threshold=0.3))
 
 @HOOKS.register_module()
 class ReportingHook(Hook, GivesOutputs):
-    """A hook of the tests that makes a file."""
+    """Test hook that makes a file."""
 
     @classmethod
     def output_names(cls, options):
@@ -42,7 +42,7 @@ class ReportingHook(Hook, GivesOutputs):
 
 @MODELS.register_module()
 class TwoStepObjective(PhasedObjective):
-    """An objective of the tests with phases."""
+    """Test objective with phases."""
 
     def set_phase(self, phase):
         raise NotImplementedError
@@ -53,7 +53,7 @@ class TwoStepObjective(PhasedObjective):
 
 @MODELS.register_module()
 class ChoosyPooling(Pooling):
-    """A pooling of the tests that refuses every stage, saying what it was asked."""
+    """Test pooling that refuses every stage and reports what it was asked."""
 
     @classmethod
     def check(cls, options, key, stage):

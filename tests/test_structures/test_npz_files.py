@@ -1,4 +1,4 @@
-"""Npz files that claim what they do not hold."""
+"""Npz files that do not hold what they claim."""
 
 import io
 import zipfile
@@ -57,7 +57,7 @@ def test_an_array_that_is_there_twice_is_refused(tmp_path):
 
 
 def test_a_damaged_header_is_no_valid_score_file_and_no_crash(tmp_path):
-    # Too much for the parser of Python, which then speaks of a lack of memory.
+    # Too much for Python's parser, which then reports a lack of memory.
     stamp = b'\x93NUMPY\1\0' + (9000).to_bytes(2, 'little') + b'-' * 8999 + b'1'
     members = [('scores', npy_bytes(ONE)), CLASSES, ('fingerprint', stamp)]
     assert not is_valid_scores(write_npz(tmp_path / 'a.npz', *members), 'stamp')

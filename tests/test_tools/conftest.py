@@ -5,7 +5,7 @@ from mmwsss.models.backbones import resnet38, vgg16_deeplab
 
 @pytest.fixture
 def narrow_backbones(monkeypatch):
-    """ResNet38 and VGG16DeepLab with all their layers, of few channels each."""
+    """ResNet38 and VGG16DeepLab with all their layers, each with few channels."""
     stages = {
         2: (3, 3, 3, 2, 1, 1),
         3: (3, 4, 4, 2, 1, 1),

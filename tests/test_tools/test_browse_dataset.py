@@ -18,7 +18,7 @@ def tool(load_tool):
 
 @pytest.fixture
 def browse(tool, tmp_path, capsys):
-    """Run the tool; gives its lines without blanks at the ends of cells, and the sheet."""
+    """Run the tool; return its lines without blanks at the ends of cells, and the sheet."""
 
     def run(*arguments):
         out = tmp_path / 'sheet.png'

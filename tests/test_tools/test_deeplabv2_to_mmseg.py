@@ -25,7 +25,7 @@ def published(name):
 
 @pytest.fixture
 def backbone_state():
-    """Every tensor is one value seen in all places, a number of its own."""
+    """Every tensor is a single number, different for each, expanded to its shape."""
     with torch.device('meta'):
         state = CeilPoolResNet(depth=101).state_dict()
     return {

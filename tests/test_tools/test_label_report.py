@@ -1,4 +1,4 @@
-"""The report on labels, from the command to the page in a browser."""
+"""The label report, from the command to the page in a browser."""
 
 import html
 import json
@@ -44,7 +44,7 @@ def change(path, function):
 
 
 class Page:
-    """What a report says, read from its text."""
+    """The figures in a report, read from its text."""
 
     def __init__(self, path):
         self.text = path.read_text()
@@ -76,7 +76,7 @@ class Page:
 
 @pytest.fixture(scope='module')
 def full(report, data):
-    """A report with everything that there is."""
+    """A report with all optional parts."""
     options = [
         '--second',
         data / 'second',
@@ -153,7 +153,7 @@ def test_pictures_beyond_the_size_of_a_page_are_left_out_and_said(
     left_out = len(IDS) - len(page.ranks)
     assert 0 < left_out < len(IDS)
     assert f'{left_out} of them have no picture' in page.text
-    # The first of every list are the last to go.
+    # The first images of every list are dropped last.
     assert page.listed('untagged') == [SPREAD] and page.listed('much')[0] == SPREAD
 
 

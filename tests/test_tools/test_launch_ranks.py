@@ -1,4 +1,4 @@
-"""Ranks that are started by the tool: real processes, one of which ends."""
+"""Ranks started by the tool: real processes, one of which ends."""
 
 import os
 import signal

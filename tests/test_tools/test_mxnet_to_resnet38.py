@@ -24,7 +24,7 @@ def converter(load_tool):
 
 
 def mxnet_names():
-    """Every tensor of MXNet's network by its name, with the name that it must get."""
+    """Every tensor of MXNet's network by name, with its required new name."""
     names = {'arg:conv1a_weight': 'conv1a.weight'}
     norms = {'bn7': 'bn7'}
     for stage, blocks in BLOCKS.items():

@@ -1,4 +1,4 @@
-"""New images on the command line: files, folders and patterns, again and again."""
+"""New images on the command line: files, folders and patterns, in repeated runs."""
 
 import subprocess
 import sys

@@ -65,7 +65,7 @@ def test_a_sheet_is_as_wide_and_high_as_its_pictures_and_leaves_no_temporary_fil
         cell_size=(40, 60),
     )
     with Image.open(path) as sheet:
-        # Margins of 6 pixels, a line of titles of 18; the pictures are 60 and 4 or 13 wide.
+        # Margins of 6 pixels, a title line of 18; the pictures are 60 and 4 or 13 wide.
         assert sheet.size == (6 + 66 + 19, 18 + 6 + 2 * 46)
         pixels = np.asarray(sheet)
     assert (pixels[30:60, 10:60] == 100).all()

@@ -13,7 +13,7 @@ from mmwsss.engine.pipeline.stage import build_runner, run_built
 
 CONFIG = Path(__file__).parents[2] / 'configs/demo/psa-cam_resnet18_shapes-96x96.py'
 QUICK = ('sbce', 'rca')
-# Not mmseg's own head: the accuracy that it logs picks pixels by a mask.
+# Not mmseg's own head, because the accuracy that it logs selects pixels by a mask.
 TRACED = [method for method in METHODS if method != 'segmentor']
 
 
@@ -55,7 +55,7 @@ def test_the_other_phase_of_spatial_bce_is_one_graph_too():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('method', ['cam', 'aeft', 'sbce'])  # C++ takes minutes to build
+@pytest.mark.parametrize('method', ['cam', 'aeft', 'sbce'])  # compiling C++ takes minutes
 def test_compiled_code_gives_the_losses_of_the_plain_step(method):
     with _inductor.config.patch(fallback_random=True):  # the same random numbers
         found = step(method, compiled_by='inductor')

@@ -1,4 +1,4 @@
-"""The whole of BANA on a few synthetic shapes, as a user starts it."""
+"""All of BANA on a few synthetic shapes, as a user starts it."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def command(work_dir, *arguments):
 
 @pytest.fixture(scope='module')
 def finished(shapes_data, tmp_path_factory):
-    """Work folder of the demo's pipeline, and what it printed: a fresh process as a user's."""
+    """Work folder of the demo's pipeline and its output, from a fresh process like a user's."""
     work_dir = tmp_path_factory.mktemp('work')
     process = subprocess.run(
         [sys.executable, *command(work_dir)],
@@ -56,7 +56,7 @@ def test_boxes_become_a_segmentation_model_better_than_chance(finished):
     results = json.loads((work_dir / 'results.json').read_text())
     assert tuple(results) == STAGES
     metrics = results['labels']['metrics']
-    # Filled boxes have 61 on these shapes.
+    # Filled boxes reach 61 on these shapes.
     assert metrics['Y_crf/mIoU'] > 65
     assert metrics['Y_ret/mIoU'] > 50
     assert results['segmentor']['metrics']['mIoU'] > 25

@@ -37,7 +37,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def work_dir(tmp_path):
     yield tmp_path
-    shutil.rmtree(tmp_path)  # a checkpoint of a wide ResNet-38 has 400 MB
+    shutil.rmtree(tmp_path)  # a checkpoint of the wide ResNet-38 takes 400 MB
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from tiny import write_voc
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
-# What the other three leave out: class branches, maps of the training, PAMR, mmseg's own losses.
+# What the other three lack: class branches, maps kept in training, PAMR, mmseg's own losses.
 REST = f"""
 _base_ = ['{CONFIGS}/demo/psa_shapes.py']
 branches = dict(
@@ -87,7 +87,7 @@ INHERENT = {
 
 @pytest.fixture(scope='module')
 def on_fake_device(warm):
-    """Run pipelines; give events as (part, kind, place) with the lines that caused them."""
+    """Run pipelines; return events as (part, kind, place) with the lines that caused them."""
 
     def run(root: Path, folder: Path, *pipelines: Path) -> dict[tuple, set[str]]:
         report = folder / 'report.json'
@@ -144,7 +144,7 @@ def test_no_shipped_pipeline_mixes_devices_or_waits_for_one_in_a_step(
     try:
         check_events(on_fake_device(few_images, tmp_path, path))
     finally:
-        shutil.rmtree(tmp_path)  # weights and checkpoints have gigabytes
+        shutil.rmtree(tmp_path)  # weights and checkpoints take gigabytes
 
 
 CAUSES = """

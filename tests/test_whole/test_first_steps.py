@@ -1,4 +1,4 @@
-"""The notebook of the first steps runs from the first cell to the last, in a kernel of its own."""
+"""The first-steps notebook runs from the first cell to the last, in its own kernel."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-# In place of the cell with the tag `parameters`: enough to run through, not to learn anything.
+# Replaces the cell tagged `parameters`: enough to run through, not to learn anything.
 SHORT = """
 train_images, new_images = 12, 4
 settings = (
@@ -37,7 +37,7 @@ def test_the_notebook_is_kept_without_outputs(notebook):
 @pytest.mark.slow
 def test_the_notebook_leads_from_tags_to_masks_of_new_images(notebook, tmp_path):
     pytest.importorskip('pydensecrf')
-    # A clone that holds no data: what the notebook writes goes here.
+    # A clone without data: what the notebook writes goes here.
     for name in ('configs', 'tools'):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / 'demo').mkdir()

@@ -1,4 +1,4 @@
-"""Whole pipelines on a few synthetic shapes that put parts of several methods together."""
+"""Whole pipelines that combine parts of several methods, on a few synthetic shapes."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope='module')
 def run(warm, shapes_data):
-    """Run a tool in a folder, without more processes for the labels."""
+    """Run a tool in a folder, without extra processes for the labels."""
 
     def start(work_dir: Path, script: str, *arguments: str) -> None:
         environment = {'MMWSSS_DATA': shapes_data}
@@ -29,7 +29,7 @@ def shorter(*label_stages: str, **iterations: int) -> list[str]:
 
 @pytest.fixture(scope='module')
 def psa(run, tmp_path_factory) -> Path:
-    """AffinityNet from tags, every training short."""
+    """AffinityNet from tags, with short trainings."""
     work_dir = tmp_path_factory.mktemp('psa')
     options = shorter('seeds', 'walk', classifier=120, affinity=40, segmentor=20)
     options += ['segmentor.train_cfg.val_interval=20']
@@ -39,7 +39,7 @@ def psa(run, tmp_path_factory) -> Path:
 
 
 def informedness(labels: list[np.ndarray], masks: list[np.ndarray]) -> float:
-    """Share of an object's pixels with its class, less that of other pixels; 0 by chance.
+    """Share of an object's pixels with its class, minus that of other pixels; 0 by chance.
 
     Counts the classes that are in the image.
     """

@@ -29,7 +29,7 @@ GATED_PYRAMID = dict(
 def load(shapes_data, tmp_path, monkeypatch):
     """Load a mixed config on the shapes' data, with changes."""
     monkeypatch.setenv('MMWSSS_DATA', str(shapes_data))
-    # What runners of one process share by its name would write into the folder of the first.
+    # Objects that runners of one process share by name would write into the first one's folder.
     always = {'default_hooks.logger.interval': 1, 'visualizer.name': str(tmp_path)}
 
     def from_file(name: str, **changes) -> Config:
@@ -47,7 +47,7 @@ def train(config: Config, work_dir: Path, iterations: int, *, resume: bool = Fal
 
 
 def logged_losses(work_dir: Path) -> list[set[str]]:
-    """Names of the losses of every iteration, over all runs in the folder."""
+    """Names of the losses at every iteration, over all runs in the folder."""
     files = sorted(work_dir.glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for path in files for line in path.read_text().splitlines()]
     return [{key for key in line if re.match(r'loss_', key)} for line in lines if 'loss' in line]
@@ -60,7 +60,7 @@ def test_boxes_train_a_gated_pyramid_and_become_labels(load, tmp_path):
     config.merge_from_dict({'load_from': result.outputs['checkpoint'], 'test_cfg.num_workers': 0})
     labels = run_stage(config, tmp_path / 'labels', task='test')
     assert set(labels.outputs) == {'seed', 'Y_crf', 'Y_ret'}
-    assert labels.metrics['Y_crf/mIoU'] > 65  # filled boxes have 61
+    assert labels.metrics['Y_crf/mIoU'] > 65  # filled boxes reach 61
 
 
 def test_triplets_join_plain_average_pooling_after_the_warm_up(load, tmp_path):

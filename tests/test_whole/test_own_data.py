@@ -1,4 +1,4 @@
-"""Twelve photographs of one's own and a description of them become labels and a segmentor."""
+"""A user's own twelve photographs and their description become labels and a segmentor."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ BOXES_SHORT = [
 
 
 class OwnData:
-    """A folder in which a user works: photographs, their description, and what comes of them."""
+    """A folder in which a user works: photographs, their description, and the results."""
 
     def __init__(self, warm, folder):
         self.warm, self.folder = warm, folder
@@ -51,7 +51,7 @@ class OwnData:
         return done.stdout + done.stderr
 
     def train(self, pipeline='psa_shapes', short=SHORT, **options):
-        """Run a pipeline; give the stages that started and what was printed."""
+        """Run a pipeline; return the stages that started, and the output."""
         printed = self.run('train', DEMO / f'{pipeline}.py', *short, **options)
         started = [name for name in STAGES if f"stage '{name}' starts" in printed]
         return started, printed
@@ -129,7 +129,7 @@ def test_the_same_tags_in_other_formats_train_nothing_again(own):
     own.train()
     write_csv(own.root / 'tags.csv')
     write_class_folders(own.root / 'by class', own.root / 'images')
-    write_coco(own.root / 'coco.json')  # of boxes the tags are taken
+    write_coco(own.root / 'coco.json')  # tags are derived from boxes
     write_yolo(own.root / 'yolo')
     for labels in ('tags.csv', 'by class', 'coco.json', 'yolo'):
         own.describe(labels=labels)

@@ -1,4 +1,4 @@
-"""Cats, dogs and persons of PASCAL VOC as if they were one's own: their names change nothing."""
+"""Cats, dogs and people of PASCAL VOC as a user's own data: their names change nothing."""
 
 import os
 import shutil
@@ -67,7 +67,7 @@ def describe(folder, classes):
 
 
 def label(warm, folder, name, classes):
-    """Make labels; give their files and the figures that were printed."""
+    """Make labels; return their files and the printed figures."""
     (folder / f'{name}.py').write_text(f'data = {describe(folder, classes)!r}')
     done = warm.run(
         [
@@ -90,14 +90,14 @@ def test_labels_and_figures_are_the_same_whatever_the_names(warm, folder):
     files, figures = label(warm, folder, 'voc_names', NAMES)
     renamed_files, renamed_figures = label(warm, folder, 'own_names', OWN)
     assert len(files) == 3 * len(list((folder / 'own/JPEGImages').iterdir()))
-    assert files == renamed_files  # with the stamps in them
+    assert files == renamed_files  # including their stamps
     assert figures == renamed_figures
     assert any('mIoU' in line for line in figures)
 
 
 @pytest.mark.slow
 def test_perfect_labels_of_own_classes_are_perfect(warm, folder):
-    """What a user corrects by hand is measured: VOC's masks in the numbers of the own classes."""
+    """Labels corrected by hand are measured: VOC's masks, numbered by the user's classes."""
     classes = VOCWeakDataset.METAINFO['classes']
     numbers = np.zeros(256, dtype=np.uint8)
     numbers[255] = 255

@@ -1,7 +1,7 @@
 """Labels without a mistake score 100 wherever labels are measured, whatever the masks' values.
 
-Objects are filled rectangles, so that filled boxes are perfect labels of three classes of VOC; a
-horse, of a class that is not in use, counts as background.
+Objects are filled rectangles, so filled boxes are perfect labels for three classes of VOC. A horse,
+whose class is not in use, counts as background.
 """
 
 import json

@@ -21,7 +21,7 @@ from mmwsss.structures import UserInputError
 
 
 class Slow(torch.utils.data.Dataset):
-    """Items that take long after the first ones."""
+    """Items that take long, except for the first ones."""
 
     def __len__(self):
         return 1000
@@ -37,7 +37,7 @@ def sleep_after(ready: Path):
 
 
 def work(folder: Path, pool_workers: int):
-    """Be busy with workers of a data loader and of a pool."""
+    """Stay busy with workers of a data loader and of a pool."""
     loader = StageRunner.build_dataloader(
         dict(
             dataset=Slow(),
@@ -103,9 +103,9 @@ def until(happened, seconds: float) -> bool:
 
 @pytest.fixture(scope='module')
 def stopped(tmp_path_factory):
-    """Stop three busy runs; give exit code, output and surviving processes by signal."""
+    """Stop three busy runs; return exit code, output and surviving processes by signal."""
     root = tmp_path_factory.mktemp('stopped')
-    # A terminal sends Ctrl-C to all processes of a run. One run without a pool spares its start.
+    # A terminal sends Ctrl-C to all processes of a run. One run without a pool saves starting one.
     senders = dict(SIGTERM=os.kill, SIGKILL=os.kill, SIGINT=os.killpg)
     runs = {}
     for name in senders:
@@ -138,7 +138,7 @@ def test_no_worker_outlives_a_run_that_is_killed(stopped, name):
 
 @pytest.fixture
 def two_ranks(tmp_path):
-    """Run a function of the rank as a tool on two ranks; give exit codes and outputs."""
+    """Run a function of the rank as a tool on two ranks; return exit codes and outputs."""
 
     def run(function):
         with socket.socket() as server:

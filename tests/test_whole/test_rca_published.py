@@ -26,7 +26,7 @@ def on_shapes(name, data, tmp_path, **changes):
         dataset = {**shapes[loader].dataset, 'data_root': str(data / 'shapes')}
         config[loader] = {**shapes[loader], 'dataset': dataset, 'num_workers': 0}
         config[loader].persistent_workers = False
-    # What runners of one process share by its name would write into the folder of the first.
+    # Objects that runners of one process share by name would write into the first one's folder.
     config.merge_from_dict({'visualizer.name': str(tmp_path / name), **changes})
     return config
 
@@ -50,7 +50,7 @@ def test_class_branches_learn_from_noise_and_their_training_maps_become_labels(
 ):
     config = on_shapes('rca-branches_vgg16_voc12-368x368', shapes_data, tmp_path, **NARROW)
     config.train_dataloader.dataset.pipeline = WHOLE_VIEWS
-    config.train_dataloader.batch_size = 4  # three steps an epoch
+    config.train_dataloader.batch_size = 4  # three steps per epoch
     contrast, centroids, maps, saved = config.custom_hooks
     saved.num_workers = 0
     contrast.begin, centroids.begin, centroids.interval, maps.begin = 4, 3, 3, 3

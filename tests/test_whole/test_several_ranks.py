@@ -1,7 +1,7 @@
 """Several ranks do what one does: the losses of a step, and the labels, of every method.
 
 The models are those of the configs for synthetic shapes, with random weights. Batch normalisation
-uses its running statistics: those of half a batch would be others than those of the whole.
+uses its running statistics, because those of half a batch differ from those of the whole.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SIZE = 96
-# Only the two images of a rank share no class: no negative comes from the other rank.
+# Only the two images of one rank share no class, so no negative comes from the other rank.
 TAGS = [[0, 1], [2, 3], [0, 2], [1, 3]]
 CLASSIFIERS = {
     'bana': 'demo/bana-classifier_resnet18_shapes-96x96.py',
@@ -42,7 +42,7 @@ OTHERS = {
 def build(name: str) -> nn.Module:
     config = Config.fromfile(CONFIGS / {**CLASSIFIERS, **OTHERS}[name]).model
     if name == 'rca':
-        config.objectives[2].memory.score_threshold = 0.0  # regions also of random weights
+        config.objectives[2].memory.score_threshold = 0.0  # regions even with random weights
     if name in ('aeft', 'rca'):
         config.objectives[-1].margin = 10.0  # every triplet is hard
     if name == 'bana, segmentor':
@@ -63,7 +63,7 @@ def build(name: str) -> nn.Module:
 
 
 def neighbours(regions):
-    """Every region has the next one of the two images with its own number // 2 as partner."""
+    """The partner of a region is the next region within the same pair of images (number // 2)."""
     pair = regions.images // 2
     rows = torch.arange(len(pair))
     partners = torch.where((rows + 1 < len(pair)) & (pair == pair.roll(-1)), rows + 1, rows)
@@ -89,7 +89,7 @@ def sample(tags: list[int], random: torch.Generator) -> SegDataSample:
 
 
 def steps(model: nn.Module, wrapped: nn.Module, images: torch.Tensor, samples: list) -> list:
-    """Losses and gradients of two steps: the memory of the second has what the first saw."""
+    """Losses and gradients of two steps; at the second, the memory holds what the first saw."""
     found = []
     for phase in ('probability', 'threshold'):
         for objective in getattr(model, 'objectives', ()):
@@ -156,7 +156,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def labels_of(config: Config, folder: Path, on_ranks, *, tta: bool = False) -> dict:
-    """Make the labels on one, two and three ranks; check that they are equal, and give them."""
+    """Make the labels on one, two and three ranks; check that they are equal, and return them."""
     found = {}
     for number in (1, 2, 3):
         work_dir = folder / str(number) / 'a'

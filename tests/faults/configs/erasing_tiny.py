@@ -1,4 +1,4 @@
-# Like AEFT: the second training goes on from the weights of the first.
+# Like AEFT: the second training starts from the weights of the first.
 stages = [
     dict(name='warmup', config='tiny-warmup.py'),
     dict(

@@ -1,5 +1,5 @@
-# It goes on from the warm-up with its own objective, rates and parameter groups, for fewer
-# iterations than the warm-up has, and keeps one checkpoint, written at every iteration.
+# Starts from the weights of the warm-up, with its own objective, rates and parameter groups, for
+# fewer iterations. It keeps one checkpoint, written at every iteration.
 _base_ = ['./tiny-warmup.py']
 model = dict(
     objectives=[

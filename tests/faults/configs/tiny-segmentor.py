@@ -1,4 +1,4 @@
-# A segmentor on pseudo labels, validated twice; nothing but the order of images is drawn by chance.
+# A segmentor on pseudo labels, validated twice; only the order of the images is random.
 _base_ = ['../../../configs/demo/psa-ce_resnet18_shapes-96x96.py']
 model = dict(
     data_preprocessor=dict(size=(48, 48)),

@@ -1,4 +1,4 @@
-# Spatial-BCE: it goes on from a plain classifier, with thresholds that are new.
+# Spatial-BCE: starts from a plain classifier, with new thresholds.
 _base_ = ['./tiny-warmup.py']
 model = dict(
     head=dict(

@@ -1,6 +1,5 @@
-# A classifier of tags that takes a second to train, and its labels, scores and proportions. Nothing
-# in it is drawn by chance but the order of the images, so that a training which is resumed must end
-# with the same weights.
+# A classifier of tags that trains in a second, and its labels, scores and proportions. Only the
+# order of the images is random, so a resumed training must end with the same weights.
 _base_ = ['../../../configs/demo/psa-cam_resnet18_shapes-96x96.py']
 model = dict(backbone=dict(base_channels=8, stem_channels=8), head=dict(in_channels=64))
 train_pipeline = [

@@ -9,7 +9,7 @@ from mmwsss.datasets.weak_labels import Notes
 
 
 class ImageFolder:
-    """Images of 20 x 10 pixels below ``images``, and files of labels beside it."""
+    """Images of 20 x 10 pixels in ``images``, and label files next to it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -35,12 +35,12 @@ class ImageFolder:
         return read_labels(self.root / path, image_files=self.files, **options)
 
     def tags(self, path='labels', **options):
-        """Names of the objects of every image."""
+        """Names of the objects in every image."""
         objects = self.read(path, **options).objects
         return {img_id: [one.name for one in found] for img_id, found in objects.items()}
 
     def boxes(self, path='labels', **options):
-        """Names and boxes of the objects of every image."""
+        """Names and boxes of the objects in every image."""
         objects = self.read(path, **options).objects
         return {img_id: [(one.name, one.box) for one in found] for img_id, found in objects.items()}
 

@@ -61,13 +61,13 @@ def test_file_names_may_hold_folders(photos, content, start):
 
 
 def test_images_in_a_folder_per_split_have_names_without_it(folder, content):
-    """As in COCO itself: images/train2014/ beside images/val2014/."""
+    """As in COCO itself: images/train2014/ next to images/val2014/."""
     folder.add('train2014/a.jpg', 'train2014/b.jpg', 'val2014/c.jpg').write('labels', content)
     assert sorted(folder.boxes()) == ['train2014/a', 'train2014/b']
 
 
 def test_categories_of_one_name_are_one_class_and_a_root_is_nobodys(photos, content):
-    """Roboflow writes a root category, which may be called like a class."""
+    """Roboflow writes a root category, which may have the name of a class."""
     content['categories'] += [
         {'id': 0, 'name': 'cat', 'supercategory': 'none'},
         {'id': 2, 'name': 'animals', 'supercategory': 'none'},

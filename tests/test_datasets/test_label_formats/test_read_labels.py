@@ -172,7 +172,7 @@ def test_json_of_a_list_is_explained(folder):
 
 
 def test_only_polygons_are_skipped(folder):
-    """An image may be called like the key of polygons."""
+    """An image may have the name of the key of polygons."""
     folder.add('segmentation.jpg', 'b.jpg')
     path = folder.write('labels', json.dumps({'segmentation': [0, 1], 'b': ['cat']}))
     assert path.read_text().startswith('{"segmentation": [0')

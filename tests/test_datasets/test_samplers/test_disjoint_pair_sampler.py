@@ -10,7 +10,7 @@ from mmwsss.structures import UserInputError
 
 
 class TaggedImages:
-    """A data set of tags alone."""
+    """A data set of tags only."""
 
     def __init__(self, tags):
         self.tags = tags
@@ -28,7 +28,7 @@ def build(tags, **options):
 
 
 def random_images(num_images, num_classes, frequent=0.0):
-    """One or two classes an image; the first class as often as given."""
+    """One or two classes per image, with the given frequency of the first class."""
     rng = np.random.default_rng(1)
     present = np.eye(num_classes, dtype=bool)[rng.integers(1, num_classes, num_images)]
     present[:, 0] = rng.random(num_images) < frequent

@@ -12,7 +12,7 @@ HIGH = np.array([0.1, 0.7, 0.3])[:, None, None] * np.ones((3, 8, 10))
 
 @pytest.fixture
 def entry(tmp_path):
-    """Results of an 8x10 image whose score files are written by the test."""
+    """Results for an 8x10 image whose score files are written by the test."""
 
     def make(low=LOW, high=HIGH, *, low_classes=(3, 11), high_classes=(3, 11), stamps=('x', 'x')):
         paths = {'foreground_score_path': tmp_path / 'low_scores/sub/a.npz'}

@@ -32,7 +32,7 @@ def make_results(height=4, width=6, boxes=((1, 1, 3, 4), (4, 0, 6, 2))):
 
 @pytest.fixture
 def draw(monkeypatch):
-    """Fix the numbers that transforms draw."""
+    """Fix the random numbers that transforms draw."""
 
     def fix(name, value):
         monkeypatch.setattr(np.random, name, lambda *_: np.array(value))

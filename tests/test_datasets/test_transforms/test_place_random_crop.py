@@ -85,7 +85,7 @@ def test_a_box_outside_the_crop_is_dropped_with_its_label() -> None:
     results['gt_bboxes_labels'] = np.array([1, 2])
     crop = PlaceRandomCrop(4, pad_value=(0, 0, 0))
     shift = crop._draw((40, 40))
-    assert max(shift) < 0  # otherwise the first box may stay: choose another seed
+    assert max(shift) < 0  # otherwise the first box may remain: choose another seed
     np.random.seed(0)
     assert crop.transform(results)['gt_bboxes_labels'].tolist() == [2]
 

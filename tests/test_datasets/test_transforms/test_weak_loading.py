@@ -105,7 +105,7 @@ def test_background_mask_excludes_the_maximum_sides():
     [
         ((1.6, 3.4), [2]),  # rounded, not truncated
         ((1.4, 2.6), [1, 2]),
-        ((1.5, 2.5), [2]),  # halves go to even numbers: at least one pixel all the same
+        ((1.5, 2.5), [2]),  # halves round to even numbers, but at least one pixel stays
         ((4.6, 6), [5]),
         ((10.2, 10.9), [10]),
     ],

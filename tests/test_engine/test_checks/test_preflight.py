@@ -1,4 +1,4 @@
-"""Stages are built on trial: shipped ones pass, wrong ones are refused, and nothing is changed."""
+"""Trial builds of stages: shipped ones pass, wrong ones are refused, and nothing is changed."""
 
 import random
 import re
@@ -49,7 +49,7 @@ DEMO = CONFIGS / 'demo/bana-nal_resnet18_shapes-96x96.py'
 
 @pytest.fixture
 def without_files(monkeypatch):
-    """Data and weights are elsewhere: their paths are not looked up."""
+    """Data and weights are absent here, so their paths are not looked up."""
     monkeypatch.setattr(stage_checks, '_check_path', lambda name, key, path: None)
     monkeypatch.setattr(pseudo_label_loop, 'check_files', lambda files: None)
     monkeypatch.setattr(StoredCAMs, 'check', Checked.check)
@@ -69,7 +69,7 @@ def test_every_shipped_pipeline_can_be_built(path, without_files):
         preflight(stage.name, stage.config, task=stage.task, tta=stage.tta, taken=taken)
 
 
-# What a stage of a pipeline takes, and a file on the command line names for a config alone.
+# What a pipeline passes to a stage, and a file names on the command line for a single config.
 TAKEN = frozenset({'load_from', 'model.folder', 'train_dataloader.dataset.proportion_file'})
 
 
@@ -112,7 +112,7 @@ def test_building_on_trial_leaves_no_trace(without_files):
         return named, torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()
 
     MMLogger.get_instance('mine')
-    check()  # the first imports what the next would
+    check()  # the first run imports what the next would
     before, states = traces(), random.getstate()
     config = Config.fromfile(DEMO)
     text = config.pretty_text
@@ -152,7 +152,7 @@ def test_a_wrong_argument_is_answered_with_all_arguments(without_files):
 
 @MODELS.register_module()
 class WithBug(nn.Module):
-    """A part whose constructor is wrong whatever it is given."""
+    """A part whose constructor fails whatever it is given."""
 
     def __init__(self, number: int = 1):
         super().__init__()

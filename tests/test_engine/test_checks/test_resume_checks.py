@@ -13,7 +13,7 @@ from mmwsss.structures import UserInputError
 
 
 def training(*, momentum=0.9, channels=2, groups=1, schedules=1):
-    """What a runner has of a training: an optimizer with one step done, and its schedules."""
+    """The training state of a runner: an optimizer after one step, and its schedules."""
     layers = [nn.Linear(channels, 2) for _ in range(groups)]
     optimizer = torch.optim.SGD(
         [dict(params=layer.parameters()) for layer in layers], lr=0.1, momentum=momentum

@@ -13,12 +13,12 @@ KEY = 'train_dataloader.dataset.proportion_file'
 
 @HOOKS.register_module()
 class ThreePhaseHook(AlternatingPhaseHook):
-    """A hook of a user's own."""
+    """A hook defined by the user."""
 
 
 @pytest.fixture
 def check(tmp_path):
-    """Check a training with Spatial-BCE, phases and proportions, or what is changed of it."""
+    """Check a training with Spatial-BCE, phases and proportions, after these changes."""
     (tmp_path / 'p.npz').touch()
 
     def check(

@@ -53,7 +53,7 @@ def test_a_training_and_its_labels_read_the_images_of_train(describe):
     assert (dataset.type, dataset.supervision) == ('CustomWeakDataset', 'tag')
     assert dataset.pipeline == before
     assert 'true_masks' not in dataset and 'data_root' not in dataset and 'ann_file' not in dataset
-    assert config.test_dataloader.dataset.true_masks  # labels are measured where there are masks
+    assert config.test_dataloader.dataset.true_masks  # labels are measured if there are masks
     assert config.test_dataloader.dataset.test_mode
     assert config.model.head.num_classes == 2
 
@@ -64,7 +64,7 @@ def test_a_segmentor_is_validated_and_tested_on_val(describe):
     assert splits(config) == {'train': 'train', 'val': 'val', 'test': 'val'}
     assert config.model.decode_head.num_classes == 3
     assert config.train_dataloader.dataset.data_prefix == {}
-    # An image of the list without a weak label has no pseudo label.
+    # A listed image without a weak label has no pseudo label.
     assert config.train_dataloader.dataset.missing_seg_map == 'skip'
     assert 'true_masks' not in config.train_dataloader.dataset
     for loader in (config.val_dataloader, config.test_dataloader):

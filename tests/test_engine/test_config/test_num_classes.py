@@ -29,7 +29,7 @@ def test_parts_of_a_classifier_count_foreground_classes():
     head = model.head
     assert (head.num_classes, head.context.num_classes, head.pooling.num_classes) == (3, 3, 3)
     assert model.objectives[1].num_classes == 3
-    # What counts no classes is left alone.
+    # Parts that do not count classes are left unchanged.
     others = (model, model.backbone, model.objectives[0], model.objectives[1].memory)
     assert all('num_classes' not in part for part in others)
 

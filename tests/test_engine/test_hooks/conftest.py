@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 @pytest.fixture
 def train_with(tmp_path):
-    """Train a model with a hook on one item after the other, saving every second iteration."""
+    """Train a model with a hook on one item after another, saving every second iteration."""
 
     def train(
         model: BaseModel,

@@ -45,7 +45,7 @@ def runner_of(*objectives, iteration=0):
 
 @pytest.fixture
 def train(train_with):
-    """Train; gives the initial letters of the phases."""
+    """Train; return the initial letters of the phases."""
 
     def start(*arguments, **options):
         model, items = TinyModel(), [dict(inputs=torch.ones(1))] * 8

@@ -45,7 +45,7 @@ class NeverBetter:
     dataset_meta = None
 
     def process(self, data_batch, data_samples):
-        """Nothing to look at."""
+        """Nothing to collect."""
 
     def evaluate(self, size):
         return dict(mIoU=50.0)

@@ -11,7 +11,7 @@ from mmwsss.structures import CAMOutputs, UserInputError
 
 
 def run(values, *, interval=100, stop=True):
-    """Give a hook one value an iteration, or none; returns the last iteration."""
+    """Give a hook one value per iteration, or none; return the last iteration."""
     hook = CollapseHook(interval=interval, stop=stop)
     model = SimpleNamespace(objectives=[SpatialBCE()])
     runner = SimpleNamespace(model=model, iter=0, max_iters=len(values), work_dir='work')

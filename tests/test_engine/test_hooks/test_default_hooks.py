@@ -8,7 +8,7 @@ from mmwsss.engine.pipeline.runner import StageRunner
 
 
 def registered(hooks, scope):
-    runner = object.__new__(StageRunner)  # the hooks alone, without model and data
+    runner = object.__new__(StageRunner)  # only the hooks, without model and data
     runner._hooks = []
     with DefaultScope.overwrite_default_scope(scope):
         runner.register_default_hooks(hooks)

@@ -15,7 +15,7 @@ from mmwsss.structures import UserInputError
 
 
 class Contrast(nn.Module):
-    """An objective that stores something else in every step."""
+    """An objective that stores something different at every step."""
 
     def __init__(self, channels=4):
         super().__init__()
@@ -60,7 +60,7 @@ def clusters(per_class):
 
 @pytest.fixture
 def train(train_with):
-    """Train; gives the centroids of every iteration."""
+    """Train; return the centroids of every iteration."""
 
     def start(*arguments, **options):
         model, items = TinyModel(), [dict(inputs=torch.tensor(i)) for i in range(10)]
@@ -79,7 +79,7 @@ def test_two_groups_of_slots_have_their_means_as_centroids():
 
 
 def test_every_centroid_is_the_mean_of_the_slots_nearest_to_it(rng):
-    # The fixed point of the iteration, whatever its start.
+    # The fixed point of the iteration, from any start.
     slots = torch.randn(2, 30, 4, generator=rng)
     centroids, _ = class_centroids(slots, torch.ones(2, 30, dtype=bool), num_centroids=5, seed=0)
     for rows, means in zip(slots, centroids, strict=True):
@@ -180,7 +180,7 @@ def test_a_resumed_run_sees_the_centroids_of_an_uninterrupted_one(train, tmp_pat
 
 
 def centroids_of(rank):
-    """Centroids of three classes, on however many processes."""
+    """Centroids of three classes, on any number of processes."""
     model = TinyModel()
     model.objectives[1].memory.slots.normal_(generator=torch.Generator().manual_seed(0))
     model.objectives[1].memory.filled.fill_(True)

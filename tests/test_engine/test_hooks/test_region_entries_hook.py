@@ -22,7 +22,7 @@ BOXED = [dict(img_id='c', instances=[dict(bbox_label=1), dict(bbox_label=0), dic
 
 
 class Images(BaseDataset):
-    """A data set of labels alone."""
+    """A data set of labels only."""
 
     def __init__(self, infos):
         self.infos = infos
@@ -47,7 +47,7 @@ def start(dataset, *objectives):
 
 
 def filled_slots(memory, img_id, label):
-    """Slots that hold something after an image was written."""
+    """Slots that are filled after an image was written."""
     memory.write(
         torch.ones(1, 1), torch.tensor([label]), torch.tensor([True]), [img_id], batch_size=1
     )

@@ -66,7 +66,7 @@ def trained(config, tmp_path_factory):
 
 
 def train_loop_of(config, tmp_path, **options):
-    """Build a runner and start it up to the first iteration."""
+    """Build a runner and start it, up to the first iteration."""
     config = copy.deepcopy(config)
     config.merge_from_dict(options)
     config.work_dir = str(tmp_path)
@@ -156,7 +156,7 @@ def test_the_last_epoch_is_as_many_iterations_as_show_all_images(config, tmp_pat
 
 
 class Listing:
-    """Data set of the tests: entries alone."""
+    """A data set that has only entries."""
 
     def __init__(self, *infos):
         self.infos = infos

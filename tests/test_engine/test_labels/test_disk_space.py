@@ -23,7 +23,7 @@ class Images(list):
 
 @pytest.fixture
 def free(monkeypatch):
-    """Let the disk have so many free bytes."""
+    """Simulate a disk with this many free bytes."""
 
     def set_free(count):
         usage = SimpleNamespace(free=count)
@@ -91,5 +91,5 @@ def test_a_full_disk_stops_a_pipeline_before_its_first_stage(
     free(1000)
     with pytest.raises(UserInputError, match=r'0\.0 MB free in .*out\. Free some space'):
         check_space(stage, tmp_path)
-    (tmp_path / 'out/seed_scores').mkdir(parents=True)  # the loop knows what is left to make
+    (tmp_path / 'out/seed_scores').mkdir(parents=True)  # the loop knows what remains to be made
     check_space(stage, tmp_path)

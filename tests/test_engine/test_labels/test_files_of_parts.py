@@ -1,4 +1,4 @@
-"""Files that parts of a label generator read: missing ones, and what marks their labels."""
+"""Files read by the parts of a label generator: missing ones, and how they mark the labels."""
 
 import itertools
 import shutil

@@ -1,4 +1,4 @@
-"""Scores written beside the labels, and used again by a later stage."""
+"""Scores written next to the labels, and used by a later stage."""
 
 import itertools
 import json

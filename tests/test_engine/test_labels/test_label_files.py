@@ -48,7 +48,7 @@ def test_a_label_with_any_byte_changed_or_cut_off_anywhere_is_not_done(tmp_path)
 
 
 def test_a_label_that_a_program_wrote_anew_with_the_mark_is_still_done(tmp_path):
-    """In other chunks, as an optimiser of PNG files writes them; of another mode it is not."""
+    """The same in other chunks, as PNG optimisers write them; not in another mode."""
     path = tmp_path / 'x.png'
     write_label(path, np.array([[0, 1], [1, 0]], dtype=np.uint8), PALETTE, 'one')
     mark = PngImagePlugin.PngInfo()

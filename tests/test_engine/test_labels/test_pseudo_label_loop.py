@@ -18,15 +18,16 @@ ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools/generate_pseudo_labels.py'
 CONFIG = ROOT / 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
 NAMES = ('seed', 'Y_crf', 'Y_ret')
-# The processes of a pool import everything: seconds that only `undisturbed` and a killed run spend.
+# The processes of a pool import everything, which takes seconds. Only `undisturbed` and a killed
+# run use one.
 INLINE = ('--cfg-options', 'test_cfg.num_workers=0')
 
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
-    """A classifier with random weights: labels need not be good here, only the same each time."""
+    """A classifier with random weights: labels need not be good here, only reproducible."""
     torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmwsss'):  # the fixture of a module comes first
+    with DefaultScope.overwrite_default_scope('mmwsss'):  # module fixtures come first
         model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
     path = tmp_path_factory.mktemp('checkpoint') / 'random.pth'

@@ -19,7 +19,7 @@ _runs = itertools.count()
 
 @pytest.fixture
 def saliency_folder(shapes_data, tmp_path):
-    """Maps of all validation images but the first: salient in the upper half."""
+    """Maps of all validation images except the first: salient in the upper half."""
     folder = tmp_path / 'saliency'
     folder.mkdir()
     names = (shapes_data / 'shapes/ImageSets/Segmentation/val.txt').read_text().split()

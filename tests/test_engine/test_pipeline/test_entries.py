@@ -19,7 +19,7 @@ stages = dict(
 
 @pytest.fixture
 def folder(tmp_path):
-    """A pipeline `base/main.py` with its stages, and an empty folder `variants` beside it."""
+    """A pipeline `base/main.py` with its stages, and an empty folder `variants` next to `base`."""
     for name in ('base', 'variants'):
         (tmp_path / name).mkdir()
     for name in ('classify', 'label', 'segment', 'other'):
@@ -67,7 +67,7 @@ def test_one_key_of_what_a_stage_takes_is_replaced(variant):
 
 
 def test_a_path_belongs_to_the_file_that_names_it(folder, variant):
-    # The same word in both files: each means the file beside it.
+    # The same word in both files: each refers to the file next to it.
     (folder / 'variants/label.py').write_text('')
     (folder / 'variants/classify.py').write_text('')
     stages = "dict(labels=dict(config='label.py'), segmentor=dict(config='../base/other.py'))"
@@ -132,9 +132,9 @@ def test_the_place_of_a_removed_stage_can_be_taken(variant):
 @pytest.mark.parametrize(
     ('new', 'order'),
     [
-        # Named before the stage that it comes after.
+        # It is listed before the stage that it comes after.
         ("b=dict(after='a', config='other.py'), a=dict(after='labels', config='other.py')", 'ab'),
-        # Several after one keep their order, and each what comes after it.
+        # Several stages after the same one keep their order, and each keeps its followers.
         (
             "a=dict(after='labels', config='other.py'), b=dict(after='labels', config='other.py'),"
             "c=dict(after='a', config='other.py')",

@@ -14,7 +14,7 @@ TAKEN = 'train_dataloader.dataset.data_prefix.seg_map_path'
 
 @pytest.fixture
 def stages(shapes_data, tmp_path):
-    """A label stage with two labels, which are the true masks, and a training; their results."""
+    """A label stage whose two labels are the true masks, and a training; returns their results."""
     root = shapes_data / 'shapes'
     dataset = dict(
         type='ShapesWeakDataset',

@@ -9,7 +9,7 @@ import torch
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = {
-    # Six iterations, with checkpoints at 4 and 6 in the end; labels `seed` and `low`.
+    # Six iterations, which leave checkpoints 4 and 6; labels `seed` and `low`.
     'classifier': f"""
 _base_ = ['{ROOT}/tests/faults/configs/tiny-warmup.py']
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
@@ -33,7 +33,7 @@ stages = [
 
 
 class Runs:
-    """Runs of the tools in a folder, with its own data."""
+    """Runs of the tools in a folder with its own data."""
 
     def __init__(self, warm, folder, data):
         self.warm, self.folder, self.data = warm, folder, data
@@ -41,7 +41,7 @@ class Runs:
         self.ids = (self.shapes / 'ImageSets/Segmentation/train.txt').read_text().split()
 
     def run(self, tool, config, *arguments, code=0):
-        """Run a tool; give its output."""
+        """Run a tool; return its output."""
         argv = [f'tools/{tool}.py', self.folder / f'{config}.py', *arguments]
         environment = dict(MMWSSS_DATA=self.data)
         run = self.warm.run(argv, environment=environment, logs=self.folder)
@@ -50,7 +50,7 @@ class Runs:
         return run.output
 
     def refused(self, tool, config, *arguments):
-        """Run a tool that ends with a mistake; give its one line."""
+        """Run a tool that ends with a user's mistake; return its one line."""
         output = self.run(tool, config, *arguments, code=2)
         (line,) = [line for line in output.splitlines() if line.startswith('error: ')]
         return line

@@ -77,7 +77,7 @@ def made(label_config, tiny_classifier, shapes_data, tmp_path_factory):
         log_steps=2,
         stride=4,
     )
-    # Starts from a label whose name sorts behind its own.
+    # Starts from a label whose name sorts after its own.
     spread = dict(type='PixelAdaptiveRefinement', dilations=(1, 2), iterations=2)
     smoother = dict(start='low', refiners=[spread])
     walk = label_config(

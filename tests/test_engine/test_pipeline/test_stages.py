@@ -7,7 +7,7 @@ from mmwsss.structures import UserInputError
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two stage configs, a pipeline of them, and the folder of results."""
+    """Two stage configs, a pipeline of both, and the folder of results."""
     (tmp_path / 'classify.py').write_text('train_cfg = dict(max_iters=1)\nload_from = None\n')
     (tmp_path / 'segment.py').write_text(
         'train_cfg = dict(max_iters=2)\nload_from = None\nlabels = None\n'

@@ -20,7 +20,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def write(root, tmp_path):
-    """Write two stages of a pipeline, with the description of data at one of three places."""
+    """Write two stages of a pipeline, with the data description in one of three places."""
 
     def pipeline(*places):
         data = f'data = {DESCRIPTION.format(root=str(root), labels="tags.json")}'
@@ -39,7 +39,7 @@ def write(root, tmp_path):
 
 
 def labels_of(stages):
-    """File of the labels by stage; None where the stage has its shapes."""
+    """Label file by stage; None if the stage uses its shapes."""
     datasets = [
         (s.config.get('train_dataloader') or s.config.test_dataloader).dataset for s in stages
     ]
@@ -79,7 +79,7 @@ PIPELINES = sorted(
 )
 
 
-# One of tags, one of boxes; the others with all tests.
+# One for tags, one for boxes; the others run with all tests.
 QUICK = ('psa_mobilenet-v2_voc', 'bana_voc')
 CASES = [
     pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow)
@@ -108,7 +108,7 @@ def test_every_stage_of_every_pipeline_can_start_on_own_data(path, root):
         assert not stage.is_left_out
         for part in dicts_in(stage.config._cfg_dict):
             if part.get('type') == 'Pretrained':
-                part['type'] = 'Normal'  # weights are not at hand
+                part['type'] = 'Normal'  # weights are not available
                 del part['checkpoint']
             if 'saliency' in str(part.get('folder')):
                 part['folder'] = str(root)

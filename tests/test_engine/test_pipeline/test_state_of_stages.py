@@ -1,4 +1,4 @@
-"""What a pipeline runs again, what it skips and where it goes on, as a user starts it."""
+"""What a pipeline runs again, what it skips and where it continues, as a user starts it."""
 
 import io
 import json
@@ -46,7 +46,7 @@ STAGES = ['warmup', 'classifier', 'labels', 'segmentor']
 
 
 class Pipeline:
-    """A pipeline of four short stages in a folder, with its own data."""
+    """A pipeline of four short stages in a folder with its own data."""
 
     def __init__(self, warm, folder, data):
         self.warm, self.folder, self.data = warm, folder, data
@@ -58,7 +58,7 @@ class Pipeline:
         return self.warm.start(argv, environment=environment, logs=self.folder)
 
     def run(self, *arguments, code=0, data=None):
-        """Run it; give the names of the stages that started, and what was printed."""
+        """Run it; return the names of the stages that started, and the output."""
         run = self.start(*arguments, data=data)
         assert run.wait() == code, run.output[-3000:]
         assert 'Traceback' not in run.output
@@ -96,7 +96,7 @@ def pipeline(finished, tmp_path):
     shutil.copytree(finished.folder, tmp_path / 'pipeline')
     shutil.copytree(finished.data, tmp_path / 'data')
     copied = Pipeline(finished.warm, tmp_path / 'pipeline', tmp_path / 'data')
-    for path in copied.work.glob('*/stage.json'):  # as a folder that was moved
+    for path in copied.work.glob('*/stage.json'):  # like a folder that was moved
         path.write_text(path.read_text().replace(str(finished.work), str(copied.work)))
     return copied
 

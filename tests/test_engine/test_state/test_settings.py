@@ -55,7 +55,7 @@ def test_defaults_of_parts_whose_type_follows_from_their_place_do_not_count(part
 
 @pytest.fixture
 def registered():
-    """Register classes that have ``std=1`` by default: two of one name, and one."""
+    """Register classes with a default of ``std=1``: two of the same name, and one more."""
     names = [(MODELS, 'OfTwoRegistries'), (HOOKS, 'OfTwoRegistries'), (HOOKS, 'OfOneRegistry')]
     for registry, name in names:
         registry.register_module(name, module=type(name, (), {'__init__': _with_std}))
@@ -70,7 +70,7 @@ def _with_std(self, std=1):
 
 @pytest.mark.usefixtures('registered')
 def test_a_default_of_a_name_that_two_registries_have_is_not_left_out():
-    # Whose default it is, the dict alone does not tell.
+    # The dict does not tell whose default it is.
     twice = dict(type='OfTwoRegistries', std=1)
     assert plain_settings(twice) == twice
     assert plain_settings(dict(type='OfOneRegistry', std=1)) == dict(type='OfOneRegistry')

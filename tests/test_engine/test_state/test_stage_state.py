@@ -1,4 +1,4 @@
-"""Where a training goes on."""
+"""Where a training continues."""
 
 import os
 
@@ -10,7 +10,7 @@ from mmwsss.engine.state.stage_state import StageState
 
 @pytest.fixture
 def folder(tmp_path):
-    """Iterations 2 and 4, of which ``last_checkpoint`` names the first; written in this order."""
+    """Iterations 2 and 4, written in this order; ``last_checkpoint`` names the first."""
     for second, iteration in enumerate((2, 4)):
         path = tmp_path / f'iter_{iteration}.pth'
         meta = dict(iter=iteration, epoch=0)

@@ -21,7 +21,7 @@ def strided_state():
     torch.manual_seed(0)
     state = build(widen_factor=0.25, **STRIDE_32).state_dict()
     for name, value in state.items():
-        if name.endswith(('running_mean', 'bn.bias')):  # else all positions are alike
+        if name.endswith(('running_mean', 'bn.bias')):  # otherwise all positions are alike
             value.copy_(torch.randn_like(value) / 4)
     return state
 

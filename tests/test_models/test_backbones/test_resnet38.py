@@ -62,7 +62,7 @@ def test_features_equal_the_oracle(oracle):
 
 @pytest.fixture
 def without_memory():
-    """Build and run on shapes alone."""
+    """Build and run with shapes only."""
     with torch.device('meta'):
         yield
 
@@ -88,7 +88,7 @@ def test_with_a_classifier_of_20_classes_it_has_105_million_parameters():
 
 
 def trained_parts(model):
-    """Name the blocks (or layers outside of blocks) with a trained parameter that is no norm's."""
+    """Name the blocks (or layers outside blocks) with a trained parameter not in a norm."""
     return {
         name.split('.')[0]
         for name, parameter in model.named_parameters()

@@ -125,7 +125,7 @@ def test_with_poolings_of_2x2_it_is_the_network_of_torchvision(rng):
         conv.load_state_dict(next(convs).state_dict())
     images = torch.rand(1, 3, 21, 26, generator=rng)
     with torch.no_grad():
-        # conv1_2, conv2_2, conv3_3 and conv4_3 with their ReLU; dilation begins behind them.
+        # conv1_2, conv2_2, conv3_3 and conv4_3 with their ReLU; dilation begins after them.
         expected = [theirs[:end](images) for end in (4, 9, 16, 23)]
         assert_close(list(ours(images)[:4]), expected)
 

@@ -63,7 +63,7 @@ def test_a_file_that_the_run_of_the_manifest_did_not_make_is_refused(model):
     manifest.write_text('{"fingerprint": "x"}')
     assert model.stamp == 'x'
     model(torch.zeros(1, 3, 4, 6), [sample_of()])
-    manifest.write_text('{"fingerprint": "y"}')  # of a new run that did not come to this image
+    manifest.write_text('{"fingerprint": "y"}')  # of a new run that did not reach this image
     with pytest.raises(UserInputError, match=r'a\.npz is left over from an earlier run'):
         model(torch.zeros(1, 3, 4, 6), [sample_of()])
 

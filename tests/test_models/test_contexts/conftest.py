@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture
 def build_context():
-    """Make a context with random weights and two of four centroids valid a class, unless told."""
+    """Make a context with random weights and, by default, two of four valid centroids per class."""
 
     def build(kind, in_channels=6, num_classes=3, *, fill=True):
         torch.manual_seed(0)

@@ -86,7 +86,7 @@ def test_weights_start_as_xavier_uniform():
 
 
 def test_the_initial_weights_of_the_head_do_not_reach_the_branch():
-    # The head's own are N(0, 0.01).
+    # The head's own weights are N(0, 0.01).
     head = threshold_head(60, 30)
     head.init_weights()
     assert head.context.threshold.weight.std() > 0.1

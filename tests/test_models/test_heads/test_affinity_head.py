@@ -28,7 +28,7 @@ def published_head(get, norm_groups):
 
 
 def dense_matrix(affinities):
-    """Matrix (hw, hw) of the stencil affinities (K, h, w) of one image, pairs of the published."""
+    """Matrix (hw, hw) of one image's stencil affinities (K, h, w), for the published pairs."""
     _, height, width = affinities.shape
     dense = torch.eye(height * width)
     exists = stencil_mask((height, width), radius=5, official_border=True).flatten(1)

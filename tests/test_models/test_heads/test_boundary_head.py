@@ -28,7 +28,7 @@ def closed_form(name, number, shape, phase):
 
 
 def own_name(name):
-    """Name of a published parameter of the boundary branch in the head; None of others."""
+    """Name in the head for a published parameter of the boundary branch; None for others."""
     layer, rest = name.split('.', 1)
     if layer == 'fc_edge6':
         return f'fusion.{rest}'

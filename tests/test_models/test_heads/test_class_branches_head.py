@@ -18,7 +18,7 @@ def build_head(in_channels=6):
 
 
 def copy_separate(branches, separate):
-    """Give the branches the parameters of separate networks."""
+    """Copy the parameters of separate networks into the branches."""
     for name in ('weight', 'bias'):
         for layer, rows in zip(
             branches.layers(), reference.parameters(separate, name), strict=True

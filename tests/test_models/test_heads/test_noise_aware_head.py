@@ -24,7 +24,7 @@ HEADS = {
 
 
 def build_head(name='NoiseAwareLargeFOVHead', **options):
-    torch.manual_seed(0)  # of few features, dropout may leave none
+    torch.manual_seed(0)  # with few features, dropout may leave none
     return MODELS.build(
         {'type': name, 'in_channels': 6, 'num_classes': 3, **HEADS[name], **options}
     )

@@ -16,7 +16,7 @@ def random_case(rng, size=(2, 6, 7), radius=3):
 
 
 def test_one_pair_of_each_kind_by_hand():
-    affinities = torch.tensor([0.5, 0.25, 0.5, 0.9])  # the last pair is of no kind
+    affinities = torch.tensor([0.5, 0.25, 0.5, 0.9])  # the last pair has no kind
     masks = PairMasks(*torch.eye(4).bool()[:3])
     losses = affinity_loss(affinities, masks)
     ln2 = math.log(2)
@@ -86,7 +86,7 @@ def test_the_published_border_is_an_option(rng):
 def test_two_processes_equal_one(rng, on_two_ranks):
     affinities, labels, _ = random_case(rng)
     labels[1] = labels[1].clamp_max(1)
-    labels[1][labels[1] == 0] = 255  # the second process has foreground pairs alone
+    labels[1][labels[1] == 0] = 255  # the second process has only foreground pairs
     single = affinities.clone().requires_grad_()
     total = affinity_loss(single, pair_masks(labels, radius=3)).total
     total.backward()

@@ -145,7 +145,7 @@ def test_a_negative_gamma_is_refused():
 
 def test_two_processes_equal_one(rng, on_two_ranks):
     cosines, label, aux_label = random_case(rng)
-    aux_label[1] = label[1]  # the second process has no disagreement of its own
+    aux_label[1] = label[1]  # the second process has no disagreement
     single = cosines.clone().requires_grad_()
     losses = noise_aware_loss(single, label, aux_label)
     (losses[0] + losses[1]).backward()

@@ -78,7 +78,7 @@ def test_loss_and_gradient_of_the_oracle(oracle, cases_of, floor):
     floor = floor and float(arrays['floor'])
     for case in cases_of('rca_contrast'):
         if floor is None and case['num_floored'].any():
-            continue  # the exact sum is another value there
+            continue  # there the exact sum is a different value
         feats, tags = case['mid'].requires_grad_(), case['label']
         labels = [row.nonzero().squeeze(1) for row in tags]
         weights = mean_threshold_regions(case['coarse_map'], tags)
@@ -143,7 +143,7 @@ def test_a_floored_slot_is_pushed_by_its_own_logit_alone():
         logits, torch.ones(2, 2, dtype=torch.bool), torch.tensor([[0]]), floor=1e-4
     )
     nce.sum().backward()
-    # Half of the gradient -1 of the floored term; the other slot is its own sum, gradient about 0.
+    # Half of the gradient -1 of the floored term; the other slot equals its sum: gradient about 0.
     assert_close(logits.grad[0, 0, 0], torch.tensor(-0.5))
     assert logits.grad[0, 0, 1].abs() < 1e-6
 
@@ -269,7 +269,7 @@ def test_an_image_is_drawn_first_and_then_one_of_its_regions(rule):
 
 
 def test_a_region_without_an_eligible_partner_is_its_own():
-    # One image alone; then two images with the same single class.
+    # A single image; then two images with the same single class.
     for images in ([0, 0], [0, 1]):
         classes = torch.tensor([0, 1]) if images == [0, 0] else torch.tensor([0, 0])
         valid = torch.ones(2, dtype=torch.bool)

@@ -81,12 +81,12 @@ def test_the_threshold_is_never_zero():
 def test_indices_of_exact_fractions_are_those_of_double_precision():
     num_positions = 2209
     fractions = torch.arange(num_positions, dtype=torch.float64) / num_positions
-    # The position itself is its rank: probabilities fall from left to right.
+    # Each position equals its rank: probabilities fall from left to right.
     probs = torch.linspace(0.9, 0.1, num_positions).expand(num_positions, -1)
     found = proportion_threshold(probs, fractions, official=True)
     expected = [int(j / num_positions * num_positions) for j in range(num_positions)]
     assert_close(found, probs[0, expected])
-    # Some products fall below the whole number, in double as in no other precision.
+    # Some products fall below the whole number, but only in double precision.
     assert expected != list(range(num_positions))
 
 
@@ -156,7 +156,7 @@ def test_probability_step_meets_the_published_values(oracle, case):
     is_above = probs > thresholds.unsqueeze(1)
     assert is_above.sum() == get('n_high')
     assert (~is_above).sum() == get('n_low')
-    # Where the threshold is not raised to its least value, k positions are above it.
+    # Where the threshold is not raised to its minimum, k positions are above it.
     not_raised = thresholds > 1e-4
     ranks = get('k_index').flatten()[present]
     assert torch.equal(is_above.sum(1)[not_raised], ranks[not_raised])
@@ -230,7 +230,7 @@ def test_a_part_without_positions_is_zero(tau, part):
     assert_close(loss.item(), reference.uncertainty(0.5, threshold))
     loss.backward()
     assert threshold_map.grad.isfinite().all()
-    # The positions grow more certain as the threshold moves on, away from them.
+    # The positions grow more certain as the threshold moves away from them.
     assert (threshold_map.grad.sum() < 0) == (part == 'below')
 
 
@@ -317,7 +317,7 @@ def test_probabilities_over_proportions_by_hand():
 
 
 def test_many_classes_equal_few_with_the_same_rows(rng):
-    # 80 classes of which the first five are those of a small case: the divergence is the same.
+    # 80 classes, the first five of which are those of a small case: the divergence is the same.
     logits, labels, proportions = random_case(rng)
     many = [torch.zeros(3, 80, *x.shape[2:], dtype=x.dtype) for x in (logits, labels, proportions)]
     for large, small in zip(many, (logits, labels, proportions), strict=True):

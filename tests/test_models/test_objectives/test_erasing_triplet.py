@@ -25,7 +25,7 @@ def samples_with(tags):
 
 
 def published_pass(case):
-    """The masked pass that the file describes, keeping what it was given."""
+    """The masked pass that the file describes; it keeps its inputs."""
     seen = {}
 
     def encode(images):
@@ -45,7 +45,7 @@ def outputs_of(case):
 
 @pytest.fixture
 def published(oracle, cases_of, monkeypatch):
-    """All cases with the objective's losses, computed with the negatives of the file."""
+    """All cases with the objective's losses, computed with the negatives from the file."""
     data = oracle('aeft_losses')
     high, low = data['thresholds_high_low'].tolist()
     _, attract, repulse = data['weights_cls_attract_repulse'].tolist()
@@ -201,7 +201,7 @@ def test_a_channel_of_background_before_the_classes_is_ignored(rng):
 
 
 def map_gradient(rng, **options):
-    """Gradient of the attraction at the scores, from a pass that sums the colours of the image."""
+    """Gradient of the attraction at the scores, for a pass that sums the colours of the image."""
     scores = torch.randn(1, 2, 4, 4, generator=rng, requires_grad=True)
     gated = torch.ones(1, 2, 4, 4)
     outputs = CAMOutputs(
@@ -227,7 +227,7 @@ def test_a_detached_mask_stops_the_gradient_of_the_attraction(rng):
 
 
 def test_no_value_of_a_tensor_is_read():
-    # Tensors of this device have shapes alone; reading a value, which waits for a GPU, is an error.
+    # Tensors on this device have only shapes; reading a value, which would wait for a GPU, fails.
     images, scores = torch.ones(3, 3, 8, 8, device='meta'), torch.ones(3, 4, 5, 5, device='meta')
     scores.requires_grad_()
 

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from mmwsss.registry import MODELS
 
-# One disjoint pair each in the first and in the last two images, and no other.
+# The first two images are one disjoint pair, the last two another; there are no others.
 PAIRS = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0], [0, 1, 0, 1]])
 
 
@@ -44,7 +44,7 @@ def gradients(model, wrapped, images, tags):
 
 
 def test_two_distributed_processes_train_as_one(spread_classifier, rng, on_two_ranks):
-    # Together they have enough hard images for a repulsion, neither has alone.
+    # Together they have enough hard images for a repulsion; neither has on its own.
     images = torch.randn(4, 3, 64, 64, generator=rng)
     model = spread_classifier(min_hard=3)
     assert model.loss(images, samples_with(PAIRS))['loss_repulse'] > 0

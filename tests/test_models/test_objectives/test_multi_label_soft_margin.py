@@ -47,7 +47,7 @@ def tagged(*tags):
 def score_part(part_map, samples, **options):
     objective = MODELS.build(dict(type='MultiLabelSoftMargin', part='coarse_map', **options))
     feats = torch.zeros(1, 1, 1, 1)
-    # Exclusive classes of regions, as box supervision scores them: a part does not look at them.
+    # Exclusive classes of regions, as scored with boxes: a part does not look at them.
     outputs = CAMOutputs(feats, feats, feats, torch.tensor([1]), {'coarse_map': part_map})
     return objective(outputs, samples, None)
 

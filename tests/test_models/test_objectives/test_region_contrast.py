@@ -155,7 +155,7 @@ def test_the_memory_is_compared_with_before_it_is_written(rng):
     built = objective()
     outputs, samples = outputs_of(2, rng), [tagged(0, 1), tagged(2)]
     loss = loss_of(built, outputs, samples)
-    assert loss == 0  # nothing was in it
+    assert loss == 0  # it was empty
     assert built.memory.filled.sum(dim=1).tolist() == [1, 1, 1]
     loss = loss_of(built, outputs, samples)
     loss.backward()
@@ -185,7 +185,7 @@ def test_with_background_the_region_itself_must_be_confident(rng):
     built = objective(score_threshold=0.7)
     outputs = outputs_of(1, rng, background=True)
     scores = torch.zeros(1, 1 + K, 4, 5)
-    scores[0, 1, :2], scores[0, 3, 2:] = 5.0, 1.0  # sure and unsure where they are above the mean
+    scores[0, 1, :2], scores[0, 3, 2:] = 5.0, 1.0  # confident and unconfident where above the mean
     outputs.score_map, outputs.logits = scores, torch.zeros(20, 1 + K)
     built(outputs, [tagged(0, 2)], None)
     assert built.memory.filled.sum(dim=1).tolist() == [1, 0, 0]
@@ -385,7 +385,7 @@ def test_the_checkpoint_has_the_memory(rng):
 
 
 def neighbours(regions):
-    """Every region has the next one of the two images with its own number // 2 as partner."""
+    """The partner of a region is the next region within the same pair of images (number // 2)."""
     pair = regions.images // 2
     rows = torch.arange(len(pair))
     partners = torch.where((rows + 1 < len(pair)) & (pair == pair.roll(-1)), rows + 1, rows)

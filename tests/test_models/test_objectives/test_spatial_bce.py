@@ -80,7 +80,7 @@ def names_with_gradient(model, *losses):
 
 
 def routes(model, phase):
-    """Names of the parameters that each loss reaches with more than zeros."""
+    """Names of the parameters that get a non-zero gradient from each loss."""
     model.objectives[0].set_phase(phase)
     losses = model(*batch(), mode='loss')
     assert not losses.pop('probability_over_proportion').requires_grad

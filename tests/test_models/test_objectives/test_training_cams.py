@@ -1,4 +1,4 @@
-"""Maps kept in training: plain loops, then views, processes and mistakes."""
+"""Maps kept during training: plain loops, then views, processes and mistakes."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def show(objective, score_map, ids, **meta):
 
 
 def reference(steps, *, last_epoch_from, min_score=0.1):
-    """One entry after the other, as the rule says: {(img_id, class): uint8 (h, w)}."""
+    """One entry after another, as the rule says: {(img_id, class): uint8 (h, w)}."""
     files = {}
     for number, (score_map, ids) in enumerate(steps):
         for scores, img_id in zip(score_map.numpy(), ids, strict=True):

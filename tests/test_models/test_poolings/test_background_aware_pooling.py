@@ -42,7 +42,7 @@ def sample_of_boxes(boxes, labels, height=32, width=40):
 
 
 def pool(samples, rng, *, num_classes=2, feat_size=(8, 10), **options):
-    """Pool random features; gives logits, targets and gradient of a random mean of the logits."""
+    """Pool random features; return logits, targets and gradient of a random mean of the logits."""
     feats = torch.randn(len(samples), 6, *feat_size, generator=rng).relu().requires_grad_()
     weights = torch.randn(1 + num_classes, 6, generator=rng)
     pooled = build(**options)(feats, torch.einsum('kc,bchw->bkhw', weights, feats), samples)
@@ -82,7 +82,7 @@ def test_two_boxes_of_a_hand_made_image():
     assert_close(cells[0] @ feats[0].flatten(1).T, torch.tensor([[1.0, 0.0]]))
     pooled = bins[0, 0] @ feats[0].flatten(1).T
     # The box is one column of three points: halfway beyond the upper border, between both kinds of
-    # features, halfway beyond the lower border. Two points a bin.
+    # features, halfway beyond the lower border. Two points per bin.
     # F = (1, 0), (1, 1.5), (0, 1.5), hence A = 1, 1/sqrt(1 + 1.5^2) = 0.5547, 0.
     weight = 1 - 0.5547
     upper, lower = [1.0, 1.5], [weight * 1.0 / (weight + 1), 1.5]
@@ -245,7 +245,7 @@ def test_neither_boxes_nor_background_gives_zero_loss_with_zero_gradient(rng):
     'box',
     [
         [10.0, 10.0, 10.0, 10.0],  # no area
-        [39.0, 3.0, 41.0, 33.0],  # sliver at the border, cut one pixel beyond it as published
+        [39.0, 3.0, 41.0, 33.0],  # sliver at the border, cut one pixel beyond it, as published
         [20.0, 20.0, 10.0, 10.0],  # inverted
         [-50.0, -50.0, 500.0, 500.0],  # far beyond the image
     ],

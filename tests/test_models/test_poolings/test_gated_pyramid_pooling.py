@@ -62,7 +62,7 @@ def test_aggregation_counts_evidence_against_a_class_where_both_are_negative():
 
 @pytest.mark.parametrize('size', [(7, 5), (3, 3), (1, 1), (9, 12)])
 def test_it_follows_its_formulas_on_maps_of_any_size(rng, size):
-    # Levels of 16 cells are finer than all of these maps.
+    # Levels of 16 cells are finer than any of these maps.
     score_map = torch.randn(2, 2, *size, generator=rng)
     weights = random_weights(rng, num_classes=2, num_gates=2)
     gated = gated_pyramid(score_map, weights, bins=(2, 4, 16))

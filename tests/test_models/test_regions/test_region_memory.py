@@ -222,7 +222,7 @@ def test_the_reference_loop_gives_the_published_values(oracle, case, official):
     assert cursor == get('pointer_after').tolist()
 
 
-# One slot an image
+# One slot per image
 
 
 def test_a_region_goes_to_the_slot_of_its_image():
@@ -332,7 +332,7 @@ def test_options_out_of_range_are_named(options, message):
 
 @pytest.mark.parametrize('make', [ring, image_memory])
 def test_two_processes_have_the_memory_of_one_with_the_whole_batch(on_two_ranks, make):
-    # The processes have different numbers of regions, in one step none.
+    # The processes have different numbers of regions, at one step none.
     steps = [
         [([1.0, 2.0, 3.0], [0, 1, 1], ['a', 'a', 'b']), ([4.0], [1], ['c'])],
         [([], [], []), ([5.0, 6.0], [0, 1], ['c', 'b'])],

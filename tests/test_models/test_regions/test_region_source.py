@@ -68,7 +68,7 @@ def test_a_region_has_the_probability_of_its_class_in_the_image(outputs):
 
 
 def test_with_background_a_region_has_its_own_probability(outputs):
-    # One position a region, where its class and background have the same score.
+    # One position per region, where its class and background have the same score.
     weights = torch.zeros(2, K, 4, 5)
     weights[0, 0, 0, 0] = weights[0, 1, 1, 1] = weights[1, 2, 2, 2] = 1
     outputs.parts['region_weights'] = weights

@@ -106,7 +106,7 @@ def grey(tmp_path):
 
 
 def test_classes_of_negligible_probability_are_not_refined_and_keep_their_numbers(grey):
-    # The first class is nowhere noticeable and stays, as the background; the last is at one pixel.
+    # The first class is negligible everywhere but stays, as the background; the last has one pixel.
     logits = torch.tensor([-9.0, 0.0, -9.0, 2.0, -9.0]).view(5, 1, 1).repeat(1, 24, 40)
     logits[4, 0, 0] = 0.0
     (merged,) = run([logits], {'type': 'KeepsWhatItSees'}, grey)

@@ -40,7 +40,7 @@ def build(head='DeepLabV2Head', **options):
     }
     model = MODELS.build(config).train()
     for parameter in model.decode_head.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)  # so that every scale is the largest somewhere
+        torch.nn.init.normal_(parameter, std=0.3)  # so that every scale has the maximum somewhere
     return model
 
 

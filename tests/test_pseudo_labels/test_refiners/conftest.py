@@ -1,15 +1,15 @@
-"""What the refiners with a trained network, the two walks, are tested on."""
+"""Fixtures for the refiners with a trained network, the two walks."""
 
 import pytest
 import torch
 
-# Unequal, so that a wrong order of the colours shows.
+# Unequal, to reveal a wrong order of the colours.
 MEAN, STD = [100.0, 120.0, 140.0], [50.0, 60.0, 70.0]
 
 
 @pytest.fixture
 def save(tmp_path):
-    """Save tensors as a checkpoint; give its path."""
+    """Save tensors as a checkpoint; return its path."""
 
     def make(**state):
         path = tmp_path / f'{"_".join(state)}.pth'
@@ -32,7 +32,7 @@ def walk_over(save):
 
 @pytest.fixture
 def normalized():
-    """What such a network sees of an image, (3, H, W)."""
+    """What such a network sees for an image, (3, H, W)."""
 
     def make(image):
         return ((torch.from_numpy(image) - torch.tensor(MEAN)) / torch.tensor(STD)).permute(2, 0, 1)

@@ -15,7 +15,7 @@ PAPER = dict(radius=5, beta=10, log_steps=8)
 
 @MODELS.register_module()
 class GivenBoundaries(BaseModel):
-    """Answers with the logits that its checkpoint holds, of an image and its mirror image."""
+    """Returns the logits that its checkpoint holds, for an image and its mirror image."""
 
     def __init__(self, shape, data_preprocessor=None):
         super().__init__(data_preprocessor)
@@ -32,7 +32,7 @@ class GivenBoundaries(BaseModel):
 
 @MODELS.register_module()
 class BrightBoundaries(BaseModel):
-    """Finds boundaries where an image is bright, on the grid of 4 x 4 pixels."""
+    """Finds boundaries where an image is bright, on a grid of 4 x 4 pixels."""
 
     def __init__(self, gain=3.0, data_preprocessor=None):
         super().__init__(data_preprocessor)

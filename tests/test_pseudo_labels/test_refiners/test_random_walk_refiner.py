@@ -39,7 +39,7 @@ class ColorAffinity(BaseModel):
 
 @MODELS.register_module()
 class GivenAffinities(BaseModel):
-    """Answers with the affinities that its checkpoint holds, of one image and radius 5."""
+    """Returns the affinities that its checkpoint holds, for one image and radius 5."""
 
     def __init__(self, shape, data_preprocessor=None):
         super().__init__(data_preprocessor)
@@ -55,7 +55,7 @@ class GivenAffinities(BaseModel):
 
 @pytest.fixture
 def walk(walk_over):
-    """Refiner over the colour network, with checkpoint."""
+    """Refiner over the colour network, with a checkpoint."""
 
     def make(**options):
         network = dict(type='ColorAffinity')

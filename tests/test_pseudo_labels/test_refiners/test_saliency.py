@@ -13,7 +13,7 @@ IMAGE = np.zeros((4, 6, 3), dtype=np.uint8)
 
 @pytest.fixture
 def refine(tmp_path):
-    """Refine scores with the maps of a folder, as image ``a`` or one of another name."""
+    """Refine scores with the maps of a folder, as image ``a`` or under another name."""
     part = SaliencyBackground(str(tmp_path))
 
     def run(scores, img_id='a'):

@@ -1,4 +1,4 @@
-"""The network that walks must be the one that was trained, beyond its weights."""
+"""The network of a walk must match the trained one in more than its weights."""
 
 import re
 from pathlib import Path
@@ -17,13 +17,13 @@ CONFIG = 'configs/demo/psa-affinity_resnet18_shapes-96x96.py'
 
 
 def save(runner, out_dir, filename, *, meta):
-    """Save what mmengine's runner does, without the state of a training."""
+    """Save what mmengine's runner saves, without the training state."""
     torch.save({'state_dict': runner.model.state_dict(), 'meta': meta}, Path(out_dir, filename))
 
 
 @pytest.fixture
 def trained(tmp_path, monkeypatch):
-    """Save a network as a training does; options change its config before."""
+    """Save a network as a training does, after changing its config by options."""
     monkeypatch.setattr(Runner, 'save_checkpoint', save)
 
     def train(options=(), **meta):
@@ -39,13 +39,13 @@ def trained(tmp_path, monkeypatch):
 
 @pytest.fixture
 def network():
-    """Config of the network that walks."""
+    """Config of the walk's network."""
     return Config.fromfile(CONFIG).model
 
 
 @pytest.fixture
 def told(monkeypatch):
-    """What was logged of the checkpoint."""
+    """What was logged about the checkpoint."""
     lines = []
     monkeypatch.setattr(
         'mmwsss.pseudo_labels.refiners.trained_network.print_log',
