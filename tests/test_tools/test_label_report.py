@@ -219,6 +219,10 @@ def test_the_page_filters_sorts_and_lists_ids(shown, full):
     shown.click('button.show[data-reason="differs"]')
     assert ids_in(shown) == [SPREAD, MISSED]
     assert shown.input_value('#ids') == f'{SPREAD}\n{MISSED}'
+    shown.context.grant_permissions(['clipboard-read', 'clipboard-write'])
+    shown.click('#copy')
+    shown.get_by_role('button', name='Copied').wait_for()
+    assert shown.evaluate('navigator.clipboard.readText()') == f'{SPREAD}\n{MISSED}'
     shown.select_option('#order', 'reverse')
     assert ids_in(shown) == [MISSED, SPREAD]
     shown.select_option('#class', '0')
@@ -239,6 +243,17 @@ def test_a_table_is_sorted_by_its_headings_with_the_keyboard(shown):
         found = [float(cell.get_attribute('data-value')) for cell in values.all()]
         assert found == sorted(found, reverse=order == 'descending')
         assert heading.locator('..').get_attribute('aria-sort') == order
+
+
+def test_the_matrix_scrolls_in_its_own_box_and_says_what_a_cell_means(shown):
+    matrix = shown.locator('.matrix')
+    assert matrix.locator('thead th').all_inner_texts() == ['True class', *CLASSES[1:]]
+    cell = matrix.get_by_role('row', name='dog').get_by_role('cell').nth(1)
+    assert cell.get_attribute('title').startswith('dog labelled as cat: ')
+    box = matrix.locator('..')
+    box.focus()
+    assert box.evaluate('(box) => box === document.activeElement')
+    assert box.evaluate('(box) => box.clientWidth <= innerWidth')
 
 
 def test_a_narrow_page_does_not_scroll_sideways_and_every_picture_has_a_text(shown):
