@@ -16,13 +16,21 @@ from mmwsss.evaluation.seed_iou import (
     seed_confusions,
     seed_histogram,
 )
+from mmwsss.evaluation.seed_threshold import (
+    SeedThresholdWithoutMasks,
+    exponent_of,
+    foreground_shares,
+)
 
 __all__ = [
     'LabelAgreement',
     'LabelQuality',
     'SeedIoUWithGroundTruth',
+    'SeedThresholdWithoutMasks',
     'class_proportions',
     'evaluate_label_folder',
+    'exponent_of',
+    'foreground_shares',
     'label_agreement',
     'masks_of_dataset',
     'mean_iou',

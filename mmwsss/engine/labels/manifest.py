@@ -8,7 +8,7 @@ from mmwsss.engine.state.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 
 # The places of data and checkpoint and the package versions may change: no label depends on them.
-_NOTED = {'checkpoint', 'split', 'versions'}
+_NOTED = {'checkpoint', 'chosen', 'split', 'versions'}
 
 
 class LabelManifest:
@@ -37,6 +37,8 @@ class LabelManifest:
         wanted = {**self._content, 'complete': True}
         if not isinstance(found, dict) or found.keys() != wanted.keys():
             return False
-        if any(type(found[key]) is not type(wanted[key]) for key in wanted):
-            return False
-        return all(found[key] == wanted[key] for key in wanted.keys() - _NOTED)
+        compared = wanted.keys() - _NOTED
+        # `True == 1`, so types count as well.
+        return all(
+            type(found[key]) is type(wanted[key]) and found[key] == wanted[key] for key in compared
+        )

@@ -78,6 +78,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
             corrections; by default they are kept and counted.
         fp16: Compute all networks, including those of refiners, in half precision, like the same
             option of mmengine's loops: float16 on a GPU, bfloat16 on a CPU.
+        chosen: How settings of the generator were chosen, for the manifest; changes no label.
         evaluator: Unused; part of mmengine's interface. Labels are evaluated from their folder.
 
     Raises:
@@ -98,6 +99,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         num_workers: int | None = None,
         overwrite: bool = False,
         fp16: bool = False,
+        chosen: Mapping[str, Any] | None = None,
         evaluator: object = None,
     ) -> None:
         dataset = DATASETS.build(dataloader['dataset'])
@@ -138,6 +140,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 scores=list(keep_scores),
                 split=self.split,
                 count=len(self.ids),
+                **({'chosen': chosen} if chosen else {}),
                 **_checkpoint_of(runner, contents),
             ),
         )

@@ -1,0 +1,133 @@
+"""A background threshold for class activation maps, chosen without masks.
+
+Legend: n present classes, T thresholds, H x W pixels.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmwsss.registry import METRICS, TASK_UTILS
+from mmwsss.structures import Normalizer, UserInputError, check_contract
+
+
+def foreground_shares(peak: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
+    """Measure how much of an image each threshold makes foreground, and how well it separates.
+
+    With ``w`` the share of the pixels above a threshold and ``m1``, ``m0`` the mean height above
+    and below it, the between-class variance is ``w (1 - w) (m1 - m0)^2``; where all pixels are on
+    one side it is 0.
+
+    Args:
+        peak: Largest activation of every pixel, ``max_c cam_c``, (H, W).
+        thresholds: Ascending, (T,).
+
+    Returns:
+        Shares ``w`` and between-class variances, each float64 (T,).
+
+    Source: Otsu, "A Threshold Selection Method from Gray-Level Histograms", IEEE Transactions on
+        Systems, Man, and Cybernetics 9(1), 1979.
+    """
+    heights = peak.flatten().double()
+    exceeded = torch.bucketize(heights, thresholds.to(heights))
+    size = len(thresholds) + 1
+    counts = torch.bincount(exceeded, minlength=size).double()
+    sums = torch.bincount(exceeded, weights=heights, minlength=size)
+    share, height = (
+        values.flip(0).cumsum(0).flip(0)[1:] / len(heights) for values in (counts, sums)
+    )
+    spread = share * (1 - share)
+    variance = (share * heights.mean() - height) ** 2 / spread
+    return share, torch.where(spread > 0, variance, 0)
+
+
+def exponent_of(threshold: float) -> float:
+    """Exponent whose background equals a threshold: ``(1 - x)^alpha > x`` exactly if ``x < t``.
+
+    Both give the same labels before any refinement.
+
+    Args:
+        threshold: t, between 0 and 1 (both excluded).
+    """
+    return math.log(threshold) / math.log(1 - threshold)
+
+
+@METRICS.register_module()
+class SeedThresholdWithoutMasks(BaseMetric):
+    """The background threshold that best separates high from low activations.
+
+    The between-class variance of ``max_c cam_c`` (:func:`foreground_shares`) is averaged over all
+    images; of 0.01, 0.02, ..., 0.99 the threshold with the largest mean is chosen. No mask takes
+    part, so a weakly-supervised pipeline may use the result. Samples need ``cams`` (n, H, W) and
+    ``cam_label``. Images without a present class are left out.
+
+    Args:
+        normalize: Config of the normalizer of the maps, as of
+            :class:`~mmwsss.pseudo_labels.PseudoLabelGenerator`; it may need nothing but the maps.
+
+    Returns:
+        ``threshold``; ``exponent``, which gives the same seeds (:func:`exponent_of`);
+        ``foreground``, the mean percentage of pixels above the threshold; ``images``, how many had
+        a present class.
+
+    Raises:
+        ValueError: If the normalizer needs more than the maps.
+        UserInputError: If no image has a class.
+
+    Source: the criterion is that of Otsu (:func:`foreground_shares`). One threshold for all images
+        is ours.
+    """
+
+    default_prefix = 'seed'
+    thresholds = torch.arange(1, 100, dtype=torch.float64) / 100
+
+    def __init__(self, *, normalize: dict | None = None, **base: Any) -> None:
+        super().__init__(**base)
+        self.normalizer: Normalizer | None = None
+        if normalize is not None:
+            self.normalizer = check_contract(TASK_UTILS.build(normalize), Normalizer, 'normalize')
+            if self.normalizer.requires:
+                raise ValueError(
+                    f'normalize={normalize["type"]} needs {", ".join(self.normalizer.requires)} '
+                    'beside the maps. A threshold can be chosen for MaxNormalize, MinMaxNormalize '
+                    'or none.'
+                )
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Add the curves of a batch."""
+        self.results += [self._curves(sample) for sample in data_samples]
+
+    def _curves(self, sample: dict) -> np.ndarray:
+        """Shares and variances of an image, (2, T); NaN without a present class."""
+        cams = sample['cams'].float()
+        if len(cams) == 0:
+            return np.full((2, len(self.thresholds)), np.nan)
+        if self.normalizer is not None:
+            cams = self.normalizer.normalize(cams, SegDataSample())
+        shares, variances = foreground_shares(cams.amax(dim=0), self.thresholds)
+        return torch.stack([shares, variances]).cpu().numpy()
+
+    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
+        """Choose the threshold for the images of all ranks."""
+        curves = np.stack(results)
+        curves = curves[~np.isnan(curves).any(axis=(1, 2))]
+        if len(curves) == 0:
+            raise UserInputError(
+                f'none of the {len(results)} images has a class, so there is no threshold to '
+                'choose. Check the labels of the split.'
+            )
+        shares, variances = curves.mean(axis=0)
+        best = int(variances.argmax())
+        threshold = float(self.thresholds[best])
+        return {
+            'threshold': threshold,
+            'exponent': exponent_of(threshold),
+            'foreground': 100 * float(shares[best]),
+            'images': float(len(curves)),
+        }
