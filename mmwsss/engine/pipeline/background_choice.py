@@ -151,7 +151,7 @@ def _labels(stage: Stage) -> dict[str, dict]:
 def _option(stage: Stage, label: str) -> str:
     """Name the option to choose; empty where the label has none."""
     background = _labels(stage)[label].get('background') or {}
-    return _OPTIONS.get(type_name(background), '')
+    return _OPTIONS.get(type_name(background) or '', '')
 
 
 def _sharing(stage: Stage, background: dict) -> tuple[str, ...]:
