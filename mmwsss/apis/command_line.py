@@ -92,7 +92,7 @@ def load_stage_config(args: argparse.Namespace) -> tuple[Config, dict[str, str]]
     """Read the config of a single stage, with own data and overrides.
 
     Returns:
-        The config, and what own data cannot measure: see
+        The config, and what own data cannot measure, see
         :func:`~mmwsss.engine.config.data.use_data`.
 
     Raises:

@@ -46,7 +46,7 @@ def edge_strength(image: np.ndarray) -> np.ndarray:
         image: RGB, uint8 (H, W, 3).
 
     Returns:
-        From 0 (none) to 255 (the strongest of the image): uint8 (H, W).
+        uint8 (H, W), from 0 (none) to 255 (the strongest of the image).
     """
     smooth = cv2.GaussianBlur(image, (5, 5), 1.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))

@@ -132,7 +132,7 @@ def pixel_pairs(label: np.ndarray, mask: np.ndarray) -> np.ndarray:
         mask: True mask, uint8 (H, W).
 
     Returns:
-        Row = value in the label map, column = true value: int64 (256, 256).
+        int64 (256, 256), one row per value in the label map, one column per true value.
     """
     pairs = label.astype(np.intp) * _VALUES + mask
     counts = np.bincount(pairs.ravel(), minlength=_VALUES**2).reshape(_VALUES, _VALUES)

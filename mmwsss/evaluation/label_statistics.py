@@ -106,7 +106,7 @@ def tag_table(tags: Sequence[Sequence[int] | None], num_classes: int) -> np.ndar
         num_classes: Number K of foreground classes.
 
     Returns:
-        1 with the tag, 0 without, NaN where the tags are not known: float32 (N, K). None where
+        float32 (N, K), 1 with the tag, 0 without, NaN where the tags are not known. None where
         the tags of no image are known.
     """
     if all(own is None for own in tags):

@@ -33,8 +33,8 @@ def seed_histogram(
         num_classes: Foreground classes K.
 
     Returns:
-        Counts, int64 (T+1, 1+K, 1+K): [number of thresholds that the activation exceeds, label of
-        the best class, true label].
+        Counts, int64 (T+1, 1+K, 1+K), indexed by the number of thresholds that the activation
+        exceeds, the label of the best class and the true label.
     """
     # A row of zeros makes "no class present" an ordinary case: it exceeds no threshold >= 0.
     normalised = cams / (cams.amax(dim=(1, 2), keepdim=True) + _EPS) if len(cams) else cams

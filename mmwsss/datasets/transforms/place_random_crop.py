@@ -26,7 +26,7 @@ def place(
             canvas is float32, so that padding with a mean colour is 0 after normalisation.
 
     Returns:
-        Canvas (*size) or (*size, C).
+        Canvas, ``(*size)`` or ``(*size, C)``.
     """
     span = [
         (max(0, -by), min(length, wanted - by))
