@@ -18,13 +18,14 @@ BIN := $(VENV)/bin
 # Made last, so that an installation that was interrupted starts again.
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+DOCS_STAMP := $(VENV)/.installed-docs
 PIP_INSTALL = $(BIN)/python -m pip install -q $(PIP_ARGS) $(addprefix -c ,$(CONSTRAINTS))
 
 # Networks of this size are many times faster on one thread.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-all test-openmmlab faults lint format type clean
+.PHONY: help install dev demo test test-all test-openmmlab faults docs lint format type clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +77,16 @@ test-openmmlab: ## Run the tests with the original OpenMMLab packages, in .venv-
 faults: install ## Kill runs, damage files and feed malformed input: up to 40 minutes
 	$(BIN)/python -m pytest tests/faults -m 'not gpu' -rP --no-header $(TESTS)
 
+docs: $(DOCS_STAMP) ## Build the documentation site in docs/_build/html
+	@# Sphinx reads from the root, see docs/conf.py. It starts anew, so that no warning is lost.
+	$(BIN)/python -m sphinx -q -E -W --keep-going -c docs -d docs/_build/doctrees . docs/_build/html
+	@echo 'The site is in docs/_build/html/index.html'
+
+$(DOCS_STAMP): $(STAMP)
+	@echo 'Installing Sphinx ...'
+	@$(PIP_INSTALL) -r requirements/docs.txt
+	@touch $(DOCS_STAMP)
+
 lint: install ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -88,5 +99,5 @@ type: dev ## Check the types of mmwsss/
 	$(BIN)/mypy mmwsss
 
 clean: ## Remove .venv*, caches and builds; data/ and work_dirs/ stay
-	rm -rf .venv .venv-openmmlab build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf .venv .venv-openmmlab build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

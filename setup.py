@@ -12,7 +12,7 @@ from setuptools import find_packages, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 
 ROOT = Path(__file__).parent
-EXTRAS = ('onedl', 'openmmlab', 'crf', 'coco', 'tests', 'dev')
+EXTRAS = ('onedl', 'openmmlab', 'crf', 'coco', 'tests', 'dev', 'docs')
 
 
 def read_requirements(name: str) -> list[str]:

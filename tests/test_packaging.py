@@ -57,7 +57,7 @@ def test_an_installation_brings_neither_family_of_openmmlab_packages():
     assert not families & {project_name(line) for line in requirements('runtime')}
 
 
-@pytest.mark.parametrize('name', ['runtime', 'onedl', 'crf', 'coco', 'tests', 'dev'])
+@pytest.mark.parametrize('name', ['runtime', 'onedl', 'crf', 'coco', 'tests', 'dev', 'docs'])
 def test_what_make_installs_is_held_to_a_version(name):
     # PyTorch is chosen in the Makefile; setuptools builds the package but is not part of it.
     chosen_elsewhere = {'torch', 'torchvision', 'setuptools'}
