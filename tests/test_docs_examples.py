@@ -24,7 +24,7 @@ def files_of(document: str) -> dict[str, str]:
 
 
 TUTORIAL = files_of('docs/add_a_method.md')
-EXAMPLES = files_of('README.md')
+EXAMPLES = {**files_of('README.md'), **files_of('docs/mixing.md')}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_pipeline_of_the_tutorial_runs(project, warm, shapes_data, tmp_path)
     assert len(list((made / 'smooth').glob('*.png'))) > 0
 
 
-def test_the_first_config_of_the_readme_builds(read_config):
+def test_the_first_mixed_config_builds(read_config):
     config = read_config('configs/mixed/my_first.py', EXAMPLES['configs/mixed/my_first.py'])
     model = MODELS.build(config.model)
     assert type(model.head.pooling).__name__ == 'GlobalAveragePooling'
