@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 import pytest
-from test_docs import CONFIGS, DOCS, own_components, read_once, table_rows
+from test_docs import CONFIGS, DOCS, METHODS, own_components, read_once, table_rows
 
 from mmwsss.registry import type_name
 from mmwsss.structures import Checked
@@ -84,3 +84,53 @@ def test_reasons_are_given_once_for_options_that_no_config_sets(unset, explained
     stale = sorted(set(explained) - unset)
     assert not stale, f'{stale} are gone or set by a config: remove them from the table'
     assert len(explained) == len(set(explained))
+
+
+# What MMEngine's runner hands over, and the first weights that every module takes.
+NOT_LISTED = {
+    *('runner', 'dataloader', 'evaluator', 'module', 'dataset', 'data_preprocessor'),
+    'init_cfg',
+}
+
+
+def arguments_of(component: type) -> dict[str, object]:
+    """Arguments of a component that a config may set, each with its default."""
+    found: dict[str, object] = {}
+    for cls in component.__mro__:
+        if '__init__' not in vars(cls):
+            continue
+        if not cls.__module__.startswith('mmwsss.'):
+            break
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind is not parameter.VAR_KEYWORD:
+                found.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return {name: default for name, default in found.items() if name not in NOT_LISTED}
+
+
+def listed_arguments() -> dict[str, dict[str, str]]:
+    """Arguments in the table of docs/methods.md, each with the default that it shows, or ''."""
+    table = (row for row in table_rows(METHODS) if 'type' in row)
+    cells = {row['type'].strip('`'): row['arguments'] for row in table}
+    listed = {}
+    for name, cell in cells.items():
+        same = re.fullmatch(r'those of `(\w+)`', cell)
+        found = re.findall(r'`([a-z]\w*)`(?: = `([^`]+)`)?', cells[same[1]] if same else cell)
+        listed[name] = dict(found)
+    return listed
+
+
+def test_the_arguments_of_every_component_are_listed():
+    listed = listed_arguments()
+    for name, component in own_components().items():
+        expected = arguments_of(component)
+        assert set(listed.get(name, {})) == set(expected), f'docs/methods.md, arguments of {name}'
+        for argument, shown in listed.get(name, {}).items():
+            default = expected[argument]
+            if default in (inspect.Parameter.empty, None, '', ()) or argument == 'meta_keys':
+                assert not shown, f'docs/methods.md: {name}({argument}) has no default to show'
+            else:
+                assert shown == repr(default), f'docs/methods.md: default of {name}({argument})'
+    assert listed.keys() <= own_components().keys()
