@@ -1,4 +1,4 @@
-"""Data sets with weak labels and the transforms that know them."""
+"""Data sets with weak labels, and their transforms."""
 
 import mmseg.datasets  # noqa: F401  (a registry does not import the locations of its parent)
 

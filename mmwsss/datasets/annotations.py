@@ -1,6 +1,6 @@
 """Reads weak labels: lists of images, PASCAL VOC XML and files of image tags.
 
-What a file says is never trusted as a path: see :func:`check_image_id`.
+The content of a file is never trusted as a path; see :func:`check_image_id`.
 """
 
 import math
@@ -16,15 +16,15 @@ from mmwsss.structures.input_files import read_bytes, read_text
 
 Box = tuple[float, float, float, float]
 _REMEDY = 'Check `data_root` and this path.'
-_LINE_END = re.compile(r'\r\n|\r|\n')  # str.splitlines would also cut at other characters
+_LINE_END = re.compile(r'\r\n|\r|\n')  # str.splitlines would also split at other characters
 _MAX_ID = 1000
-_SUFFIXES = ('.jpg', '.jpeg', '.png')  # of images and label maps in lists of two columns
-_MAX_XML_BYTES = 1 << 22  # 4 MiB, 10 000 objects; a tree takes far more memory than its text
+_SUFFIXES = ('.jpg', '.jpeg', '.png')  # of images and label maps in two-column lists
+_MAX_XML_BYTES = 1 << 22  # 4 MiB, 10 000 objects; the tree takes far more memory than its text
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
 class AnnotatedObject(NamedTuple):
-    """One object of an image; ``box`` is xyxy as written in the file, None if it has none."""
+    """One object of an image; ``box`` is xyxy as written in the file, or None."""
 
     name: str
     box: Box | None
@@ -32,14 +32,14 @@ class AnnotatedObject(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """The objects of an image in file order and its (height, width) if the file states it."""
+    """The objects of an image in file order, and its (height, width) if the file states it."""
 
     objects: list[AnnotatedObject]
     shape: tuple[int, int] | None
 
 
 def check_image_id(img_id: str, source: str | Path) -> str:
-    """Return ``img_id`` if it names a file below the data root, and that in one way only.
+    """Return ``img_id`` if it names a file below the data root in its only valid spelling.
 
     Raises:
         UserInputError: The id is empty, too long, an absolute path, or has a backslash, ``.``,
@@ -48,22 +48,23 @@ def check_image_id(img_id: str, source: str | Path) -> str:
     odd = '\\' in img_id or not {'', '.', '..'}.isdisjoint(img_id.split('/'))
     if odd or not img_id.isprintable() or len(img_id) > _MAX_ID:
         raise UserInputError(
-            f'{source}: {img_id!r:.80} is not an image id. An id is a path below the image folder '
+            f'{source}: {img_id!r:.80} is not an image id. An id is a path below the image folder, '
             "without suffix, such as '2007_000032'; it must not be absolute or contain '..'."
         )
     return img_id
 
 
 def read_image_ids(list_file: str | Path) -> list[str]:
-    """Read one image id a line; blank lines are skipped.
+    """Read one image id per line; blank lines are skipped.
 
-    Lists of published methods are read too. Of the line ``/JPEGImages/ID.jpg
-    /SegmentationClassAug/ID.png`` the id is the first file's name without suffix, of ``ID 0 14``
-    (an id and the indices of its classes) the first word. Their paths and classes are not used.
+    The lists of published methods are understood as well. In ``/JPEGImages/ID.jpg
+    /SegmentationClassAug/ID.png`` the id is the name of the first file without suffix; in
+    ``ID 0 14``, an id and the indices of its classes, it is the first word. Other paths and classes
+    are ignored.
 
     Raises:
-        UserInputError: The file is missing, is not text, holds no id, one outside the data root, or
-            one twice.
+        UserInputError: The file is missing, is not text, holds no id, or has an id twice or one
+            outside the data root.
     """
     ids = [check_image_id(_id_in(line), list_file) for line in list_lines(list_file)]
     if len(set(ids)) < len(ids):
@@ -75,7 +76,7 @@ def read_image_ids(list_file: str | Path) -> list[str]:
 
 
 def list_lines(list_file: str | Path) -> list[str]:
-    """Read the lines of a list of images, without blank ones and blanks at their ends.
+    """Read the lines of a list of images, stripped and without blank lines.
 
     Raises:
         UserInputError: The file is missing, is not text, or has no line.
@@ -83,14 +84,14 @@ def list_lines(list_file: str | Path) -> list[str]:
     text = read_text(list_file, 'list of images', remedy=_REMEDY)
     lines = [line.strip() for line in _LINE_END.split(text)]
     if not any(lines):
-        raise UserInputError(f'{list_file} holds no image id; expected one a line.')
+        raise UserInputError(f'{list_file} holds no image id; expected one per line.')
     return [line for line in lines if line]
 
 
 def first_column(line: str) -> str:
-    """Give the image in a line of a list: all of it, unless it has columns.
+    """Return the image in a line of a list: the whole line, unless it has columns.
 
-    It has where a file is followed by that of a label map, or an image by indices of its classes.
+    A line has columns if an image file is followed by a label map, or an image by class indices.
     """
     first, *others = line.split()
     has_indices = bool(others) and all(word.isdecimal() for word in others)
@@ -111,7 +112,7 @@ def read_tags(label_file: str | Path) -> dict[str, list[str | int]]:
     """Read image tags from JSON: ``{image id: [class names or foreground class indices]}``.
 
     Raises:
-        UserInputError: The file is missing, is no JSON, or has another form.
+        UserInputError: The file is missing, is not JSON, or has another form.
     """
     return check_tags(read_json(label_file, 'label file', remedy=_REMEDY), label_file)
 
@@ -123,14 +124,16 @@ def check_tags(tags: object, label_file: str | Path) -> dict[str, list[str | int
         UserInputError: They have another form.
     """
     if not isinstance(tags, dict) or not tags:
-        raise UserInputError(f'{label_file}: expected {{image id: [class, ...]}} with one entry.')
+        raise UserInputError(
+            f'{label_file}: expected {{image id: [class, ...]}} with at least one entry.'
+        )
     for img_id, labels in tags.items():
         check_image_id(img_id, label_file)
-        # bool is an int in Python, but `true` is no class.
+        # bool is an int in Python, but `true` is not a class.
         if not isinstance(labels, list) or not all(type(label) in (str, int) for label in labels):
             raise UserInputError(
                 f'{label_file}: expected a list of class names or indices for {img_id!r}, '
-                f'got {labels!r:.80}.'
+                f'got {labels!r:.80}. Correct this entry.'
             )
     return tags
 
@@ -143,9 +146,9 @@ def read_voc_xml(xml_file: str | Path) -> Annotation | None:
     shift by one pixel.
 
     Raises:
-        UserInputError: The file is no XML, its root is not ``<annotation>``, its objects lie
-            elsewhere, or an object has no name, says something twice or has a box that is no
-            number.
+        UserInputError: The file is not XML, its root is not ``<annotation>``, its objects are not
+            directly below the root, or an object has no name, repeats an element or has a box that
+            is not numeric.
     """
     if not os.path.lexists(xml_file):
         return None
@@ -154,12 +157,12 @@ def read_voc_xml(xml_file: str | Path) -> Annotation | None:
         root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserInputError(
-            f'{xml_file} is no readable XML: {error}. Restore this file.'
+            f'{xml_file} is not readable XML: {error}. Restore this file.'
         ) from error
     if root.tag != 'annotation':
         raise UserInputError(
             f'{xml_file}: expected <annotation> as the outermost element, got <{root.tag:.40}>. '
-            'Is this another file, such as a page that says why a download failed?'
+            'Check that this is not another file, such as the error page of a failed download.'
         )
     elements = root.findall('object')
     if not elements and root.find('.//object') is not None:
@@ -173,7 +176,7 @@ def read_voc_xml(xml_file: str | Path) -> Annotation | None:
 def _parse_object(element: ElementTree.Element, xml_file: str | Path) -> AnnotatedObject:
     name = (_text(element, 'name', xml_file) or '').strip()
     if not name:
-        raise UserInputError(f'{xml_file}: an <object> has no <name>.')
+        raise UserInputError(f'{xml_file}: an <object> has no <name>. Add it.')
     corners = _child(element, 'bndbox', xml_file)
     box: Any = None
     if corners is not None:
@@ -193,7 +196,7 @@ def _child(
     found = element.findall(tag)
     if len(found) > 1:
         raise UserInputError(
-            f'{xml_file}: an <{element.tag}> has {len(found)} <{tag}>. Keep the right one.'
+            f'{xml_file}: an <{element.tag}> has {len(found)} <{tag}> elements. Keep the right one.'
         )
     return found[0] if found else None
 

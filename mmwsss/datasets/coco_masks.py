@@ -1,4 +1,4 @@
-"""True masks from the polygons and run lengths of a COCO file."""
+"""True masks from the polygons and run lengths in a COCO file."""
 
 import io
 import json
@@ -37,7 +37,7 @@ class CocoObject(NamedTuple):
 
 
 class CocoImage(NamedTuple):
-    """What a mask is painted from; ``name`` is that of the image without suffix."""
+    """What a mask is painted from; ``name`` is the image's name without suffix."""
 
     name: str
     height: int
@@ -46,10 +46,10 @@ class CocoImage(NamedTuple):
 
 
 def classes_of(file: CocoFile) -> dict[str, int]:
-    """Give the label values of the class names: 1 + the rank of the category's id.
+    """Return the label value of each class name: 1 + the rank of the category's id.
 
     Raises:
-        UserInputError: There are too many, two have the same name, or an id is not an integer.
+        UserInputError: There are too many classes, two share a name, or an id is not an integer.
     """
     keys = sorted(file.classes, key=lambda key: _integer(key, file.path))
     names = [file.classes[key] for key in keys]
@@ -67,10 +67,10 @@ def images_of(
     Args:
         file: The COCO file, with polygons as text.
         crowd: What crowds become: their class, the ignored value, or background.
-        keep_empty: Whether images without an annotation have a mask, all background.
+        keep_empty: Whether images without an annotation get a mask that is all background.
 
     Raises:
-        UserInputError: An entry lacks what is needed.
+        UserInputError: An entry lacks a required field.
     """
     values = classes_of(file)
     by_image = file.by_image()
@@ -90,10 +90,10 @@ def images_of(
 
 
 def paint_mask(image: CocoImage) -> np.ndarray:
-    """Paint the objects of an image, uint8 (H, W): the smaller one is on top.
+    """Paint the objects of an image, smaller ones on top, uint8 (H, W).
 
-    Of objects with the same area the one with the smaller id is on top; crowds are below all
-    others. This is the order of the masks that weakly supervised papers evaluate on.
+    Of two objects with the same area, the one with the smaller id is on top. Crowds lie below all
+    objects. Weakly supervised papers evaluate on masks in this order.
 
     Source: coco2voc, https://github.com/alicranck/coco2voc, which AFA and ToCo name. Differs:
     label values are contiguous, and crowds do not compete with objects.
@@ -134,14 +134,14 @@ def import_pycocotools() -> ModuleType:
         from pycocotools import mask
     except ImportError as error:
         raise UserInputError(
-            'Painting masks of COCO needs pycocotools: pip install "mmwsss[coco]", or pip install '
+            'Painting COCO masks needs pycocotools: pip install "mmwsss[coco]", or pip install '
             'pycocotools.'
         ) from error
     return mask
 
 
 def _encode(one: CocoObject, image: CocoImage, tools: ModuleType) -> dict | None:
-    """Turn polygons or run lengths into compressed run lengths, None if there are none."""
+    """Turn polygons or run lengths into compressed run lengths; None if there are none."""
     shape = (image.height, image.width)
     try:
         encoded = _compress(one.segmentation, shape, tools)
@@ -164,7 +164,7 @@ def _compress(segmentation: Any, shape: tuple[int, int], tools: ModuleType) -> d
             raise ValueError('its run lengths do not fill the image')
         return tools.frPyObjects(segmentation, *shape)
     polygons = json.loads(segmentation) if isinstance(segmentation, str) else []
-    # pycocotools would take four numbers for a box.
+    # pycocotools would take four numbers as a box.
     polygons = [points for points in polygons if len(points) >= 6]
     return tools.merge(tools.frPyObjects(polygons, *shape)) if polygons else None
 

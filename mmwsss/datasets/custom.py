@@ -1,4 +1,4 @@
-"""The user's own data, as one description says where they are and what they mean."""
+"""A user's own data, located and explained by one description."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,28 +14,28 @@ from mmwsss.structures import UserInputError
 
 @DATASETS.register_module()
 class CustomWeakDataset(WeakSegDataset):
-    """Images with tags or boxes that ``data = dict(root=..., classes=..., labels=...)`` describes.
+    """Images with tags or boxes, described by ``data = dict(root=..., classes=..., labels=...)``.
 
-    Entries are those of :class:`WeakSegDataset`; ``data_prefix`` names files made from the images
-    alone, such as pseudo labels. True masks are in the description; with ``true_masks`` the entry
-    of an image that has one names it, with ``mask_values`` where the masks have other classes.
+    Entries are those of :class:`WeakSegDataset`. ``data_prefix`` names only files made from the
+    images, such as pseudo labels. True masks are part of the description. With ``true_masks``, the
+    entry of an image names its mask, and has ``mask_values`` if the masks have other classes.
 
     Args:
-        data: The description, see :meth:`DataDescription.from_dict`.
+        data: The description; see :meth:`DataDescription.from_dict`.
         split: Training or validation images.
-        supervision: Which weak label to read. Boxes serve as tags too. Images without a label are
+        supervision: Which weak label to read. Boxes also serve as tags. Images without a label are
             left out with one counted warning.
         proportion_file: As in :class:`WeakSegDataset`.
-        missing_seg_map: As in :class:`WeakSegDataset`; with ``true_masks``, ``'skip'`` leaves out
-            images without a true mask, which otherwise have no ``seg_map_path``.
-        data_prefix: Folders of files made from the images, see :class:`WeakSegDataset`.
-        true_masks: List the true masks, for evaluation.
+        missing_seg_map: As in :class:`WeakSegDataset`. With ``true_masks``, ``'skip'`` leaves out
+            images without a true mask; otherwise they are kept without a ``seg_map_path``.
+        data_prefix: Folders of files made from the images; see :class:`WeakSegDataset`.
+        true_masks: Whether to list the true masks, for evaluation.
         **base: Options of :class:`mmseg.datasets.BaseSegDataset` (``pipeline``, ``test_mode``,
             ``indices``, ...).
 
     Raises:
-        UserInputError: The description is wrong, a file is missing or cannot be read, boxes are
-            asked of tags, or no image is left.
+        UserInputError: The description is wrong, a file is missing or unreadable, boxes are needed
+            but the labels are tags, or no image is left.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CustomWeakDataset(WeakSegDataset):
         )
 
     def _images(self, notes: Notes) -> tuple[dict[str, dict], ReadLabel | None]:
-        # Not kept: every worker of a data loader would have a copy of what it reads.
+        # Not kept, because every worker of a data loader would hold a copy of what it reads.
         description = DataDescription.from_dict(self.data)
         ids = description.split(self.split)
         images = {img_id: {'img_path': description.image_files[img_id]} for img_id in ids}
@@ -83,8 +83,8 @@ class CustomWeakDataset(WeakSegDataset):
         labels = description.labels()
         if self.supervision == 'box' and not labels.has_boxes:
             raise UserInputError(
-                f'{description.label_path} has tags, but boxes are needed. Give boxes as `labels` '
-                'of the data, or use a config that learns from tags.'
+                f'{description.label_path} has tags, but boxes are needed. Provide boxes as '
+                '`labels` of the data, or use a config that learns from tags.'
             )
         index = {name: i for i, name in enumerate(self.foreground_classes)}
         return images, partial(self._read_label, labels, index, notes)
@@ -92,7 +92,7 @@ class CustomWeakDataset(WeakSegDataset):
     def _with_masks(
         self, images: dict[str, dict], description: DataDescription, notes: Notes
     ) -> dict[str, dict]:
-        """Add the true masks; leave images without one out if they are to be skipped."""
+        """Add the true masks; leave out images without one if they are to be skipped."""
         values = description.mask_values
         encoding = {} if values is None else {'mask_values': values}
         found = {}

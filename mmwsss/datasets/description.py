@@ -30,21 +30,22 @@ _SHOWN = 5
 class DataDescription:
     """Where the images, labels, lists and masks of a data set are, and what they mean.
 
-    An image is known by its id: its path below the folder of images without suffix, with ``/``
-    and composed umlauts (NFC). Files are only looked for when they are asked for.
+    An image is identified by its path below the folder of images, without suffix, with ``/`` and
+    composed umlauts (NFC). Files are only looked up when they are needed.
 
     Attributes:
         root: Folder of the data.
-        names: Name of each foreground class in the labels, and the user's own name of it. Several
-            classes of the labels may be one own class.
+        names: Name of each foreground class in the labels, mapped to the user's name for it.
+            Several classes of the labels may share one name.
         images: Folder of the images.
         label_path: File or folder of the weak labels.
-        train: List of the training images; None: all labelled images that are not in ``val``.
-        val: List of the validation images; None: no validation.
-        masks: Folder of the true masks, None if there are none.
-        mask_values: What the values of the masks mean, see
-            :func:`~mmwsss.datasets.true_masks.mask_values`; None: value i is the i-th class.
-        format: Format of the labels; None: it is found out from their content.
+        train: List of the training images; None means all labelled images that are not in ``val``.
+        val: List of the validation images; None means no validation.
+        masks: Folder of the true masks; None if there are none.
+        mask_values: Meaning of the values of the masks, see
+            :func:`~mmwsss.datasets.true_masks.mask_values`; None means that value i is the i-th
+            class.
+        format: Format of the labels; None means that it is detected from their content.
     """
 
     root: str
@@ -62,11 +63,11 @@ class DataDescription:
         """Read a description.
 
         Args:
-            data: ``root``; ``classes``, own names of the foreground classes or a dict of the names
-                in the labels with the own ones; ``labels``; and, if need be, ``images``
-                (``'images'``), ``train``, ``val``, ``masks`` and ``format``. Paths are below
-                ``root`` or absolute. ``masks`` is a folder, or ``dict(path=..., classes=(...),
-                others='background' or 'ignore')`` where masks have classes of their own.
+            data: ``root``; ``classes``, names of the foreground classes or a dict from the names
+                in the labels to your own; ``labels``; and optionally ``images`` (default
+                ``'images'``), ``train``, ``val``, ``masks`` and ``format``. Paths are below
+                ``root`` or absolute. ``masks`` is a folder or, if the masks have other classes,
+                ``dict(path=..., classes=(...), others='background' or 'ignore')``.
 
         Raises:
             UserInputError: Naming the key that is missing, unknown or wrong.
@@ -93,7 +94,7 @@ class DataDescription:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Own names of the foreground classes 0..K-1."""
+        """The user's names of the foreground classes 0..K-1."""
         return tuple(dict.fromkeys(self.names.values()))
 
     @property
@@ -107,12 +108,12 @@ class DataDescription:
         """Paths of all images by id, sorted.
 
         Raises:
-            UserInputError: There is no such folder or no image in it, or two images have one id.
+            UserInputError: There is no such folder, it holds no image, or two images share an id.
         """
         if not os.path.isdir(self.root):
             raise UserInputError(
                 f'`root` of the data, {self.root!r}, is not a folder. Correct it; a relative path '
-                'starts from the folder in which the command runs.'
+                'starts at the folder in which the command runs.'
             )
         files = _files_by_id(self.images, 'images', IMAGE_SUFFIXES)
         if not files:
@@ -126,8 +127,8 @@ class DataDescription:
         files = _files_by_id(self.masks, 'masks', ('.png',))
         if files.keys().isdisjoint(self.image_files):
             raise UserInputError(
-                f'`masks` of the data: {self.masks!r} holds no PNG of an image. The mask of the '
-                f'image {next(iter(self.image_files))!r} would have this name and end in .png.'
+                f'`masks` of the data: {self.masks!r} holds no mask of any image. The mask of the '
+                f'image {next(iter(self.image_files))!r} must have the same name and end in .png.'
             )
         return files
 
@@ -136,17 +137,17 @@ class DataDescription:
         return ImageNames(self.image_files)
 
     def true_mask(self, img_id: str) -> str | None:
-        """Path of the true mask of an image, None if it has none."""
+        """Path of the true mask of an image; None if it has none."""
         return self._mask_files.get(img_id)
 
     def labels(self) -> WeakLabels:
-        """Weak labels of all labelled images, by the own names of the classes.
+        """Weak labels of all labelled images, under the user's names of the classes.
 
-        Labels of other classes are left out with one warning, which counts them.
+        Labels of other classes are left out with one warning that counts them.
 
         Raises:
-            UserInputError: The labels cannot be read, are of images that do not exist, or none of
-                them is of one of the classes.
+            UserInputError: The labels cannot be read, belong to images that do not exist, or none
+                has one of the classes.
         """
         return self._labels
 
@@ -168,20 +169,20 @@ class DataDescription:
         return found._replace(objects=objects)
 
     def _check_names(self, counts: Counter[str]) -> None:
-        """Refuse what looks misspelt; warn of other classes and of those without a label."""
+        """Refuse likely misspellings; warn about other classes and classes without a label."""
         others = {name: n for name, n in counts.most_common() if name not in self.names}
         if others and len(others) == len(counts):
             raise UserInputError(
                 f'{self.label_path} has none of the `classes` {", ".join(self.names)}; it has '
-                f'{_shortened(list(others))}. Name classes as the labels do, or rename them by '
-                "classes=dict(<name in the labels>='<own name>')."
+                f'{_shortened(list(others))}. Name the classes as in the labels, or rename them '
+                "with classes=dict(<name in the labels>='<your name>')."
             )
         lacking = [name for name in self.names if name not in counts]
         for name in lacking:
             if near := nearest(name, others):
                 raise UserInputError(
                     f'{self.label_path} has no label of the class {name}. Did you mean '
-                    f'{near[0]!r}? Correct `classes`, or remove what no image shows.'
+                    f'{near[0]!r}? Correct `classes`, or remove classes that no image shows.'
                 )
         notes = []
         if others:
@@ -195,18 +196,18 @@ class DataDescription:
     def split(self, split: Split) -> list[str]:
         """Ids of the training or validation images, in the order of their list.
 
-        Images that are in both lists, and unlabelled images where no list names those to train
-        on, are counted in a warning.
+        A warning counts images that are in both lists and, without a training list, unlabelled
+        images.
 
         Raises:
-            UserInputError: The list cannot be read, or names an image twice or one that does not
-                exist; there is no ``val``, or it leaves nothing to train on; or a validation image
-                lacks its mask.
+            UserInputError: The list cannot be read, has an image twice or one that does not exist;
+                there is no ``val``, or it leaves nothing to train on; or a validation image lacks
+                its mask.
         """
         if split == 'val':
             if self.val is None:
                 raise UserInputError(
-                    'the data have no `val`, a list of the images to validate on. Add it.'
+                    'the data have no `val`, the list of images to validate on. Add it.'
                 )
             ids = self._read_list(self.val)
             self._check_masks(ids)
@@ -214,16 +215,18 @@ class DataDescription:
         held_out = set(self._read_list(self.val)) if self.val is not None else set()
         if self.train is not None:
             ids = self._read_list(self.train)
-            _warn(held_out.intersection(ids), f'images of {self.train} are in {self.val} as well')
+            _warn(held_out.intersection(ids), f'images of {self.train} are also in {self.val}')
             return ids
         labelled = self.labels().objects.keys()
         _warn(self.image_files.keys() - labelled - held_out, 'images without a label are left out')
         if not labelled - held_out:
-            raise UserInputError(f'{self.val} lists all labelled images: none is left to train on.')
+            raise UserInputError(
+                f'{self.val} lists all labelled images: none is left to train on. Remove some.'
+            )
         return sorted(labelled - held_out)
 
     def _read_list(self, path: str) -> list[str]:
-        """Find the images of a list; the first column counts, suffix and folder may be left out."""
+        """Find the images of a list by its first column; suffix and folder may be left out."""
         ids: list[str] = []
         lacking = []
         for line in list_lines(path):
@@ -247,7 +250,7 @@ class DataDescription:
     def _find(self, line: str, path: str) -> str | None:
         if (img_id := _composed(line)) in self.image_files:
             return img_id
-        # A name may have blanks, so that what looks like columns may be one.
+        # A name may contain blanks, so what looks like columns may be one name.
         columns = dict.fromkeys([first_column(line), line])
         found = (self._image_names.find(column, path) for column in columns)
         return next((img_id for img_id in found if img_id is not None), None)
@@ -257,7 +260,7 @@ class DataDescription:
         if lacking:
             raise UserInputError(
                 f'{self.masks} lacks the masks of {len(lacking)} of {len(ids)} images in '
-                f'{self.val}: {_shortened(lacking)}. Add them, or take the images out of the list.'
+                f'{self.val}: {_shortened(lacking)}. Add them, or remove the images from the list.'
             )
 
 
@@ -269,8 +272,8 @@ def _files_by_id(folder: str, key: str, suffixes: Iterable[str]) -> dict[str, st
         img_id = check_image_id(_composed(name[: name.rindex('.')]), folder)
         if img_id in found:
             raise UserInputError(
-                f'{found[img_id]!r} and {path!r} have the same name without suffix, by which '
-                'labels and masks are found. Rename or remove one of them.'
+                f'{found[img_id]!r} and {path!r} have the same name without suffix, but labels and '
+                'masks are found by that name. Rename or remove one of them.'
             )
         found[img_id] = path
     return found
@@ -279,16 +282,16 @@ def _files_by_id(folder: str, key: str, suffixes: Iterable[str]) -> dict[str, st
 def _renamed(
     objects: list[AnnotatedObject], names: Mapping[str, str | None]
 ) -> Iterator[AnnotatedObject]:
-    """Give the objects of the classes that have an own name, under that name."""
+    """Yield the objects of the classes that the user named, under that name."""
     for entry in objects:
         own = names[entry.name]
         if own is not None:
-            # As it is where it can be: the tags of a class are one object, in all images.
+            # Unchanged where possible: the tags of a class share one object in all images.
             yield entry if own == entry.name else entry._replace(name=own)
 
 
 def _composed(name: str) -> str:
-    """Spell umlauts in one way: file systems and annotation tools have two."""
+    """Normalise umlauts, which file systems and annotation tools encode in two ways."""
     return unicodedata.normalize('NFC', name)
 
 

@@ -1,4 +1,4 @@
-"""Checks what a user wrote in the description of the data, key by key."""
+"""Checks a user's description of the data, key by key."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ _MASK_KEYS = ('path', 'classes', 'others')
 
 
 def checked_texts(data: Mapping[str, Any]) -> dict[str, str | None]:
-    """Give the keys whose values are texts, with defaults.
+    """Return the keys with string values, with defaults filled in.
 
     Raises:
-        UserInputError: ``data`` is not a dict, a key is unknown or missing, or a value is not a
-            text or not the name of a format.
+        UserInputError: ``data`` is not a dict, a key is unknown or missing, a value is not a
+            string, or the format is unknown.
     """
     if not isinstance(data, Mapping):
         raise UserInputError(f'Expected `data` to be a dict, got {data!r:.80}.')
@@ -44,10 +44,10 @@ def checked_texts(data: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def checked_classes(classes: object) -> dict[str, str]:
-    """Give the name of every class in the labels with the user's own name.
+    """Map the name of every class in the labels to the user's name for it.
 
     Raises:
-        UserInputError: It is neither names nor a dict of names, a name occurs twice or is
+        UserInputError: ``classes`` is neither a list nor a dict of names, a name occurs twice or is
             ``background``, or there are more classes than label maps hold.
     """
     if isinstance(classes, Mapping):
@@ -59,15 +59,17 @@ def checked_classes(classes: object) -> dict[str, str]:
     if not pairs or not all(isinstance(name, str) and name.strip() for p in pairs for name in p):
         raise UserInputError(
             'Expected `data.classes` to be names of the foreground classes, such as '
-            f"('cat', 'dog'), or a dict of the names in the labels with own names, got "
+            f"('cat', 'dog'), or a dict from the names in the labels to your own, got "
             f'{classes!r:.80}.'
         )
     composed = [[unicodedata.normalize('NFC', name.strip()) for name in pair] for pair in pairs]
     names: dict[str, str] = dict(composed)
     if _BACKGROUND in {*names, *names.values()}:
-        raise UserInputError(f'`data.classes` names {_BACKGROUND!r}, which is added: leave it out.')
+        raise UserInputError(
+            f'`data.classes` names {_BACKGROUND!r}, which is added automatically. Leave it out.'
+        )
     if len(names) < len(composed):
-        raise UserInputError(f'`data.classes` has a name twice: {classes!r:.200}.')
+        raise UserInputError(f'`data.classes` has a name twice: {classes!r:.200}. Keep one.')
     check_class_count((_BACKGROUND, *dict.fromkeys(names.values())))
     return names
 
@@ -75,14 +77,14 @@ def checked_classes(classes: object) -> dict[str, str]:
 def checked_masks(
     masks: object, names: Mapping[str, str]
 ) -> tuple[str | None, dict[int, int] | None]:
-    """Give the folder of the true masks and what their values mean.
+    """Return the folder of the true masks and the meaning of their values.
 
     Args:
         masks: None, a folder, or ``dict(path=..., classes=(...), others=...)``.
-        names: Name of each class in labels and masks, and the own name of it.
+        names: Name of each class in labels and masks, mapped to the user's name for it.
 
     Raises:
-        UserInputError: It is none of these, or its classes do not fit.
+        UserInputError: ``masks`` is none of these, or its classes do not match.
     """
     if masks is None or (isinstance(masks, str) and masks):
         return masks, None
@@ -102,7 +104,7 @@ def checked_masks(
             f'Expected `data.masks.classes` to be names of classes, got {classes!r:.80}.'
         )
     classes = [unicodedata.normalize('NFC', name.strip()) for name in classes]
-    # The background is added here as in the classes of the data, unless it has another value.
+    # As in the classes of the data, the background comes first unless it has another value.
     of_masks = classes if _BACKGROUND in classes else [_BACKGROUND, *classes]
     values = mask_values(
         of_masks,

@@ -1,9 +1,9 @@
 """Reads images, label maps and greyscale maps from files, and refuses what would be misread.
 
-Photographs that a camera marked as rotated: an image is turned upright as it is read, by the EXIF
-orientation in its file, and its size is that of the upright image. Boxes and masks belong to that.
-A label map or greyscale map is never turned: one that carries such a mark is refused, because some
-readers would turn it and others would not.
+A camera may mark a photograph as rotated. Such an image is turned upright by its EXIF orientation
+when it is read; its size, boxes and masks refer to the upright image. Label maps and greyscale maps
+are never turned: one with an EXIF orientation is refused, because some readers would turn it and
+others would not.
 """
 
 import io
@@ -19,7 +19,7 @@ from mmwsss.structures import IGNORE_INDEX, UserInputError
 from mmwsss.structures.input_files import read_bytes
 
 MAX_PIXELS = 1 << 26
-"""Largest image, 67 million pixels such as 8192 x 8192: known before anything is decoded."""
+"""Largest image, 67 million pixels (8192 x 8192); checked before anything is decoded."""
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -27,16 +27,16 @@ IMAGE_SUFFIXES = frozenset(
         *('.gif', '.ppm', '.pgm', '.pbm', '.pnm', '.jp2', '.j2k', '.jpf', '.jpx', '.avif'),
     )
 )
-"""Suffixes, in small letters, of files that :func:`read_image` can read."""
+"""Lower-case suffixes of files that :func:`read_image` can read."""
 
 _MAX_BYTES = 1 << 29
-# What Pillow would try as well runs other programs (EPS) or is hardly tested.
+# The other formats of Pillow run external programs (EPS) or are hardly tested.
 _FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF', 'PPM', 'JPEG2000', 'AVIF')
 _LOSSLESS = ('PNG', 'TIFF', 'BMP', 'GIF', 'PPM')
-# Pillow cuts their values at 255: a picture of 16 bits would become white.
+# Pillow clips their values at 255, so that a 16-bit image would turn white.
 _DEEP_MODES = ('I', 'F')  # also 'I;16'
 _UPRIGHT = 1
-# What turns an image upright, by its EXIF orientation.
+# Operation that turns an image upright, by its EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,28 +48,28 @@ _TURNS = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 
-# Pillow's own limit is higher than the one here, and warns where this one refuses.
+# Pillow's own limit is higher and only warns; the one here refuses.
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
-# An image whose EXIF data are damaged counts as upright, as for OpenCV.
+# An image with damaged EXIF data counts as upright, as in OpenCV.
 warnings.filterwarnings('ignore', message='.*orrupt EXIF data')
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read any image as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
 
-    Greyscale, palette and CMYK images are converted; the alpha channel is dropped; of several
-    pictures in a file the first counts. The file must be complete: OpenCV fills what a truncated
-    JPEG lacks with grey, Pillow refuses it.
+    Greyscale, palette and CMYK images are converted, and an alpha channel is dropped. If a file
+    holds several pictures, the first is read. The file must be complete: where OpenCV fills the
+    missing part of a truncated JPEG with grey, Pillow refuses the file.
 
     Raises:
         UserInputError: The file is missing, damaged or not an image, has more than
-            :data:`MAX_PIXELS`, or greyscale values of more than 8 bits.
+            :data:`MAX_PIXELS` pixels, or has greyscale values of more than 8 bits.
     """
     image, orientation = _identify(path)
     if image.mode.startswith(_DEEP_MODES):
         raise UserInputError(
-            f'{path}: expected an image of 8 bits per channel, got mode {image.mode!r}. Scale its '
-            'values to 0..255 and save it again.'
+            f'{path}: expected an image with 8 bits per channel, got mode {image.mode!r}. Scale '
+            'its values to 0..255 and save it again.'
         )
     decoded = _decode(image, path)
     rgb = decoded if decoded.mode == 'RGB' else decoded.convert('RGB')
@@ -83,25 +83,24 @@ def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.nd
 
     Args:
         path: The file.
-        num_classes: Number K of foreground classes, to refuse other values than 0..K and 255.
+        num_classes: Number K of foreground classes, to refuse values other than 0..K and 255.
 
     Raises:
-        UserInputError: The file is missing or damaged, or does not state its values exactly: it is
-            an image of colours, is compressed with loss, holds several pictures, carries an EXIF
-            orientation, or has greyscale of less than 8 bits, which some readers stretch to 0..255
-            and others do not; or it has the value of no class.
+        UserInputError: The file is missing or damaged; is a colour image; has a lossy compression,
+            several pictures or an EXIF orientation; has less than 8 bits of greyscale, which some
+            readers stretch to 0..255 and others do not; or has a value that is not a class.
     """
     image = _identify_upright(path)
     if image.mode not in ('L', 'P') or _is_stretched(image):
         kind = 'greyscale of less than 8 bits' if _is_stretched(image) else f'mode {image.mode!r}'
         raise UserInputError(
-            f'{path}: expected label values in a palette (P) or 8 bit greyscale (L) PNG, got '
-            f'{kind}. Save indices, not colours.'
+            f'{path}: expected label values in a palette (P) or 8-bit greyscale (L) PNG, got '
+            f'{kind}. Save class indices, not colours.'
         )
     if image.format not in _LOSSLESS or 'jpeg' in str(image.info.get('compression')):
         raise UserInputError(
-            f'{path}: expected label values in a PNG, got a compression with loss '
-            f'({image.format}), which changes them. Make the labels again as PNG.'
+            f'{path}: expected label values in a PNG, got a lossy compression ({image.format}), '
+            'which changes them. Make the labels again as PNG.'
         )
     image = _decode(image, path)
     if (pictures := getattr(image, 'n_frames', 1)) > 1:
@@ -115,26 +114,26 @@ def read_label_map(path: str | Path, *, num_classes: int | None = None) -> np.nd
 
 
 def read_grey_image(path: str | Path) -> np.ndarray:
-    """Read an 8 bit greyscale image, such as a saliency map, as uint8 (H, W).
+    """Read an 8-bit greyscale image, such as a saliency map, as uint8 (H, W).
 
     Raises:
-        UserInputError: The file is missing, damaged, or not an 8 bit greyscale image, or carries an
-            EXIF orientation.
+        UserInputError: The file is missing, damaged or not an 8-bit greyscale image, or has an EXIF
+            orientation.
     """
     image = _identify_upright(path)
     if image.mode != 'L':
         raise UserInputError(
-            f'{path}: expected an 8 bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
-            "for example by PIL's image.convert('L')."
+            f'{path}: expected an 8-bit greyscale (L) image, got mode {image.mode!r}. Convert it, '
+            "for example with PIL's image.convert('L')."
         )
     return np.asarray(_decode(image, path))
 
 
 def read_image_size(path: str | Path) -> tuple[int, int]:
-    """Read height and width of an upright image, as :func:`read_image` gives it, without decoding.
+    """Read height and width of the upright image of :func:`read_image`, without decoding it.
 
     Raises:
-        UserInputError: As :func:`read_image`, except for damage behind the first bytes.
+        UserInputError: As in :func:`read_image`, except for damage after the first bytes.
     """
     image, orientation = _identify(path)
     if orientation in _SIDEWAYS and _is_turned_here(image, orientation):
@@ -144,13 +143,13 @@ def read_image_size(path: str | Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _known_formats() -> tuple[str, ...]:
-    """Leave out what this build of Pillow lacks, which it would refuse to look for."""
+    """List the formats that this build of Pillow has; it raises an error for others."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _identify(path: str | Path) -> tuple[ImageFile, int]:
-    """Find out what image it is and its EXIF orientation; its pixels are not decoded yet."""
+    """Open an image and find its EXIF orientation; its pixels are not decoded yet."""
     content = read_bytes(path, 'image file', max_bytes=_MAX_BYTES, remedy='Check `data_root`.')
     try:
         image = Image.open(io.BytesIO(content), formats=_known_formats())
@@ -177,8 +176,8 @@ def _identify_upright(path: str | Path) -> ImageFile:
 
 
 def _orientation(content: bytes, kind: str) -> int:
-    """Read the EXIF orientation of an image file, 1 to 8; 1 if it has none that can be read."""
-    if kind == 'PNG' and b'eXIf' not in content:  # Pillow would decode it to look for one
+    """Read the EXIF orientation of an image file, 1 to 8; 1 if it has no readable one."""
+    if kind == 'PNG' and b'eXIf' not in content:  # Pillow would decode the file to look for it
         return _UPRIGHT
     try:
         exif = Image.open(io.BytesIO(content), formats=(kind,)).getexif()
@@ -186,20 +185,18 @@ def _orientation(content: bytes, kind: str) -> int:
         return orientation if orientation in _TURNS else _UPRIGHT
     except MemoryError:
         raise
-    except (
-        Exception
-    ):  # only Pillow runs here; whether the image is damaged shows when it is decoded
+    except Exception:  # only Pillow runs here; a damaged image is noticed when it is decoded
         return _UPRIGHT
 
 
 def _is_turned_here(image: ImageFile, orientation: int) -> bool:
-    return orientation in _TURNS and image.format != 'TIFF'  # which Pillow turns as it reads it
+    return orientation in _TURNS and image.format != 'TIFF'  # Pillow itself turns TIFF files
 
 
 def _decode(image: ImageFile, path: str | Path) -> ImageFile:
     try:
         if image.format == 'PNG':
-            # Pillow does not compare the checksums when it decodes.
+            # Pillow does not verify the checksums when it decodes.
             content = image.fp.getbuffer()  # type: ignore[union-attr]  # opened from bytes
             Image.open(io.BytesIO(content), formats=('PNG',)).verify()
         image.load()
@@ -215,12 +212,12 @@ def _check_values(label: np.ndarray, num_classes: int, path: str | Path) -> None
     if foreign.any():
         raise UserInputError(
             f'{path} has the value {label[foreign][0]}; expected 0..{num_classes} or '
-            f'{IGNORE_INDEX}. Was it made with other classes?'
+            f'{IGNORE_INDEX}. Check that it was made with these classes.'
         )
 
 
 def _is_stretched(image: ImageFile) -> bool:
-    """Whether Pillow would multiply the greyscale values of a file, such as 1 of 4 bits to 17."""
+    """Whether Pillow would scale the greyscale values of a file, such as a 4-bit 1 to 17."""
     raw_mode = image.tile[0][3] if image.tile else image.mode
     return image.mode == '1' or str(raw_mode).startswith(('L;2', 'L;4'))
 

@@ -4,13 +4,13 @@ _BITS = 8
 
 
 def class_colors(num_classes: int) -> list[list[int]]:
-    """Give every class a colour of its own, RGB; the first 21 are those of PASCAL VOC.
+    """Return a distinct RGB colour for every class; the first 21 are those of PASCAL VOC.
 
     Bits 0, 1, 2 of the class number are the highest bits of red, green and blue, bits 3, 4, 5 the
     next ones, and so on. Class 0, the background, is black.
 
     Args:
-        num_classes: How many classes, background included, at most 256.
+        num_classes: Number of classes, background included, at most 256.
     """
     return [[_channel(number, channel) for channel in range(3)] for number in range(num_classes)]
 

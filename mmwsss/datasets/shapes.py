@@ -1,7 +1,7 @@
 """A small synthetic data set in the layout of PASCAL VOC, for demos and tests.
 
 Coloured discs, triangles, crosses and rings on textured backgrounds. Boxes are tight, but the
-shapes fill only about half of them: whoever takes filled boxes for masks is clearly wrong.
+shapes fill only about half of them, so that filled boxes are clearly wrong masks.
 """
 
 from typing import NamedTuple
@@ -14,10 +14,10 @@ from mmwsss.registry import DATASETS
 from mmwsss.structures import BACKGROUND, to_seg_label
 
 CLASSES = ('disc', 'triangle', 'cross', 'ring')
-# One hue a class, with a lot of variation; backgrounds are dull.
+# One hue per class, with a lot of variation; backgrounds are dull.
 _COLORS = np.array([[200, 70, 60], [70, 160, 70], [80, 90, 200], [210, 180, 60]], dtype=np.float64)
 _MAX_OBJECTS = 4
-_MAX_HIDDEN = 0.35  # the others may hide at most this part of an object
+_MAX_HIDDEN = 0.35  # largest part of an object that the others may hide
 
 
 class ShapesSample(NamedTuple):
@@ -31,7 +31,7 @@ class ShapesSample(NamedTuple):
 
 @DATASETS.register_module()
 class ShapesWeakDataset(VOCWeakDataset):
-    """The synthetic shapes, as ``tools/dataset_converters/make_shapes.py`` writes them."""
+    """The synthetic shapes written by ``tools/dataset_converters/make_shapes.py``."""
 
     METAINFO = {  # noqa: RUF012  (the form of the library's class)
         'classes': ('background', *CLASSES),
@@ -42,7 +42,7 @@ class ShapesWeakDataset(VOCWeakDataset):
 def make_sample(seed: int | tuple[int, ...], size: int) -> ShapesSample:
     """Draw one image with one to four overlapping objects.
 
-    A box is tight around what is visible of its object: ``mask[y1:y2, x1:x2]`` holds it exactly.
+    A box is tight around the visible part of its object: ``mask[y1:y2, x1:x2]`` just contains it.
 
     Args:
         seed: Seed of everything random in the image.
@@ -101,7 +101,7 @@ def _texture(rng: np.random.Generator, color: np.ndarray, size: int) -> np.ndarr
 
 
 def _shape(rng: np.random.Generator, label: int, size: int) -> np.ndarray:
-    """Pixels of a shape of random place, size and rotation, bool (H, W)."""
+    """Pixels of a shape with random position, size and rotation, bool (H, W)."""
     radius = rng.uniform(0.14, 0.27) * size
     center = rng.uniform(radius, size - radius, 2)
     angle = rng.uniform(-np.pi / 8, np.pi / 8)

@@ -1,4 +1,4 @@
-"""Reads true masks in the classes of a data set; nothing else knows how masks are encoded.
+"""Reads true masks in the classes of a data set; only this module knows their encoding.
 
 Legend: K foreground classes, H x W pixels.
 """
@@ -23,34 +23,36 @@ def mask_values(
     others: Others = 'background',
     names: Mapping[str, str] | None = None,
 ) -> dict[int, int]:
-    """Say what each value of a mask means: classes are found by their names.
+    """Map each value of a mask to a label of the data set, matching classes by name.
 
     Args:
-        mask_classes: Classes of the masks in the order of their values, background among them.
+        mask_classes: Classes of the masks in the order of their values, background included.
         classes: Classes of the data set, background first.
-        others: What the classes of the masks become that the data set does not have.
-        names: Name of every class in the masks, and its name in the data set, where they differ.
+        others: What mask classes that the data set does not have become.
+        names: Name of every class in the masks, mapped to its name in the data set, if they differ.
 
     Returns:
         Label 0..K or 255 of every value that a mask may have; 255 stays 255.
 
     Raises:
         UserInputError: A name occurs twice, the masks lack a class of the data set, or ``others``
-            is neither of the two.
+            is invalid.
     """
-    if others not in tuple(_OTHERS):  # a dict would not look for a list
+    if others not in tuple(_OTHERS):  # a dict cannot be asked for a list
         raise UserInputError(
-            f'What classes outside the data set become in true masks must be one of '
-            f'{tuple(_OTHERS)}, got {others!r}.'
+            f'Expected the mask classes outside the data set to become one of {tuple(_OTHERS)}, '
+            f'got {others!r}. Correct `mask_others` of the data set, or `others` of the masks.'
         )
     if len(set(mask_classes)) < len(mask_classes):
-        raise UserInputError(f'The classes of the true masks have a name twice: {mask_classes}.')
+        raise UserInputError(
+            f'The classes of the true masks have a name twice: {mask_classes}. Keep one.'
+        )
     if names is None:
         names = dict(zip(classes, classes, strict=True))
     in_masks = {names[name] for name in mask_classes if name in names}
     if lacking := [name for name in classes if name not in in_masks]:
         raise UserInputError(
-            f'The classes of the true masks lack {lacking[0]!r:.80}, a class of the data set. Name '
+            f'The classes of the true masks lack {lacking[0]!r:.80}, a class of the data set. List '
             'all classes of the masks in the order of their values.'
         )
     labels = {name: list(classes).index(own) for name, own in names.items()}
@@ -64,36 +66,36 @@ def read_true_mask(
     """Read the true mask of an image as a label map, uint8 (H, W) of 0..K and 255.
 
     Args:
-        entry: Entry of a data list. ``seg_map_path`` is the file. ``mask_values`` says what its
-            values mean, see :func:`mask_values`; without it they are those of the ``num_classes``
-            foreground classes. Entries of MMSegmentation's data sets have ``reduce_zero_label``
-            and ``label_map`` instead.
+        entry: Entry of a data list. ``seg_map_path`` is the file. ``mask_values`` maps its values,
+            see :func:`mask_values`; without it they are those of the ``num_classes`` foreground
+            classes. Entries of MMSegmentation's data sets have ``reduce_zero_label`` and
+            ``label_map`` instead.
         image_shape: Height and width of the image, to refuse a mask of another size.
 
     Raises:
-        UserInputError: The entry has no mask, the mask is damaged or of another size, or it has a
-            value of no class.
+        UserInputError: The entry has no mask, or the mask is damaged, has another size, or has a
+            value that is not a class.
     """
     if 'seg_map_path' not in entry:
         raise UserInputError(
             f'There is no true mask of {entry.get("img_path")}. Name the folder of the masks in '
-            "the data set, or leave such images out by missing_seg_map='skip'."
+            "the data set, or leave such images out with missing_seg_map='skip'."
         )
     path = entry['seg_map_path']
     mask = read_label_map(path)
     if image_shape is not None and mask.shape != tuple(image_shape):
         raise UserInputError(
-            f'{path} is {mask.shape[0]}x{mask.shape[1]}, its image is {image_shape[0]}x'
-            f'{image_shape[1]} (height x width). Give the masks of these images.'
+            f'{path} is {mask.shape[0]}x{mask.shape[1]}, but its image is {image_shape[0]}x'
+            f'{image_shape[1]} (height x width). Use the masks that belong to these images.'
         )
     table, known = _table(entry)
     foreign = ~known[mask]
     if foreign.any():
         raise UserInputError(
-            f'{path} has the value {mask[foreign][0]}, which is no class of the masks: '
-            f'{_known_values(known)}. If the masks have other classes than the data set, name them '
-            'in the order of their values: `mask_classes` of the data set, or '
-            '`masks=dict(path=..., classes=...)` in the data file.'
+            f'{path} has the value {mask[foreign][0]}, which is not a class of the masks: '
+            f'{_known_values(known)}. If the masks have other classes than the data set, list them '
+            'in the order of their values in `mask_classes` of the data set, or in '
+            '`masks=dict(path=..., classes=...)` of the data file.'
         )
     return table[mask]
 
@@ -113,7 +115,7 @@ def _table(entry: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mmseg_table(entry: Mapping[str, Any]) -> np.ndarray:
-    """Label of each value by the rules of MMSegmentation, uint8 (256,)."""
+    """Label of each value under the rules of MMSegmentation, uint8 (256,)."""
     table = np.arange(_VALUES, dtype=np.uint8)
     if entry.get('reduce_zero_label'):
         table[1:IGNORE_INDEX] -= 1

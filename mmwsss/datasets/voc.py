@@ -20,33 +20,35 @@ class VOCWeakDataset(WeakSegDataset):
     """Images with tags or boxes in the layout of PASCAL VOC.
 
     Entries are those of :class:`WeakSegDataset`. ``data_prefix['seg_map_path']`` names pseudo
-    labels for training, true masks for evaluation.
+    labels for training, or true masks for evaluation.
 
     The first class is the background; the others are the foreground classes 0..K-1. A subset of
-    the data set's class names selects classes: objects of the others are left out, so they count as
-    background. Other names describe your own data.
+    the data set's class names selects classes: objects of other classes are left out and count as
+    background. Any other names describe your own data.
 
-    Whatever the names, value i of a true mask is the i-th class. Masks of other classes, such as
-    all of VOC where some are selected, need ``mask_classes``: their entries have ``mask_values``,
-    see :func:`~mmwsss.datasets.true_masks.mask_values`. Pseudo labels are never mapped.
+    Whatever the names, value i of a true mask is the i-th class. Masks with other classes, such as
+    masks of all VOC classes for a subset, need ``mask_classes``. Their entries then have
+    ``mask_values``, see :func:`~mmwsss.datasets.true_masks.mask_values`. Pseudo labels are never
+    mapped.
 
     Args:
-        ann_file: List of image ids, one per line. May be empty with ``label_file``: then the ids
-            are those of the label file.
+        ann_file: List of image ids, one per line. May be empty with ``label_file``, whose ids are
+            then used.
         supervision: Which weak label to read.
         label_file: JSON ``{image id: [class names or foreground class indices]}`` for ``'tag'``;
-            without it the tags are the classes of the objects in the XML file.
-        proportion_file: Foreground proportions of every image of the list, as a label stage or
-            ``estimate_proportions.py`` writes them (:mod:`mmwsss.structures.proportion_files`).
+            without it, the tags are the classes of the objects in the XML file.
+        proportion_file: Foreground proportions of every image in the list, as written by a label
+            stage or ``estimate_proportions.py`` (:mod:`mmwsss.structures.proportion_files`).
         missing_annotation: What to do with images that have no XML file or no entry in
-            ``label_file``: leave them out with one counted warning, keep them as images without
-            any object, or stop. An XML file without objects is an image without objects.
-        missing_seg_map: Whether images without a label map or score file stop the start or are left
-            out.
+            ``label_file``: leave them out with one counted warning (``'skip'``), keep them as
+            images without objects (``'empty'``), or stop (``'error'``). An XML file without objects
+            always means an image without objects.
+        missing_seg_map: Whether an image without a label map or score file raises an error at the
+            start (``'error'``) or is left out (``'skip'``).
         mask_classes: Classes of the true masks below ``data_prefix['seg_map_path']`` in the order
-            of their values, ``'background'`` among them; None where they are those of the data set.
-        mask_others: What the classes of the masks become that the data set does not have:
-            ``'background'``, as their objects do, or ``'ignore'``, 255.
+            of their values, ``'background'`` included; None if they are those of the data set.
+        mask_others: What mask classes that the data set does not have become: ``'background'``,
+            like their objects, or ``'ignore'``, 255.
         keep_difficult: Use objects marked ``difficult``, as published box-supervised methods do.
         data_prefix: Folders below ``data_root``: ``img_path`` (default ``JPEGImages``),
             ``ann_path`` (``Annotations``), ``seg_map_path``, ``aux_seg_map_path``,
@@ -55,8 +57,8 @@ class VOCWeakDataset(WeakSegDataset):
             ``pipeline``, ``test_mode``, ``indices``, ...).
 
     Raises:
-        UserInputError: A path is missing or leaves the data root, a file cannot be read, a class
-            is unknown, or no image is left.
+        UserInputError: A path is missing or leaves the data root, a file is unreadable, a class is
+            unknown, or no image is left.
     """
 
     METAINFO = PascalVOCDataset.METAINFO
@@ -107,7 +109,7 @@ class VOCWeakDataset(WeakSegDataset):
 
     @property
     def _selects_classes(self) -> bool:
-        """Whether the classes are a part of those of the class, or own ones."""
+        """Whether the classes are a subset of this data set's classes, not the user's own."""
         return set(self._metainfo['classes']) <= set(self.METAINFO['classes'])
 
     @property
@@ -121,9 +123,9 @@ class VOCWeakDataset(WeakSegDataset):
                 'MMWSSS_DATA to the folder of the data sets, or `data_root` in the config.'
             )
         if not self.ann_file and not self.label_file:
-            raise UserInputError('Give `ann_file`, a list of image ids, or `label_file`.')
+            raise UserInputError('Set `ann_file`, a list of image ids, or `label_file`.')
         read_label = self._label_reader(notes)
-        # Without a list there is a label file, which names its images.
+        # Without a list, the images are those of the label file.
         ids = read_image_ids(self.ann_file) if self.ann_file else read_label.image_ids  # type: ignore[union-attr]
         self._without_file(ids, 'img_path', self.img_suffix)
         images = {img_id: self._image(img_id) for img_id in ids}
@@ -151,7 +153,7 @@ class VOCWeakDataset(WeakSegDataset):
         if self.missing_annotation == 'error':
             raise UserInputError(
                 f'{self.label_file or self.data_prefix["ann_path"]!r} has no annotation of image '
-                f"{img_id!r}. Add it, or leave such images out by missing_annotation='skip'."
+                f"{img_id!r}. Add it, or leave such images out with missing_annotation='skip'."
             )
         if self.missing_annotation == 'empty':
             notes.add('images without an annotation count as images without objects', img_id)
@@ -169,7 +171,7 @@ class VOCWeakDataset(WeakSegDataset):
 
     @cached_property
     def _mask_values(self) -> dict[int, int] | None:
-        """Meaning of the values of true masks, if they are not those of the data set."""
+        """Labels of the values of true masks, if they differ from those of the data set."""
         if self.mask_classes is None or 'seg_map_path' not in self.data_prefix:
             return None
         classes = self._metainfo['classes']

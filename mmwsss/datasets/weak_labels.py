@@ -1,4 +1,4 @@
-"""From annotations to weak labels in class indices, with a count of everything left out."""
+"""Turns annotations into weak labels in class indices, and counts everything left out."""
 
 import logging
 import os
@@ -11,12 +11,12 @@ from mmengine.logging import print_log
 from mmwsss.datasets.annotations import AnnotatedObject, read_tags, read_voc_xml
 from mmwsss.structures import UserInputError, read_proportions
 
-# Boxes with a shorter side, in pixels of the image, are left out.
+# Boxes with a shorter side (in image pixels) are left out.
 MIN_BOX_SIDE = 1
 
 
 class Notes:
-    """Counts what was left out or changed, to say it in one line a kind."""
+    """Counts what was left out or changed, to report it in one line per kind."""
 
     def __init__(self) -> None:
         self._noted: dict[str, list[str]] = defaultdict(list)
@@ -44,7 +44,7 @@ class ClassIndex:
         self._index = {**dict.fromkeys(known), **{name: i for i, name in enumerate(classes)}}
 
     def find(self, name: str | int, source: str | Path) -> int | None:
-        """Return the index of a class name or of a valid index, None for a class not in use.
+        """Return the index for a class name or valid index; None for a class not in use.
 
         Raises:
             UserInputError: There is no such class.
@@ -55,13 +55,13 @@ class ClassIndex:
             raise UserInputError(
                 f'{source}: unknown class {name!r:.80}. The foreground classes (0..'
                 f'{len(self.classes) - 1}) are {", ".join(self.classes)}. Correct the file, or '
-                "name your classes in `metainfo=dict(classes=('background', ...))`."
+                "list your classes in `metainfo=dict(classes=('background', ...))`."
             )
         return self._index[name]
 
 
 def tag_label(objects: list[tuple[AnnotatedObject, int]]) -> dict[str, list]:
-    """Give the tags of an image, ``gt_label``.
+    """Return the tags of an image, ``gt_label``.
 
     Args:
         objects: Objects of the image with their class indices.
@@ -76,13 +76,13 @@ def box_label(
     shape: tuple[int, int] | None,
     notes: Notes,
 ) -> dict[str, list]:
-    """Give the boxes of an image, ``instances``; objects without a box are left out.
+    """Return the boxes of an image, ``instances``; objects without a box are left out.
 
     Args:
         objects: Objects of the image with their class indices.
-        img_id: The image.
-        shape: Its height and width if they are known.
-        notes: Collects what is left out or reaches beyond the image.
+        img_id: Id of the image.
+        shape: Its height and width, if known.
+        notes: Collects boxes that are left out or reach beyond the image.
     """
     instances = []
     height, width = shape or (float('inf'), float('inf'))
@@ -94,10 +94,10 @@ def box_label(
             note = 'boxes with a side below 1 pixel or swapped corners are left out'
             notes.add(note, img_id)
             continue
-        # The size in the file may itself be wrong, so that the loaded image decides.
+        # The size in the file may itself be wrong, so the loaded image decides.
         inside = min(min(x2, width) - max(x1, 0), min(y2, height) - max(y1, 0))
         if inside < MIN_BOX_SIDE:
-            note = 'boxes have a side below 1 pixel in the image and are left out there'
+            note = 'boxes have a side below 1 pixel inside the image and are left out there'
             notes.add(note, img_id)
         elif x1 < 0 or y1 < 0 or x2 > width or y2 > height:
             notes.add('boxes reach beyond the image and are clipped to it', img_id)
@@ -111,8 +111,8 @@ class XMLLabels:
     Args:
         folder: Folder of the XML files.
         class_index: The classes.
-        kind: Boxes or tags.
-        keep_difficult: Whether objects marked as difficult count.
+        kind: Which of the two to read.
+        keep_difficult: Whether to keep objects marked as difficult.
         notes: Collects what is left out.
 
     Raises:
@@ -140,7 +140,7 @@ class XMLLabels:
         self.notes = notes
 
     def __call__(self, img_id: str) -> dict | None:
-        """Return the label of an image, None if it has no XML file."""
+        """Return the label of an image; None if it has no XML file."""
         xml_file = os.path.join(self.folder, f'{img_id}.xml')
         annotation = read_voc_xml(xml_file)
         if annotation is None:
@@ -156,12 +156,15 @@ class XMLLabels:
             return tag_label(objects)
         for entry, _ in objects:
             if entry.box is None:
-                raise UserInputError(f'{xml_file}: a {entry.name!r} has no <bndbox>.')
+                raise UserInputError(
+                    f'{xml_file}: an object {entry.name!r} has no <bndbox>. Add its box, or remove '
+                    'the object.'
+                )
         return box_label(objects, img_id, shape=annotation.shape, notes=self.notes)
 
 
 class TagFileLabels:
-    """Looks the tags of an image up in a JSON file.
+    """Looks up the tags of an image in a JSON file.
 
     Args:
         label_file: JSON ``{image id: [class names or foreground class indices]}``.
@@ -177,11 +180,11 @@ class TagFileLabels:
 
     @property
     def image_ids(self) -> list[str]:
-        """The images of the file."""
+        """Ids of the images in the file."""
         return sorted(self.tags)
 
     def __call__(self, img_id: str) -> dict | None:
-        """Return the label of an image, None if the file has no entry for it."""
+        """Return the label of an image; None if the file has no entry for it."""
         if img_id not in self.tags:
             return None
         labels = {self.class_index.find(tag, self.label_file) for tag in self.tags[img_id]}
@@ -194,26 +197,27 @@ def add_proportions(entries: list[dict], proportion_file: str, classes: tuple[st
     """Add ``proportions`` float64 (K,), the share of the pixels of each class, to all entries.
 
     Args:
-        entries: Entries of a data list, changed in place; an entry has its ``img_id``.
-        proportion_file: File of proportions, see :mod:`mmwsss.structures.proportion_files`.
+        entries: Entries of a data list with their ``img_id``, changed in place.
+        proportion_file: File of proportions; see :mod:`mmwsss.structures.proportion_files`.
         classes: Names of the foreground classes.
 
     Raises:
-        UserInputError: The file cannot be read, is of other classes, or lacks images.
+        UserInputError: The file cannot be read, has other classes, or lacks images.
     """
     ids, values, found = read_proportions(proportion_file)
     if found != classes:
         raise UserInputError(
-            f'{proportion_file}: `classes` are {", ".join(found)}; the foreground classes of the '
-            f'data set are {", ".join(classes)}. Make the file again from labels of these classes.'
+            f'{proportion_file}: `classes` are {", ".join(found)}, but the foreground classes of '
+            f'the data set are {", ".join(classes)}. Make the file again from labels with these '
+            'classes.'
         )
     rows = dict(zip(ids, values, strict=True))
     lacking = [entry['img_id'] for entry in entries if entry['img_id'] not in rows]
     if lacking:
         raise UserInputError(
             f'{proportion_file}: `ids` lacks {len(lacking)} of {len(entries)} images, the first is '
-            f'{lacking[0]!r}. Make labels of all images of the list and the file from them, or '
-            'train on the images that have labels.'
+            f'{lacking[0]!r}. Make labels of all images in the list and the file from them, or '
+            'train only on the images that have labels.'
         )
     for entry in entries:
         entry['proportions'] = rows[entry['img_id']]

@@ -1,4 +1,4 @@
-"""What all data sets with weak labels share: entries, and the files that are made of images."""
+"""The base of all data sets with weak labels: their entries, and the files made from images."""
 
 import os
 from abc import abstractmethod
@@ -17,9 +17,9 @@ from mmwsss.structures import (
     deleted_scores,
 )
 
-# Gives the weak label of an image, None if it has none.
+# Returns the weak label of an image, or None if it has none.
 ReadLabel = Callable[[str], dict | None]
-# Files made from the images, or true masks, and what they are called in messages.
+# Names in messages of the files made from the images, and of true masks.
 _MADE = {
     'seg_map_path': 'label maps',
     'aux_seg_map_path': 'label maps',
@@ -30,39 +30,41 @@ _MADE = {
 _SUFFIXES = {'score files': '.npz', 'background masks': '.png'}
 _REMEDIES = {
     'background masks': ', complete the folder',
-    'label maps': ', run the stage that makes them again (it makes only what is missing)',
-    'score files': ', run the stage that makes them again (it makes only what is missing)',
+    'label maps': ', rerun the stage that makes them (it makes only what is missing)',
+    'score files': ', rerun the stage that makes them (it makes only what is missing)',
 }
 
 
 class WeakSegDataset(BaseSegDataset, WeakDataset):
-    """Images with weak labels, and label maps only where a stage may see them.
+    """Images with weak labels, and with label maps only in the stages that may see them.
 
     An entry of the data list has ``img_path``, ``img_id``, ``num_classes`` (K foreground classes)
-    and, by ``supervision``,
+    and, depending on ``supervision``,
 
     - ``'box'``: ``instances``, a list of ``{'bbox': [x1, y1, x2, y2], 'bbox_label': 0..K-1}`` in
       the order of the annotation;
     - ``'tag'``: ``gt_label``, the sorted present classes 0..K-1;
-    - ``None``: nothing more, for stages that learn from label maps alone.
+    - ``None``: nothing more, for stages that learn only from label maps.
 
-    With ``data_prefix['seg_map_path']`` it has ``seg_map_path``: pseudo labels for training.
-    ``data_prefix['aux_seg_map_path']`` adds ``aux_seg_map_path``, a second pseudo label.
-    ``data_prefix['foreground_score_path']`` and ``['background_score_path']`` add the score files
-    of the same names, for :class:`~mmwsss.datasets.transforms.LoadConfidentScores`.
-    ``data_prefix['background_mask_path']`` adds ``background_mask_path``, a mask to use with the
-    boxes instead of the one that is made from them.
-    With ``proportion_file`` it has ``proportions``, the share of the pixels of each class, (K,).
+    Options add further keys:
+
+    - ``data_prefix['seg_map_path']``: ``seg_map_path``, pseudo labels for training;
+    - ``data_prefix['aux_seg_map_path']``: ``aux_seg_map_path``, a second pseudo label;
+    - ``data_prefix['foreground_score_path']`` and ``['background_score_path']``: the score files of
+      the same names, for :class:`~mmwsss.datasets.transforms.LoadConfidentScores`;
+    - ``data_prefix['background_mask_path']``: ``background_mask_path``, a mask that replaces the
+      one made from the boxes;
+    - ``proportion_file``: ``proportions``, the share of the pixels of each class, (K,).
 
     The first class is the background; the others are the foreground classes 0..K-1.
 
     Args:
         ann_file: As in :class:`mmseg.datasets.BaseSegDataset`.
         supervision: Which weak label to read.
-        proportion_file: Foreground proportions of every image of the list, as a label stage or
-            ``estimate_proportions.py`` writes them (:mod:`mmwsss.structures.proportion_files`).
-        missing_seg_map: Whether images without a label map or score file stop the start or are left
-            out.
+        proportion_file: Foreground proportions of every image in the list, as written by a label
+            stage or ``estimate_proportions.py`` (:mod:`mmwsss.structures.proportion_files`).
+        missing_seg_map: Whether an image without a label map or score file raises an error at the
+            start (``'error'``) or is left out (``'skip'``).
         data_prefix: Folders below ``data_root``: ``seg_map_path``, ``aux_seg_map_path``,
             ``foreground_score_path``, ``background_score_path``, ``background_mask_path``, and
             those of the class.
@@ -71,7 +73,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
     """
 
     own_folders: Mapping[str, str] = {}
-    """Further keys of ``data_prefix`` that the class reads, with their defaults."""
+    """Additional keys of ``data_prefix`` that the class reads, with their defaults."""
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
 
     @classmethod
     def check(cls, options: Mapping[str, Any], key: str, stage: StagePlan) -> None:
-        """Refuse folders that nothing reads, and a file of proportions that nobody makes."""
+        """Refuse folders that nothing reads, and a file of proportions that nothing makes."""
         known, place = {*cls.own_folders, *_MADE}, f'{key}.data_prefix.'
         taken = {k.removeprefix(place) for k in stage.taken if k.startswith(place)}
         if unread := sorted({*(options.get('data_prefix') or {}), *taken} - known):
@@ -106,7 +108,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
             what = 'is a folder, expected a file' if os.path.isdir(path) else 'does not exist'
             raise UserInputError(
                 f'{key}.proportion_file = {path} {what}. Let the stage take it from a label stage '
-                'with proportions, or name the file with --cfg-options.'
+                'with `proportions`, or name the file with --cfg-options.'
             )
 
     @property
@@ -116,7 +118,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence[str] | None = None) -> None:
-        """Give no map: how true masks are encoded is said by the data set, whatever the names."""
+        """Return no map: the data set states the encoding of true masks, whatever the names."""
         return None
 
     def _update_palette(self) -> list:
@@ -125,18 +127,19 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
 
     @abstractmethod
     def _images(self, notes: Notes) -> tuple[dict[str, dict], ReadLabel | None]:
-        """Give the images by id, in order, and what reads their weak labels.
+        """Return the images by id, in order, and the reader of their weak labels.
 
-        Of every image its ``img_path`` and what else the class knows of it goes into the entry.
+        The dict of an image, its ``img_path`` and whatever else the class knows, goes into its
+        entry.
         """
 
     @property
     def _source(self) -> str:
-        """What lists the images."""
+        """Path of the file that lists the images."""
         return self.ann_file
 
     def load_data_list(self) -> list[dict]:
-        """List the images with their labels, after checking that all files are there."""
+        """List the images with their labels, after checking that all files exist."""
         self._check_setup()
         notes = Notes()
         images, read_label = self._images(notes)
@@ -154,7 +157,9 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
                 entries.append({**self._entry(img_id), **image, **label})
         notes.log()
         if not entries:
-            raise UserInputError(f'No image of {self._source!r} has a label.')
+            raise UserInputError(
+                f'No image of {self._source!r} has a label. Check that images and labels match.'
+            )
         if self.proportion_file:
             path = os.path.join(self.data_root or '', self.proportion_file)
             add_proportions(entries, path, self.foreground_classes)
@@ -163,7 +168,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
     def _check_setup(self) -> None:
         if 'background_mask_path' in self.data_prefix and self.supervision != 'box':
             raise UserInputError(
-                '`data_prefix.background_mask_path` goes with boxes: it needs '
+                '`data_prefix.background_mask_path` is only used with boxes: it needs '
                 f"supervision='box', got {self.supervision!r}."
             )
         classes = self._metainfo['classes']
@@ -188,7 +193,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
         if lacking and (prefix not in _MADE or self.missing_seg_map == 'error'):
             kind, remedy = _MADE.get(prefix, 'images'), ''
             if prefix in _MADE:
-                remedy = f"{_REMEDIES[kind]}, or leave such images out by missing_seg_map='skip'"
+                remedy = f"{_REMEDIES[kind]}, or leave such images out with missing_seg_map='skip'"
             raise UserInputError(
                 f'{folder!r} lacks {len(lacking)} of {len(ids)} {kind}, the first is '
                 f'{lacking[0] + suffix!r}. Check `data_root`, `data_prefix.{prefix}` and the list '
@@ -200,7 +205,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
         entry = {
             'img_id': img_id,
             'num_classes': len(self.foreground_classes),
-            'label_map': None,  # for transforms of MMSegmentation
+            'label_map': None,  # expected by transforms of MMSegmentation
             'reduce_zero_label': self.reduce_zero_label,
             'seg_fields': [],
         }
@@ -210,7 +215,7 @@ class WeakSegDataset(BaseSegDataset, WeakDataset):
 
 
 def check_choice(option: str, value: str | None, choices: tuple[str | None, ...]) -> None:
-    """Refuse another value of an option.
+    """Refuse a value of an option that is not one of its choices.
 
     Raises:
         UserInputError: If it is not one of the choices.
@@ -220,8 +225,8 @@ def check_choice(option: str, value: str | None, choices: tuple[str | None, ...]
 
 
 def _files_below(folder: str, subfolders: set[str]) -> set[str]:
-    """Names below ``folder``: one listing a subfolder instead of one look-up an image."""
-    # What was deleted on purpose is made again before a stage reads it.
+    """Names below ``folder``, from one listing per subfolder instead of one look-up per image."""
+    # Files deleted on purpose are made again before a stage reads them.
     names: set[str] = set(deleted_scores(folder))
     for subfolder in subfolders:
         path = os.path.join(folder, subfolder)

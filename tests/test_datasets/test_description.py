@@ -99,8 +99,8 @@ def test_a_folder_without_images_is_named_with_its_key(folder, data, message):
         ({'classes': ()}, r'`data\.classes` to be names'),
         ({'classes': ('cat', 1)}, r'`data\.classes` to be names'),
         ({'classes': ('cat', 'cat')}, r'`data\.classes` has a name twice'),
-        ({'classes': ('background', 'cat')}, 'is added: leave it out'),
-        ({'classes': {'cat': 'background'}}, 'is added: leave it out'),
+        ({'classes': ('background', 'cat')}, 'is added automatically'),
+        ({'classes': {'cat': 'background'}}, 'is added automatically'),
         ({'classes': [f'c{i}' for i in range(255)]}, '255 foreground classes'),
         ({'masks': 3}, r'`data\.masks` to be a folder'),
         ({'masks': {'path': 'masks', 'class': ()}}, '`data.masks` has the unknown key `class`'),
@@ -259,7 +259,7 @@ def test_training_images_in_both_lists_are_counted(folder, notes):
     description = folder.describe(train='train.txt', val='val.txt')
     assert description.split('train') == ['b', '10', 'a photo']
     (note,) = notes
-    assert note.startswith('2 images of ') and note.endswith('val.txt as well (first: 10).')
+    assert note.startswith('2 images of ') and note.endswith('val.txt (first: 10).')
 
 
 def test_a_validation_list_that_leaves_nothing_to_train_on_is_refused(folder):
@@ -297,7 +297,7 @@ def test_masks_lie_as_the_images_do_and_validation_needs_all_of_them(folder):
 
 def test_masks_of_none_of_the_images_are_refused(folder):
     folder.touch('masks/b_mask.png')
-    with pytest.raises(UserInputError, match=r"`masks` of the data.*no PNG.*'10' would"):
+    with pytest.raises(UserInputError, match=r"`masks` of the data.*no mask.*'10' must"):
         folder.describe(masks='masks').true_mask('b')
 
 

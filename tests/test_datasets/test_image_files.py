@@ -104,7 +104,7 @@ def test_greyscale_labels_of_few_bits_are_refused_as_readers_disagree_on_them(tm
 
 def test_labels_in_a_jpeg_are_refused_under_any_name(tmp_path):
     Image.fromarray(LABEL).save(tmp_path / 'a.png', 'JPEG')
-    with pytest.raises(UserInputError, match=r'a\.png.*with loss'):
+    with pytest.raises(UserInputError, match=r'a\.png.*lossy compression'):
         read_label_map(tmp_path / 'a.png')
 
 

@@ -68,7 +68,7 @@ def test_a_value_of_no_class_of_the_masks_is_refused(voc):
 
 def test_a_mask_of_another_size_than_its_image_is_refused(tmp_path):
     entry = {'seg_map_path': write(tmp_path / 'a.png', [[0, 1]]), 'num_classes': 1}
-    with pytest.raises(UserInputError, match=r'a\.png is 1x2, its image is 2x1'):
+    with pytest.raises(UserInputError, match=r'a\.png is 1x2, but its image is 2x1'):
         read_true_mask(entry, image_shape=(2, 1))
 
 

@@ -173,7 +173,7 @@ def test_boxes_below_one_pixel_in_the_image_are_counted(voc, notes):
     dataset = build(voc, pipeline=[{'type': 'LoadImage'}, {'type': 'LoadWeakAnnotations'}])
     assert dataset[0]['gt_bboxes'].tolist() == [[1, 1, 2, 2]]
     assert notes == [
-        '2 boxes have a side below 1 pixel in the image and are left out there (first: a).'
+        '2 boxes have a side below 1 pixel inside the image and are left out there (first: a).'
     ]
 
 

@@ -11,13 +11,14 @@ from mmwsss.structures import UserInputError
 
 
 def read_class_folders(source: LabelSource) -> WeakLabels:
-    """Read the tags of images from the folders that hold them, or copies of them.
+    """Read tags from the class folders that hold the images or copies of them.
 
     An image has the tag of every class folder that it is in. The folder may be the image folder
-    itself; images beside the class folders have no label.
+    itself; images next to the class folders have no label.
 
     Raises:
-        UserInputError: There is no folder of a class, one has no image, or a copy is of no image.
+        UserInputError: There is no class folder, a class folder has no image, or a copy matches no
+            image.
     """
     by_class = _files_by_class(source)
     ids = {os.path.abspath(path): img_id for img_id, path in source.images.files.items()}
@@ -33,14 +34,14 @@ def read_class_folders(source: LabelSource) -> WeakLabels:
 
 
 def _files_by_class(source: LabelSource) -> dict[str, dict[str, str]]:
-    """Give the images of every class folder: {class: {path below its folder: absolute path}}."""
+    """List the images of every class folder: {class: {path below its folder: absolute path}}."""
     folder = source.path.absolute()
     with os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith('.'))
     if not names:
         raise UserInputError(
-            f'{source.path} holds neither XML nor YOLO txt files nor one folder per class. Name '
-            'the file or folder of the labels in `labels`.'
+            f'{source.path} holds neither XML files, nor YOLO txt files, nor one folder per class. '
+            'Name the file or folder of the labels in `labels`.'
         )
     found = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Boxes, or tags, in a COCO JSON file."""
+"""Boxes or tags in a COCO JSON file."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ _NUMBERS = {int, float}
 
 
 def read_coco(content: object, source: LabelSource) -> WeakLabels:
-    """Read the objects of images. A crowd, whose box is loose, is a tag.
+    """Read the objects of images. A crowd, whose box is loose, is read as a tag.
 
-    Ids may be of any base, have gaps, or be strings; categories of the same name are one class.
-    Images without an annotation have no label: they are left out.
+    Ids may start at any number, have gaps, or be strings. Categories of the same name are one
+    class. Images without an annotation have no label and are left out.
 
     Args:
-        content: What the JSON file holds.
+        content: Content of the JSON file.
         source: The images.
 
     Raises:
-        UserInputError: A list or a field is missing or of another kind, an id is there twice or
-            leads nowhere, an image does not exist or is listed twice, or only some objects have a
-            box.
+        UserInputError: A list or a field is missing or of another kind, an id occurs twice or
+            refers to nothing, an image does not exist or is listed twice, or only some objects have
+            a box.
     """
     file = check_coco(content, source.path)
     by_image = file.by_image()
@@ -37,7 +37,7 @@ def read_coco(content: object, source: LabelSource) -> WeakLabels:
     boxes = sum(one.box is not None for found in objects.values() for one in found)
     if boxes and boxes + crowds < len(file.annotations):
         raise UserInputError(
-            f'{file.path}: {boxes} annotations have a `bbox`, '
+            f'{file.path}: {boxes} annotations have a `bbox`, but '
             f'{len(file.annotations) - boxes - crowds} have none. Add it, or remove these '
             'annotations.'
         )

@@ -11,7 +11,7 @@ _LISTS = ('images', 'annotations', 'categories')
 class CocoFile(NamedTuple):
     """A COCO file: entries as written, images and class names by id.
 
-    Ids are text: some tools write numbers in one place and strings in another.
+    Ids are strings, because some tools write numbers in one place and strings in another.
     """
 
     path: Path
@@ -20,10 +20,10 @@ class CocoFile(NamedTuple):
     classes: dict[str, str]
 
     def by_image(self) -> dict[str, list[dict]]:
-        """Give the annotations of every image that has one, in file order.
+        """Return the annotations of every image that has any, in file order.
 
         Raises:
-            UserInputError: An annotation is of an image or a category that is not there.
+            UserInputError: An annotation refers to an image or a category that does not exist.
         """
         found: dict[str, list[dict]] = {}
         for entry in self.annotations:
@@ -36,10 +36,10 @@ class CocoFile(NamedTuple):
         return found
 
     def names_of(self, ids: dict[str, list[dict]]) -> dict[str, str]:
-        """Give ``{id: file_name}`` of images.
+        """Return ``{id: file_name}`` of images.
 
         Raises:
-            UserInputError: An image has no name, or that of another one.
+            UserInputError: An image has no name, or the name of another image.
         """
         names: dict[str, str] = {}
         seen = set()
@@ -58,11 +58,11 @@ def check_coco(content: object, path: Path) -> CocoFile:
     """Return the lists of a COCO file.
 
     Args:
-        content: What the JSON file holds.
+        content: Content of the JSON file.
         path: The file, for messages.
 
     Raises:
-        UserInputError: A list is missing or of another kind, or an id is missing or there twice.
+        UserInputError: A list is missing or of another kind, or an id is missing or occurs twice.
     """
     images, annotations, categories = (_entries(content, key, path) for key in _LISTS)
     names = {key: _text(one, 'name', path) for key, one in _by_id(categories, path).items()}
@@ -70,7 +70,7 @@ def check_coco(content: object, path: Path) -> CocoFile:
 
 
 def is_coco(content: object) -> bool:
-    """Whether JSON has the lists of COCO; tags are lists of names and numbers."""
+    """Whether JSON content has the lists of COCO; tags are lists of names and numbers."""
     if not isinstance(content, dict):
         return False
     lists = [content.get(key) for key in _LISTS]
@@ -81,10 +81,10 @@ def is_coco(content: object) -> bool:
 
 
 def id_of(entry: dict, key: str, path: Path) -> str:
-    """Give an id as text.
+    """Return an id as a string.
 
     Raises:
-        UserInputError: It is missing or neither an integer nor a string.
+        UserInputError: It is missing, or neither an integer nor a string.
     """
     value = entry.get(key)
     if type(value) not in (int, str):
@@ -93,14 +93,14 @@ def id_of(entry: dict, key: str, path: Path) -> str:
 
 
 def is_crowd(entry: dict) -> bool:
-    """Whether an annotation is of a group of objects that were not told apart."""
+    """Whether an annotation is a group of objects that were not told apart."""
     return entry.get('iscrowd') == 1
 
 
 def wrong(entry: dict, reason: str, path: Path) -> UserInputError:
-    """Make the error of an entry."""
+    """Build the error about an entry."""
     return UserInputError(
-        f'{path}: an entry with the id {entry.get("id")!r:.40}: {reason}. Correct the file.'
+        f'{path}: the entry with the id {entry.get("id")!r:.40}: {reason}. Correct the file.'
     )
 
 
@@ -118,7 +118,7 @@ def _by_id(entries: list[dict], path: Path) -> dict[str, dict]:
     found = {id_of(entry, 'id', path): entry for entry in entries}
     if len(found) < len(entries):
         raise UserInputError(
-            f'{path}: {len(entries) - len(found)} ids are there twice. Restore the file.'
+            f'{path}: {len(entries) - len(found)} ids occur twice. Restore the file.'
         )
     return found
 

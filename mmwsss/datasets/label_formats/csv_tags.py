@@ -24,9 +24,9 @@ _NUMBER = re.compile(r'[-+]?\d+(\.\d*)?')
 def read_csv_tags(source: LabelSource) -> WeakLabels:
     """Read the tags of images; the first column names the image.
 
-    Tags stand in the other columns, several in a cell divided by spaces, ``,``, ``;`` or ``|``, or
-    in columns named after the classes with 1 for present and 0, -1 or nothing for absent. Rows of
-    the same image are joined. A first row that names no image is a heading.
+    The other columns hold tags, where a cell may have several, separated by spaces, ``,``, ``;`` or
+    ``|``. Or they are named after the classes and hold 1 for present, and 0, -1 or nothing for
+    absent. Rows of the same image are joined. A first row that names no image is a heading.
 
     Raises:
         UserInputError: The file cannot be read or has another form, or an image does not exist.
@@ -40,7 +40,7 @@ def read_csv_tags(source: LabelSource) -> WeakLabels:
         else:
             tags[name] += [tag for cell in cells for tag in _split(cell, line, source)]
     if not tags:
-        raise UserInputError(f'{source.path} holds no label, only a heading.')
+        raise UserInputError(f'{source.path} holds no label, only a heading. Add the rows.')
     ids = source.images.match(tags, source.path, repeated=True)
     by_image: dict[str, list[str]] = defaultdict(list)
     for name, found in tags.items():
@@ -49,10 +49,10 @@ def read_csv_tags(source: LabelSource) -> WeakLabels:
 
 
 def _rows(source: LabelSource) -> list[Row]:
-    """Give line numbers and cells of the rows that are not blank."""
-    # Names of several words are looked for as the description spells them.
+    """Return line numbers and cells of the rows that are not blank."""
+    # Names of several words are searched for in the spelling of the description.
     text = unicodedata.normalize('NFC', read_text(source.path, 'label file'))
-    # The first separator stands behind the name of an image; others may divide its tags.
+    # The first separator follows the name of an image; others may separate its tags.
     separator = re.match(r'\s*(?:"(?:[^"]|"")*"|[^,;\t\r\n"]*)\s*([,;\t])', text)
     if separator is None:
         raise UserInputError(
@@ -76,12 +76,15 @@ def _rows(source: LabelSource) -> list[Row]:
             f'{source.path}, line {reader.line_num}: {error}. Correct the quotes.'
         ) from error
     if empty := [line for line, cells in rows if not cells[0]]:
-        raise UserInputError(f'{source.path}, line {empty[0]}: the first cell names no image.')
+        raise UserInputError(
+            f'{source.path}, line {empty[0]}: the first cell is empty; expected the name of an '
+            'image. Add it, or remove the line.'
+        )
     return rows
 
 
 def _heading(rows: list[Row], source: LabelSource) -> list[str] | None:
-    """Give the first row if it is a heading and not an image with its tags."""
+    """Return the first row if it is a heading and not an image with its tags."""
     name, *cells = rows[0][1]
     is_image = has_image_suffix(name) or source.images.find(name, source.path) is not None
     return None if is_image else cells
@@ -94,11 +97,11 @@ def _has_class_columns(heading: Sequence[str], source: LabelSource) -> bool:
 def _marked(
     heading: Sequence[str], cells: Sequence[str], line: int, source: LabelSource
 ) -> list[str]:
-    """Give the classes whose columns say that they are present."""
+    """Return the classes whose columns mark them as present."""
     if len(cells) != len(heading):
         raise UserInputError(
             f'{source.path}, line {line}: {len(cells) + 1} cells, but the first line names '
-            f'{len(heading) + 1} columns.'
+            f'{len(heading) + 1} columns. Correct this line.'
         )
     present = []
     for name, cell in zip(heading, cells, strict=True):
@@ -107,15 +110,15 @@ def _marked(
             present.append(name)
         elif value not in _ABSENT:
             raise UserInputError(
-                f'{source.path}, line {line}: {cell!r:.40} in the column {name!r:.40}. Columns of '
-                'classes hold 1 (present), 0 or -1; remove other columns. If the first line is an '
-                'image and not a heading, that image does not exist.'
+                f'{source.path}, line {line}: {cell!r:.40} in the column {name!r:.40}. Class '
+                'columns hold 1 (present), 0 or -1; remove other columns. If the first line is '
+                'meant to be an image and not a heading, that image does not exist.'
             )
     return present
 
 
 def _split(cell: str, line: int, source: LabelSource) -> list[str]:
-    """Divide a cell into tags; a class name with spaces stays whole."""
+    """Split a cell into tags; a class name with spaces stays whole."""
     found: list[str] = []
     for part in re.split(r'[,;|]', cell):
         words = part.split()
@@ -127,7 +130,7 @@ def _split(cell: str, line: int, source: LabelSource) -> list[str]:
     for name in found:
         if _NUMBER.fullmatch(name) and name not in source.classes:
             raise UserInputError(
-                f'{source.path}, line {line}: {name} is not the name of a class. Write names in '
-                'place of indices; columns of 0 and 1 need a first line with the names.'
+                f'{source.path}, line {line}: {name} is not the name of a class. Write names '
+                'instead of indices; columns of 0 and 1 need a first line with the names.'
             )
     return found

@@ -6,10 +6,10 @@ from mmwsss.structures import UserInputError
 
 
 def read_json_tags(content: object, source: LabelSource) -> WeakLabels:
-    """Read the tags of images; an index counts the expected classes from 0.
+    """Read the tags of images; an index refers to the expected classes, counted from 0.
 
     Args:
-        content: What the JSON file holds.
+        content: Content of the JSON file.
         source: Images and classes.
 
     Raises:
@@ -30,7 +30,7 @@ def _class_name(label: str | int, source: LabelSource) -> str:
         return label
     if not 0 <= label < len(source.classes):
         raise UserInputError(
-            f'{source.path}: {label} is not the index of one of {len(source.classes)} classes. '
+            f'{source.path}: {label} is not the index of one of the {len(source.classes)} classes. '
             'The first class has the index 0, the background has none. Names are safer.'
         )
     return source.classes[label]

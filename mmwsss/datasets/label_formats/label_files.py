@@ -1,4 +1,4 @@
-"""Reads what label formats share: large JSON, and folders of many files."""
+"""Reads what the label formats share: large JSON files, and folders of many files."""
 
 import os
 import re
@@ -13,27 +13,27 @@ _LISTS = re.compile(r'\s*:\s*(?=\[\s*\[)')
 
 
 def read_annotation_json(path: Path, *, keep_polygons: bool = False) -> object:
-    """Read a JSON file in which polygons are not parsed: of a COCO file they are the most.
+    """Read a JSON file without parsing polygons, which are the bulk of a COCO file.
 
     Args:
         path: The file.
-        keep_polygons: Whether lists of polygons, ``segmentation``, become the text that the file
-            has for them, or None.
+        keep_polygons: Whether ``segmentation``, lists of polygons, is returned as its text in the
+            file, or as None.
 
     Raises:
         UserInputError: The file cannot be read or is not valid JSON.
     """
-    # The text of the file is not kept while the rest of it is parsed.
+    # The full text of the file is not kept in memory while the shortened text is parsed.
     text = ''.join(_replace_polygons(read_text(path, 'label file'), keep_polygons))
     return parse_json(text, path, 'label file')
 
 
 def _replace_polygons(text: str, keep: bool) -> Iterator[str]:
-    """Cut JSON into pieces, with a string or null in the place of lists of polygons."""
+    """Cut JSON into pieces, with a string or null in place of lists of polygons."""
     done, key = 0, text.find(_KEY)
     while key >= 0:
         value = _LISTS.match(text, key + len(_KEY))
-        # With a backslash before it, it is part of a string.
+        # After a backslash, the key is part of a string.
         if value and not text.startswith('\\', key - 1):
             start = value.end()
             end = _end_of_lists(text, start)
@@ -46,7 +46,7 @@ def _replace_polygons(text: str, keep: bool) -> Iterator[str]:
 
 
 def _end_of_lists(text: str, start: int) -> int:
-    """Find the end of lists of numbers: no quote or brace is in them, but one is behind them."""
+    """Find the end of lists of numbers, which hold no quote or brace but are followed by one."""
     quote = text.find('"', start)
     limit = len(text) if quote < 0 else quote
     brace = text.find('}', start, limit)
@@ -55,9 +55,9 @@ def _end_of_lists(text: str, start: int) -> int:
 
 
 def files_below(folder: Path, suffixes: Iterable[str]) -> dict[str, str]:
-    """Find files by their suffixes, in any case: ``{path below the folder: path}``, sorted.
+    """Find files by their suffixes, ignoring case: ``{path below the folder: path}``, sorted.
 
-    Hidden files and folders are left out. Links to folders are followed, to each folder once.
+    Hidden files and folders are left out. Links to folders are followed, each folder only once.
     """
     found = {}
     seen = set()

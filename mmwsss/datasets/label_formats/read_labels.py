@@ -1,4 +1,4 @@
-"""Finds out in which format labels are, and reads them."""
+"""Detects the format of labels, and reads them."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,14 +45,14 @@ def read_labels(
         path: JSON of tags, COCO JSON, CSV, a folder of PASCAL VOC XML or of YOLO txt files, or a
             folder with one folder per class.
         image_files: Paths of all images by id, the path below the image folder without suffix.
-        format: One of :data:`FORMATS`; None finds it out from the content.
-        classes: Class names that are expected. Indices in a JSON of tags refer to their order, and
-            they tell which words of a CSV are one name.
+        format: One of :data:`FORMATS`; None detects it from the content.
+        classes: Expected class names. Indices in a JSON of tags refer to their order, and they tell
+            which words of a CSV form one name.
         notes: Collects what was changed or left out; by default it is logged.
 
     Raises:
-        UserInputError: There is no such file or folder, it is in none of the formats or damaged,
-            or has labels of an image that does not exist.
+        UserInputError: There is no such file or folder, it is damaged or in none of the formats, or
+            it has labels of an image that does not exist.
     """
     if format is not None and format not in FORMATS:
         raise UserInputError(f'Expected `format` to be one of {FORMATS}, got {format!r}.')
@@ -70,7 +70,7 @@ def read_labels(
 
 @contextmanager
 def _garbage_kept() -> Iterator[None]:
-    """Look for no garbage: among millions of new objects that took half of the time."""
+    """Switch off garbage collection, which took half of the time among millions of new objects."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -85,8 +85,8 @@ def _read(source: LabelSource, format: str | None) -> WeakLabels:
     if format is not None and is_folder != (format in ('voc', 'yolo', 'folders')):
         expected, found = ('a file', 'a folder') if is_folder else ('a folder', 'a file')
         raise UserInputError(
-            f'{source.path} is {found}; format={format!r} expects {expected}. Name it in `labels`, '
-            'or leave `format` out.'
+            f'{source.path} is {found}, but format={format!r} expects {expected}. Name it in '
+            '`labels`, or leave out `format`.'
         )
     if format is None:
         format = _find_folder_format(source) if is_folder else _find_file_format(source.path)
@@ -112,7 +112,7 @@ def _find_folder_format(source: LabelSource) -> str:
         found.append('yolo')
     if len(found) > 1:
         raise UserInputError(
-            f"{source.path} holds XML and txt files. Say which are the labels: format='voc' or "
+            f"{source.path} holds XML and txt files. State which are the labels: format='voc' or "
             "format='yolo'."
         )
     return found[0] if found else 'folders'

@@ -1,4 +1,4 @@
-"""What every reader of labels takes and gives."""
+"""Input and output of every reader of labels."""
 
 import os
 import unicodedata
@@ -20,8 +20,8 @@ class WeakLabels(NamedTuple):
     """The labels of all labelled images.
 
     ``objects`` maps an image id to its objects in file order; a tag is an object without a box. An
-    empty list says that an image holds no object; an image that is not there has no label.
-    ``has_boxes`` says whether the source has boxes: then only a crowd is without one.
+    empty list means that the image holds no object; a missing image has no label. ``has_boxes``
+    says whether the source has boxes, in which case only crowds lack one.
     """
 
     objects: dict[str, list[AnnotatedObject]]
@@ -29,10 +29,10 @@ class WeakLabels(NamedTuple):
 
 
 class LabelSource(NamedTuple):
-    """What a reader is given.
+    """Input of a reader.
 
-    ``classes`` are the class names that are expected, in the order to which indices refer; other
-    names may occur. ``notes`` collects what was changed or left out.
+    ``classes`` are the expected class names, in the order that indices refer to; other names may
+    occur. ``notes`` collects what was changed or left out.
     """
 
     path: Path
@@ -42,11 +42,11 @@ class LabelSource(NamedTuple):
 
 
 def tags_of(names: Iterable[str]) -> list[AnnotatedObject]:
-    """Give one tag for each class, in the order of its first occurrence."""
+    """Return one tag per class, in order of first occurrence."""
     return [_tag(name) for name in dict.fromkeys(names)]
 
 
-@cache  # one object stands for all tags of a class, of which there may be a million
+@cache  # all tags of a class, perhaps a million, share one object
 def _tag(name: str) -> AnnotatedObject:
     return AnnotatedObject(name, None, False)
 
@@ -54,10 +54,10 @@ def _tag(name: str) -> AnnotatedObject:
 class ImageNames:
     """Finds the image that an annotation names.
 
-    A name may have a suffix and folders: it means an image if one of the two paths, without
-    suffixes, ends with the other at whole folder names. So ``images/cat/1.jpg``, ``cat/1`` and
-    ``1.jpg`` all mean the image ``cat/1``, as long as no other image fits as well. A name is only
-    compared, never opened.
+    A name may have a suffix and folders. It matches an image if one of the two paths, without
+    suffixes, ends with the other at a folder boundary. So ``images/cat/1.jpg``, ``cat/1`` and
+    ``1.jpg`` all match the image ``cat/1``, as long as no other image matches as well. Names are
+    only compared, never opened.
 
     Args:
         files: Paths of all images by id.
@@ -65,7 +65,7 @@ class ImageNames:
 
     def __init__(self, files: Mapping[str, str | Path]) -> None:
         self.files = files
-        # File systems and annotation tools spell the same umlaut in two ways.
+        # File systems and annotation tools encode the same umlaut in two ways.
         self._ids = {unicodedata.normalize('NFC', img_id): img_id for img_id in files}
 
     @cached_property
@@ -82,19 +82,19 @@ class ImageNames:
 
         Args:
             names: Names of images.
-            source: Where they stand, for messages.
-            repeated: Whether different names may mean the same image.
+            source: Where they come from, for messages.
+            repeated: Whether different names may match the same image.
 
         Raises:
-            UserInputError: A name is not a path below a folder, means several images or none, or
-                the same as another one.
+            UserInputError: A name is not a path below a folder, matches several images or none, or
+                matches the same image as another name.
         """
         found = {name: self.find(name, source) for name in names}
         if lacking := [name for name, img_id in found.items() if img_id is None]:
             raise UserInputError(
                 f'{source}: there is no image for {len(lacking)} of its {len(found)} labels: '
-                f'{_enumerate(lacking)}. Add the images, remove these labels, or check the folder '
-                'of images.'
+                f'{_enumerate(lacking)}. Add the images, remove these labels, or check the image '
+                'folder.'
             )
         ids = {name: img_id for name, img_id in found.items() if img_id is not None}
         if not repeated and len(set(ids.values())) < len(ids):
@@ -106,10 +106,10 @@ class ImageNames:
         return ids
 
     def find(self, name: str, source: str | Path) -> str | None:
-        """Find the image id of a name, None if there is no such image.
+        """Find the image id of a name; None if there is no such image.
 
         Raises:
-            UserInputError: The name is not a path below a folder, or means several images.
+            UserInputError: The name is not a path below a folder, or matches several images.
         """
         name = unicodedata.normalize('NFC', name)
         if name in self._ids:
@@ -124,20 +124,20 @@ class ImageNames:
             for img_id in self._by_file_name.get(stem.rpartition('/')[2], ())
             if f'/{img_id}'.endswith(f'/{stem}') or f'/{stem}'.endswith(f'/{img_id}')
         ]
-        # Of several that the name ends with, the longest says most.
+        # If the name ends with several of them, the longest is the most specific.
         within = [img_id for img_id in fitting if len(img_id) < len(stem)]
         if within:
             fitting = [max(within, key=len)]
         if len(fitting) > 1:
             raise UserInputError(
                 f'{source}: {name!r:.80} may be any of {len(fitting)} images: '
-                f'{_enumerate(fitting)}. Give the path below the folder of images.'
+                f'{_enumerate(fitting)}. Give the path below the image folder.'
             )
         return self._ids[fitting[0]] if fitting else None
 
 
 def has_image_suffix(name: str) -> bool:
-    """Whether a name ends with the suffix of an image."""
+    """Whether a name ends with an image suffix."""
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 

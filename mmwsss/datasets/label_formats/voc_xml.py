@@ -1,4 +1,4 @@
-"""Boxes, or tags, in a folder with one PASCAL VOC XML file per image."""
+"""Boxes or tags in a folder with one PASCAL VOC XML file per image."""
 
 from mmwsss.datasets.annotations import AnnotatedObject, read_voc_xml
 from mmwsss.datasets.label_formats.label_files import files_below
@@ -7,13 +7,13 @@ from mmwsss.structures import UserInputError
 
 
 def read_voc_folder(source: LabelSource) -> WeakLabels:
-    """Read the objects of images; an XML file has the name of its image.
+    """Read the objects of images; an XML file is named after its image.
 
-    Coordinates are taken as written. An XML file without objects is an image without objects.
+    Coordinates are taken as written. An XML file without objects means an image without objects.
 
     Raises:
-        UserInputError: There is no XML file, one cannot be read, is of no image or of that of
-            another one, or only some objects have a box.
+        UserInputError: There is no XML file, one is unreadable or matches no image, two match the
+            same image, or only some objects have a box.
     """
     files = files_below(source.path, ['.xml'])
     if not files:
@@ -24,8 +24,8 @@ def read_voc_folder(source: LabelSource) -> WeakLabels:
     without = [path for path, objects in found.items() if any(not one.box for one in objects)]
     if with_box and without:
         raise UserInputError(
-            f'{without[0]}: an object has no <bndbox>, others have one, as in {with_box[0]}. Add '
-            'it, or remove the object.'
+            f'{without[0]}: an object has no <bndbox>, but others have one, as in {with_box[0]}. '
+            'Add it, or remove the object.'
         )
     objects = {ids[name[: -len('.xml')]]: found[path] for name, path in files.items()}
     return WeakLabels(objects, has_boxes=not without)

@@ -16,7 +16,7 @@ from mmwsss.structures.input_files import read_text
 _CLASS_LISTS = ('classes.txt', 'obj.names')
 _DATA_FILES = ('data.yaml', 'data.yml')
 _LEVELS_ABOVE = 2  # <root>/data.yaml beside <root>/labels/train
-_BEYOND = 0.1  # rounding errors and objects that reach beyond the image
+_BEYOND = 0.1  # tolerance for rounding errors and objects that reach beyond the image
 
 
 def is_yolo_file(path: str) -> bool:
@@ -29,19 +29,19 @@ def is_yolo_file(path: str) -> bool:
 
 
 def read_yolo_folder(source: LabelSource) -> WeakLabels:
-    """Read the objects of images; a txt file has the name of its image.
+    """Read the objects of images; a txt file is named after its image.
 
-    A line is ``class x y width height``, relative to the image size, with the centre of the box
-    and an index of the class that counts from 0. A sixth value, the confidence of a prediction,
-    is not used. Of polygons and oriented boxes the upright box around them counts. A file without
-    lines is an image without objects; an image without a file has no label.
+    A line is ``class x y width height``: a class index counted from 0, then the centre and size of
+    the box relative to the image size. A sixth value, the confidence of a prediction, is ignored.
+    Polygons and oriented boxes are replaced by their upright bounding boxes. An empty file means an
+    image without objects; an image without a file has no label.
 
-    The names of the classes stand in ``data.yaml``, in the folder or up to two above it, or in
-    ``classes.txt``.
+    The names of the classes come from ``data.yaml`` or ``classes.txt``, in the folder or up to two
+    levels above it.
 
     Raises:
-        UserInputError: There is no label file, there are no class names, a line has another form,
-            or a file is of no image or of that of another one.
+        UserInputError: There is no label file, there are no class names, a line has another form, a
+            file matches no image, or two match the same image.
     """
     files = {
         name[: -len('.txt')]: path
@@ -72,7 +72,7 @@ def _objects(
     for where, words in rows:
         name = _class_name(words[0], classes, where)
         if len(words) == 6:
-            source.notes.add('boxes have a confidence, which is not used', img_id)
+            source.notes.add('boxes have a confidence, which is ignored', img_id)
         x1, y1, x2, y2 = _relative_box(words[1:], where)
         inside = tuple(min(max(value, 0.0), 1.0) for value in (x1, y1, x2, y2))
         if max(abs(a - b) for a, b in zip(inside, (x1, y1, x2, y2), strict=True)) > 1e-3:
@@ -87,14 +87,14 @@ def _class_name(word: str, classes: Sequence[str], where: str) -> str:
     index = float(word) if word.replace('.', '', 1).isdecimal() else -1.0
     if not index.is_integer() or not 0 <= index < len(classes):
         raise UserInputError(
-            f'{where}: the class {word!r:.40} is not one of 0..{len(classes) - 1}. Indices count '
-            f'from 0, and the names are {", ".join(classes):.200}.'
+            f'{where}: the class {word!r:.40} is not one of 0..{len(classes) - 1}. Indices start '
+            f'at 0, and the names are {", ".join(classes):.200}.'
         )
     return classes[int(index)]
 
 
 def _relative_box(words: Sequence[str], where: str) -> Box:
-    """Give the corners xyxy of a box, or of the box around a polygon."""
+    """Return the corners xyxy of a box, or of the bounding box of a polygon."""
     is_box = len(words) in (4, 5)
     is_polygon = len(words) >= 6 and len(words) % 2 == 0
     if not is_box and not is_polygon:
@@ -109,7 +109,7 @@ def _relative_box(words: Sequence[str], where: str) -> Box:
     coordinates = values[:4] if is_box else values
     if not all(-_BEYOND <= value <= 1 + _BEYOND for value in coordinates):
         raise UserInputError(
-            f'{where}: expected coordinates relative to the image size, 0..1, got '
+            f'{where}: expected coordinates in 0..1, relative to the image size, got '
             f'{" ".join(words):.80}. Divide x by the width of the image and y by its height.'
         )
     if is_box:
@@ -135,39 +135,39 @@ def _class_names(folder: Path) -> list[str]:
                 lines = read_text(place / name, 'list of classes').splitlines()
                 return [line.strip() for line in lines if line.strip()]
     raise UserInputError(
-        f'{folder}: YOLO files hold indices, and there are no names of classes. Write '
-        '`names: [...]` to data.yaml, or one name per line to classes.txt, in this folder or above '
-        'it, in the order of the indices.'
+        f'{folder}: YOLO files hold indices, but there are no class names. Write `names: [...]` to '
+        'data.yaml, or one name per line to classes.txt, in this folder or above it, in the order '
+        'of the indices.'
     )
 
 
 def _names_in_yaml(path: Path) -> list[str]:
-    """Read ``names``, a list, or a dict with the indices as keys, from a YAML file."""
+    """Read ``names`` from a YAML file, a list or a dict with the indices as keys."""
     try:
         content: Any = yaml.load(read_text(path, 'file'), Loader=_StrictLoader)
     except yaml.YAMLError as error:
-        raise UserInputError(f'{path} is not valid YAML: {error}.') from error
+        raise UserInputError(f'{path} is not valid YAML: {error}. Correct this file.') from error
     names = content.get('names') if isinstance(content, dict) else None
     if isinstance(names, dict):
         names = list(map(names.get, range(len(names))))
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise UserInputError(
-            f'{path}: expected `names`, a list of the class names or a dict with the keys 0, 1, '
-            '..., in quotes where a name is a number or yes or no.'
+            f'{path}: expected `names`, a list of class names or a dict with the keys 0, 1, .... '
+            'Put a name that is a number, yes or no in quotes.'
         )
     if 'kpt_shape' in content:
         raise UserInputError(
-            f'{path}: labels with keypoints (`kpt_shape`) are not read. Export boxes.'
+            f'{path}: labels with keypoints (`kpt_shape`) are not supported. Export boxes instead.'
         )
     return [name.strip() for name in names]
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML's own loader keeps the last."""
+    """Refuses duplicate keys, of which YAML's own loader keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Build a dict."""
         keys = [key.value for key, _ in node.value]
         if twice := [key for key in keys if isinstance(key, str) and keys.count(key) > 1]:
-            raise yaml.YAMLError(f'{twice[0]} is there twice')
+            raise yaml.YAMLError(f'the key {twice[0]} occurs twice')
         return super().construct_mapping(node, deep)

@@ -1,4 +1,4 @@
-"""Samplers: which images meet in a batch."""
+"""Samplers, which decide what images meet in a batch."""
 
 from mmwsss.datasets.samplers.disjoint_pair_sampler import DisjointPairSampler
 

@@ -1,4 +1,4 @@
-"""Batches in which an image meets one without a common class."""
+"""Batches in which each image meets one that shares no class with it."""
 
 import itertools
 from collections.abc import Iterator
@@ -13,16 +13,17 @@ from mmwsss.structures import UserInputError
 
 
 def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pair all images at random so that those of a pair share no class.
+    """Pair all images at random so that the two images of a pair share no class.
 
-    Each image is in one pair, but for few: images with the most frequent classes choose first, at
-    random among free images without a common class. What finds none - the last ones are of one
-    class, a class is in more than half of the images, an image has no class - gets a partner drawn
-    from all images that have classes, but none in common; if there is none either, from all images.
+    Images with the most frequent classes choose first, at random among the free images without a
+    common class. An image may find none: the last ones may all share a class, a class may be in
+    more than half of the images, or the image may have no class. Its partner is then drawn from all
+    images with classes but none in common, or failing that from all images. Apart from these
+    partners, each image is in exactly one pair.
 
     Args:
         present: Present classes of every image, bool (N, K).
-        rng: Source of everything random.
+        rng: Source of all randomness.
 
     Returns:
         Indices of the images of every pair, int (P, 2), in random order.
@@ -30,11 +31,11 @@ def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     order = rng.permutation(len(present))
     present = present[order]
     words = _as_words(present)
-    tagged = np.any(present, axis=1)  # an image without a class is nobody's partner
+    tagged = np.any(present, axis=1)  # an image without a class is never chosen as a partner
     free = tagged.copy()
     paired = np.zeros(len(order), dtype=bool)
     common = present @ present.mean(axis=0)  # classes shared with another image, on average
-    in_all_free = np.zeros(len(words), dtype=np.uint64)  # as far as known; free images get fewer
+    in_all_free = np.zeros(len(words), dtype=np.uint64)  # known so far; free images only get fewer
     pairs = []
     for place in np.argsort(-common, kind='stable'):
         if paired[place]:
@@ -55,7 +56,7 @@ def pair_disjoint(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _as_words(present: np.ndarray) -> np.ndarray:
-    """Classes as bits, uint64 (words, N): a comparison of images is one of a few numbers."""
+    """Classes as bits, uint64 (words, N), so that comparing images compares a few numbers."""
     bits = np.packbits(present, axis=1)
     padded = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8)))
     return np.ascontiguousarray(padded.view(np.uint64).T)
@@ -64,9 +65,9 @@ def _as_words(present: np.ndarray) -> np.ndarray:
 def _next_disjoint(
     words: np.ndarray, candidates: np.ndarray, place: int, *, start: int
 ) -> int | None:
-    """Give the first candidate from ``start`` on, and around, without a common class."""
+    """Return the first candidate without a common class, searching from ``start`` and wrapping."""
     for begin, end in ((start, len(candidates)), (0, start)):
-        length = 64  # mostly it is near
+        length = 64  # the candidate is mostly near
         while begin < end:
             window = slice(begin, min(begin + length, end))
             fits = candidates[window] & ~(words[:, window] & words[:, place, None]).any(axis=0)
@@ -78,16 +79,17 @@ def _next_disjoint(
 
 @DATA_SAMPLERS.register_module()
 class DisjointPairSampler(Sampler):
-    """Draw images in pairs without a common class, for objectives that need such a negative.
+    """Draw images in pairs without a common class, for objectives that need such negatives.
 
-    Endless, for training by iterations. Every pass through the data set has each image at least
-    once; for images that have no partner left, see :func:`pair_disjoint`. Pairs are dealt to the
-    processes of a distributed run in turn. With an even batch size a pair meets in one batch.
+    The sampler is endless, for training by iterations. Every pass through the data set has each
+    image at least once; for images that have no partner left, see :func:`pair_disjoint`. Pairs are
+    dealt to the processes of a distributed run in turn. With an even batch size, the two images of
+    a pair are in the same batch.
 
     Args:
-        dataset: Data set whose ``get_data_info`` tells ``gt_label`` (tags) or ``instances`` with
-            ``bbox_label`` (boxes) of every image.
-        seed: Seed of the order, the same in all processes; without it they agree on a random one.
+        dataset: Data set whose ``get_data_info`` returns ``gt_label`` (tags) or ``instances`` with
+            ``bbox_label`` (boxes) for every image.
+        seed: Seed of the order, the same in all processes; None draws one that they share.
 
     Raises:
         UserInputError: An image has neither tags nor boxes.
@@ -107,7 +109,7 @@ class DisjointPairSampler(Sampler):
         return itertools.chain.from_iterable(own)
 
     def __iter__(self) -> Iterator[int]:
-        """Go on with the endless indices of this process."""
+        """Continue with the endless indices of this process."""
         yield from self.indices
 
     def skip(self, num_samples: int) -> None:
@@ -115,7 +117,7 @@ class DisjointPairSampler(Sampler):
         self.indices = itertools.islice(self._indices_of_rank(), num_samples, None)
 
     def __len__(self) -> int:
-        """Size of the data set, as that of mmengine's endless sampler."""
+        """Size of the data set, as in mmengine's endless sampler."""
         return len(self.present)
 
     def set_epoch(self, epoch: int) -> None:
@@ -139,5 +141,5 @@ def _classes_of(info: dict) -> list[int]:
         return [instance['bbox_label'] for instance in info['instances']]
     raise UserInputError(
         f'DisjointPairSampler: image {info.get("img_id", info.get("img_path"))!r} has neither tags '
-        "nor boxes. Give the data set supervision='tag' or 'box', or take InfiniteSampler."
+        "nor boxes. Give the data set supervision='tag' or 'box', or use InfiniteSampler."
     )

@@ -1,4 +1,4 @@
-"""Transforms that know weak labels."""
+"""Transforms for images with weak labels."""
 
 from mmwsss.datasets.transforms.affinity_labels import AffinityLabels, LoadConfidentScores
 from mmwsss.datasets.transforms.color_jitter import BrightnessContrastSaturation

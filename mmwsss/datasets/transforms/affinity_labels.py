@@ -1,4 +1,4 @@
-"""From scores of two backgrounds to the labels that an affinity network learns from."""
+"""Turns scores with two backgrounds into the labels that an affinity network learns from."""
 
 from pathlib import Path
 
@@ -15,23 +15,23 @@ _FIELD = 'confident_scores'
 
 @TRANSFORMS.register_module()
 class LoadConfidentScores(BaseTransform):
-    """Load the scores in which foreground, and those in which background, is to be trusted.
+    """Load two sets of scores, one with trusted foreground and one with trusted background.
 
     ``foreground_score_path`` names the scores with a low exponent of the background (much
-    background, so that what is left is foreground), ``background_score_path`` those with a high
-    one. Both are score files (:mod:`mmwsss.structures.score_files`) with the same classes. What a
-    label loop made must be of the same settings: those of the other file and, where its manifest
-    lies beside the folder, of the manifest.
+    background, so that the remaining foreground is reliable), ``background_score_path`` those with
+    a high one. Both are score files (:mod:`mmwsss.structures.score_files`) with the same classes.
+    Files from a label loop must come from the same settings, and match the manifest beside their
+    folder if there is one.
 
-    The results get ``confident_scores`` float (H, W, 2(1+n)): background and n classes of the
-    first, then of the second file; and ``score_classes`` int64 (n,), ascending. The scores are a
-    field of ``seg_fields``, so that whatever flips and crops takes them along. It stands right
-    after the image is loaded.
+    The results get ``confident_scores`` float (H, W, 2(1+n)), background and n classes of the
+    first file, then of the second; and ``score_classes`` int64 (n,), ascending. The scores are in
+    ``seg_fields``, so that flips and crops apply to them. Put this transform right after the one
+    that loads the image.
 
     Raises:
-        UserInputError: When the data set lists no score files, a file is missing or damaged, the
-            files have different classes or settings, one is left from a run before that of its
-            manifest, has not the size of the image, or has a class that the data set does not know.
+        UserInputError: When the data set lists no score files; a file is missing or damaged; the
+            files have different classes or settings, or are older than their manifest; or a file
+            does not match the size of the image or the classes of the data set.
     """
 
     def transform(self, results: dict) -> dict:
@@ -61,11 +61,11 @@ class LoadConfidentScores(BaseTransform):
 class AffinityLabels(BaseTransform):
     """Turn ``confident_scores`` into ``affinity_label`` uint8 (H/stride, W/stride).
 
-    See :func:`~mmwsss.affinity.labels.affinity_label`. It stands after the crop; the scores are
-    removed.
+    See :func:`~mmwsss.affinity.labels.affinity_label`. Put this transform after the crop; it
+    removes the scores.
 
     Args:
-        stride: Pixels a cell of the affinity network's feature grid, on each axis.
+        stride: Pixels per cell of the affinity network's feature grid, on each axis.
 
     Raises:
         UserInputError: When the crop is not a multiple of the stride, or there are no scores.
@@ -80,7 +80,8 @@ class AffinityLabels(BaseTransform):
         """Replace the scores by the label."""
         if _FIELD not in results:
             raise UserInputError(
-                f'Expected {_FIELD!r} in the results: put LoadConfidentScores first.'
+                f'Expected {_FIELD!r} in the results: put LoadConfidentScores before '
+                'AffinityLabels.'
             )
         scores = results.pop(_FIELD).transpose(2, 0, 1)  # (2(1+n), H, W)
         results['seg_fields'].remove(_FIELD)
@@ -92,7 +93,7 @@ class AffinityLabels(BaseTransform):
 
 
 def _ascending(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort the rows of the classes; files of other programs may have any order."""
+    """Sort the rows by class; files of other programs may have any order."""
     order = np.argsort(classes)
     if np.array_equal(order, np.arange(len(order))):
         return scores, classes
@@ -100,16 +101,16 @@ def _ascending(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _check_settings(paths: list[str], img_id: str) -> None:
-    """Refuse files of different runs, so that nothing learns from a mix of settings."""
+    """Refuse files from different runs, so that nothing learns from mixed settings."""
     stamps = [settings_stamp(path) for path in paths]
     folders = [Path(path.removesuffix(f'{img_id}.npz')) for path in paths]
     runs = [manifest_stamp(folder) for folder in folders]
     expected = [run or stamp for run, stamp in zip(runs, stamps, strict=True)]
     if len({*stamps, *expected}) > 1:
         raise UserInputError(
-            f'{paths[0]} and {paths[1]} are not of one run: their settings are {stamps[0]} and '
-            f'{stamps[1]}, of the manifest.json beside their folders {runs[0]} and {runs[1]}. '
-            'Run the stage that makes the scores over all images again; what is complete is '
+            f'{paths[0]} and {paths[1]} are not from the same run: their settings are {stamps[0]} '
+            f'and {stamps[1]}, those of the manifest.json beside their folders {runs[0]} and '
+            f'{runs[1]}. Rerun the stage that makes the scores on all images; complete files are '
             'skipped.'
         )
 
@@ -118,7 +119,7 @@ def _check_fit(path: str, scores: np.ndarray, classes: np.ndarray, results: dict
     height, width = results['img'].shape[:2]
     if scores.shape[1:] != (height, width):
         raise UserInputError(
-            f'{path}: the scores are {scores.shape[1]}x{scores.shape[2]}, the image '
+            f'{path}: the scores are {scores.shape[1]}x{scores.shape[2]}, but the image '
             f'{results["img_path"]} is {height}x{width} (height x width). Make them again from the '
             'same images, and put LoadConfidentScores right after LoadImage.'
         )
@@ -126,5 +127,5 @@ def _check_fit(path: str, scores: np.ndarray, classes: np.ndarray, results: dict
     if (classes >= num_classes).any():
         raise UserInputError(
             f'{path} has scores of the classes {classes.tolist()}; expected indices 0..'
-            f'{num_classes - 1}. Were these scores made with other classes?'
+            f'{num_classes - 1}. Make the scores again with the classes of this data set.'
         )

@@ -16,7 +16,7 @@ class BrightnessContrastSaturation(BaseTransform):
     """Change brightness, then contrast, then saturation, each by its own factor from U(low, high).
 
     The image (BGR) is cast to uint8 first, which truncates the floats left by resizing. A factor of
-    1 changes nothing, 0 gives black, mean grey, or a grey image.
+    1 changes nothing; 0 gives a black, a mean-grey or a greyscale image, respectively.
 
     Args:
         brightness: Lowest and highest factor.

@@ -26,19 +26,19 @@ META_KEYS = (
 class PackWeakInputs(PackSegInputs):
     """Pack the image and whatever labels the pipeline loaded.
 
-    On top of mmseg's ``gt_sem_seg`` (from ``gt_seg_map``) the sample gets
+    In addition to mmseg's ``gt_sem_seg`` (from ``gt_seg_map``), the sample gets
 
-    - ``gt_label`` LongTensor (n,), ascending, and ``gt_score`` FloatTensor (K,): with boxes the
-      classes of the boxes left after cropping, with tags the tags of the whole image;
-    - ``gt_proportion`` float64 (K,), the expected share of the image's pixels of each class. It is
-      that of the whole image: cropping and warping leave it as it is;
+    - ``gt_label`` LongTensor (n,), ascending, and ``gt_score`` FloatTensor (K,): the classes of the
+      boxes left after cropping, or the tags of the whole image;
+    - ``gt_proportion`` float64 (K,), the expected share of the image's pixels of each class. It
+      refers to the whole image, whatever the cropping and warping;
     - ``gt_instances`` with ``bboxes`` float (m, 4) and ``labels`` (m,), in annotation order;
     - ``background_mask`` uint8 (1, H, W);
     - ``gt_sem_seg_aux`` (1, H, W) from ``gt_seg_map_aux``;
     - ``affinity_label`` uint8 (1, h, w) on the grid of an affinity network.
 
     Args:
-        meta_keys: Keys of the results kept as meta information of the sample.
+        meta_keys: Keys of the results to keep as meta information of the sample.
     """
 
     def __init__(self, *, meta_keys: tuple[str, ...] = META_KEYS) -> None:

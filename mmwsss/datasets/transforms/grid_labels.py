@@ -1,4 +1,4 @@
-"""From label maps to the labels that an affinity network learns from."""
+"""Turns label maps into the labels that an affinity network learns from."""
 
 from mmcv.transforms import BaseTransform
 
@@ -13,13 +13,13 @@ _MAPS = ('gt_seg_map', 'gt_seg_map_aux')
 class GridLabels(BaseTransform):
     """Turn pseudo labels into ``affinity_label`` uint8 (H/stride, W/stride).
 
-    A cell has the label of the pixel in its middle, see :func:`~mmwsss.affinity.grid_label`. Of two
-    label maps ``gt_seg_map`` is the one whose classes, and ``gt_seg_map_aux`` the one whose
-    background is to be trusted, see :func:`~mmwsss.affinity.confident_label`. It stands after the
-    crop; the label maps are removed.
+    A cell has the label of the pixel at its centre; see :func:`~mmwsss.affinity.grid_label`. With
+    two label maps, the classes of ``gt_seg_map`` and the background of ``gt_seg_map_aux`` are
+    trusted; see :func:`~mmwsss.affinity.confident_label`. Put this transform after the crop; it
+    removes the label maps.
 
     Args:
-        stride: Pixels a cell of the network's grid, on each axis.
+        stride: Pixels per cell of the network's grid, on each axis.
 
     Raises:
         ValueError: If the stride is below 1.
@@ -32,7 +32,7 @@ class GridLabels(BaseTransform):
         self.stride = stride
 
     def transform(self, results: dict) -> dict:
-        """Replace the label maps by the label of the cells."""
+        """Replace the label maps by the labels of the cells."""
         if 'gt_seg_map' not in results:
             raise UserInputError(
                 "Expected 'gt_seg_map' in the results: put LoadPseudoLabels before GridLabels."

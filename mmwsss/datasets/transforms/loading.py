@@ -16,9 +16,9 @@ from mmwsss.structures import UserInputError
 
 
 def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mark the pixels outside every box: ``mask[y1:y2, x1:x2] = 0``, else 1.
+    """Mark the pixels outside all boxes: ``mask[y1:y2, x1:x2] = 0``, else 1.
 
-    Sides are rounded, and a box covers at least one pixel, as when pseudo labels are made; see
+    Sides are rounded and a box covers at least one pixel, as for pseudo labels; see
     :func:`mmwsss.pseudo_labels.class_boxes.class_boxes`.
 
     Args:
@@ -29,13 +29,13 @@ def background_mask_from_boxes(boxes: np.ndarray, shape: tuple[int, int]) -> np.
         uint8 (H, W) of 0 and 1.
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised
-    Semantic Segmentation", CVPR 2021. The authors publish masks but not how they were made; for the
-    integer boxes of VOC this is the rule by which others reproduced them.
+    Semantic Segmentation", CVPR 2021. The authors published masks but not how they were made. For
+    the integer boxes of VOC, this is the rule by which others reproduced them.
     """
     mask = np.ones(shape, dtype=np.uint8)
     first = np.rint(boxes[:, :2]).clip(max=(shape[1] - 1, shape[0] - 1))
     end = np.maximum(np.rint(boxes[:, 2:]), first + 1)
-    for x1, y1, x2, y2 in np.hstack([first, end]).astype(np.int64):  # one memset a box
+    for x1, y1, x2, y2 in np.hstack([first, end]).astype(np.int64):  # one memset per box
         mask[y1:y2, x1:x2] = 0
     return mask
 
@@ -44,21 +44,22 @@ def read_background_mask(path: str, shape: tuple[int, int]) -> np.ndarray:
     """Read a mask of 0 (perhaps an object) and 1 (background), uint8 (H, W).
 
     Args:
-        path: 8 bit greyscale or palette PNG, such as those that the authors of BANA published.
+        path: 8-bit greyscale or palette PNG, such as those published by the authors of BANA.
         shape: Height and width of the image.
 
     Raises:
-        UserInputError: It is damaged, of another size, or has other values.
+        UserInputError: The mask is damaged, has another size, or has other values.
     """
     mask = read_label_map(path)
     if mask.shape != shape:
         raise UserInputError(
-            f'{path} is {mask.shape[0]}x{mask.shape[1]}, its image is {shape[0]}x{shape[1]} '
-            '(height x width). Give the masks of these images.'
+            f'{path} is {mask.shape[0]}x{mask.shape[1]}, but its image is {shape[0]}x{shape[1]} '
+            '(height x width). Use the masks that belong to these images.'
         )
     if mask.max(initial=0) > 1:
         raise UserInputError(
-            f'{path} has the value {mask.max()}; expected 1 outside all boxes and 0 inside.'
+            f'{path} has the value {mask.max()}; expected 1 outside all boxes and 0 inside. Save '
+            'the mask with these values.'
         )
     return mask
 
@@ -67,13 +68,14 @@ def read_background_mask(path: str, shape: tuple[int, int]) -> np.ndarray:
 class LoadImage(BaseTransform):
     """Load ``img_path`` as ``img``, BGR (H, W, 3); see :func:`read_image`.
 
-    In this scope ``LoadImageFromFile`` is the same transform: mmseg's inferencers look for that
-    name, and read files as the training did.
+    In this scope ``LoadImageFromFile`` is the same transform. mmseg's inferencers look for that
+    name, and so read files just as training did.
 
     Args:
-        to_float32: Return float32 instead of uint8, so that resizing does not round.
-        damaged: Stop at an image that cannot be read, or skip it with a counted warning: the
-            data set then draws another one (in training; evaluation always stops).
+        to_float32: Whether to return float32 instead of uint8, so that resizing does not round.
+        damaged: Whether to stop at an unreadable image (``'error'``), or skip it with a counted
+            warning (``'skip'``). In training the data set then draws another image; evaluation
+            always stops.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class LoadImage(BaseTransform):
                 raise
             if results['img_path'] not in self._skipped:
                 self._skipped.add(results['img_path'])
-                message = f'Damaged image no. {len(self._skipped)} of this process skipped: {error}'
+                message = f'Skipped damaged image no. {len(self._skipped)} in this process: {error}'
                 print_log(message, 'current', logging.WARNING)
             return None
         image = np.ascontiguousarray(image[..., ::-1])
@@ -107,17 +109,19 @@ class LoadImage(BaseTransform):
 class LoadWeakAnnotations(BaseTransform):
     """Load the boxes and background mask, or the tags, of an entry of the data list.
 
-    Boxes: ``gt_bboxes`` float32 (m, 4) clipped to the image, ``gt_bboxes_labels`` int64 (m,) and
-    ``background_mask`` uint8 (H, W), 1 outside every box, in annotation order. A box with a side
-    below 1 pixel is left out. With ``background_mask_path`` in the entry the mask is read from
-    there, 0 and 1. Tags: ``gt_label`` int64 (n,).
+    Boxes become ``gt_bboxes`` float32 (m, 4), clipped to the image, and ``gt_bboxes_labels`` int64
+    (m,), in annotation order; boxes with a side below 1 pixel are left out. They also give
+    ``background_mask`` uint8 (H, W), 1 outside all boxes. It is read from ``background_mask_path``
+    if the entry has one, with values 0 and 1. Tags become ``gt_label`` int64 (n,).
 
-    It stands right after the image is loaded: what resizes, crops and flips takes the boxes along
-    into pixels of the network input, and the classifier maps them back where labels are made.
+    Put this transform right after the one that loads the image. Later resizing, cropping and
+    flipping convert the boxes to pixels of the network input, and the classifier maps them back
+    when labels are made.
 
     Raises:
-        ValueError: The image with boxes is resized or flipped already, or the entry has no label.
-        UserInputError: A background mask is damaged, has not the size of its image or other values.
+        ValueError: The image with boxes was already resized or flipped, or the entry has no label.
+        UserInputError: A background mask is damaged, does not have the size of its image, or has
+            other values.
     """
 
     def transform(self, results: dict) -> dict:
@@ -138,9 +142,9 @@ class LoadWeakAnnotations(BaseTransform):
         img_shape = tuple(results.get('img_shape', (height, width)))
         if img_shape != (height, width) or results.get('flip', False):
             raise ValueError(
-                f'Expected an image as it was loaded, {height}x{width}, got {img_shape[0]}x'
-                f'{img_shape[1]}, flip={bool(results.get("flip", False))}: the boxes would not fit '
-                'it. Put LoadWeakAnnotations right after LoadImage.'
+                f'Expected the image as it was loaded, {height}x{width}, got {img_shape[0]}x'
+                f'{img_shape[1]}, flip={bool(results.get("flip", False))}: the boxes would not '
+                'match it. Put LoadWeakAnnotations right after LoadImage.'
             )
         corners = [instance['bbox'] for instance in results['instances']]
         labels = [instance['bbox_label'] for instance in results['instances']]
@@ -161,11 +165,12 @@ class LoadWeakAnnotations(BaseTransform):
 class LoadAnnotations(MMSegLoadAnnotations):
     """Load the true mask as ``gt_seg_map``, in the classes of the data set; for evaluation.
 
-    It has the name of MMSegmentation's, because its inferencers leave out what has this name.
+    It shares its name with MMSegmentation's transform, because MMSegmentation's inferencers drop
+    the transform of this name.
 
     Raises:
-        UserInputError: There is no mask, or it is damaged, has not the size of its image or has
-            values of no class, see :func:`~mmwsss.datasets.true_masks.read_true_mask`.
+        UserInputError: There is no mask, or it is damaged, does not have the size of its image, or
+            has values that are not classes; see :func:`~mmwsss.datasets.true_masks.read_true_mask`.
     """
 
     def __init__(self) -> None:
@@ -182,10 +187,10 @@ class LoadAnnotations(MMSegLoadAnnotations):
 class LoadPseudoLabels(BaseTransform):
     """Load pseudo labels as ``gt_seg_map`` and, if there is a second one, ``gt_seg_map_aux``.
 
-    The values are those of the classes in use, and nothing maps them: 0..K and 255.
+    The values are those of the classes in use, 0..K and 255, and are never mapped.
 
     Raises:
-        UserInputError: A map is damaged, has not the size of its image or has other values.
+        UserInputError: A map is damaged, does not have the size of its image, or has other values.
     """
 
     def transform(self, results: dict) -> dict:
@@ -205,12 +210,12 @@ class LoadPseudoLabels(BaseTransform):
             label = read_label_map(path, num_classes=results['num_classes'])
         except UserInputError as error:
             raise UserInputError(
-                f'{error} If a label stage made it, run that stage again: it makes what is missing '
-                'or damaged and leaves the rest alone.'
+                f'{error} If a label stage made it, run that stage again: it makes only '
+                'missing or damaged labels.'
             ) from error
         if label.shape != tuple(results['ori_shape']):
             raise UserInputError(
-                f'{path} is {label.shape[0]}x{label.shape[1]}, its image is '
+                f'{path} is {label.shape[0]}x{label.shape[1]}, but its image is '
                 f'{results["ori_shape"][0]}x{results["ori_shape"][1]} (height x width). Make the '
                 'pseudo labels again from the same images.'
             )

@@ -1,4 +1,4 @@
-"""Symmetric padding and random crop that keep images, boxes and all label maps together."""
+"""Symmetric padding and random crops that keep images, boxes and all label maps aligned."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,8 @@ def pad_symmetric(
 
     Args:
         image: (H, W) or (H, W, C).
-        size: Height and width wanted.
-        value: Value of the padding, one a channel or one for all.
+        size: Desired height and width.
+        value: Value of the padding, one per channel or one for all.
     """
     pad_y, pad_x = padding(image.shape[:2], size)
     if pad_y == pad_x == 0:
@@ -46,17 +46,17 @@ def clip_boxes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Clip boxes to a crop by the rule of the published method.
 
-    A box with no pixel in the crop, or whose visible part is without area or shorter than
-    ``min_size`` on a side, is dropped. Minimum sides below 0 become 0. Maximum sides beyond the
-    crop become its size + 1: the mark of a box that goes on outside.
+    A box is dropped if no pixel of it is in the crop, or if its visible part has no area or a side
+    shorter than ``min_size``. Minimum sides below 0 become 0. Maximum sides beyond the crop become
+    its size + 1, which marks a box that continues outside.
 
     Args:
         boxes: xyxy in pixels of the crop, (m, 4).
         size: Height and width of the crop.
-        min_size: Shortest side, in pixels, that is kept.
+        min_size: Shortest side to keep, in pixels.
 
     Returns:
-        The boxes kept, (k, 4), and which were kept, bool (m,).
+        The remaining boxes, (k, 4), and which boxes were kept, bool (m,).
 
     Source: Oh et al., CVPR 2021, as published (no minimum size).
     """
@@ -70,7 +70,7 @@ def clip_boxes(
 
 
 def field_padding(key: str) -> int:
-    """Padding of a map of ``seg_fields``: "nothing known", 0 for masks and scores, else 255."""
+    """Padding of a map in ``seg_fields``, "nothing known": 0 for masks and scores, else 255."""
     return 0 if key in ('background_mask', 'confident_scores') else IGNORE_INDEX
 
 
@@ -78,13 +78,13 @@ def field_padding(key: str) -> int:
 class PadRandomCrop(BaseTransform):
     """Pad a small image on both sides, then crop at random.
 
-    The offset of the crop is ``floor(u * (length - crop))`` with u from U[0, 1), so that the last
+    The offset of the crop is ``floor(u * (length - crop))`` with u from U[0, 1), so the last
     position is never drawn. See :func:`pad_symmetric` and :func:`clip_boxes`.
     ``background_mask`` is padded with 0 ("not known to be background"), label maps with 255.
 
     Args:
         crop_size: Height and width, or one length for both.
-        pad_value: Value of padded image pixels in the channel order of ``img`` (BGR).
+        pad_value: Value of padded image pixels, in the channel order of ``img`` (BGR).
         min_box_size: Boxes with a shorter visible side are dropped. 0 is the published rule, which
             keeps slivers.
 

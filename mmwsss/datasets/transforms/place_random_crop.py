@@ -1,4 +1,4 @@
-"""Random crop that puts a small image at a random place of the crop."""
+"""Random crop that puts a small image at a random position in the crop."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ def place(
     shift: tuple[int, int],
     value: Sequence[float] | float,
 ) -> np.ndarray:
-    """Shift an image over a canvas of ``size`` filled with ``value`` and cut what sticks out.
+    """Place an image on a canvas of ``size`` filled with ``value``, and cut off what sticks out.
 
     Args:
         image: (H, W) or (H, W, C).
         size: Height and width of the canvas.
         shift: Row and column of the canvas where the image's first pixel goes; negative to crop.
-        value: Value of the canvas, one a channel or one for all. If it is not a whole number the
-            canvas is float32, so that padding with a mean colour is 0 after normalisation.
+        value: Value of the canvas, one per channel or one for all. If it is not a whole number, the
+            canvas is float32, so that padding with a mean colour becomes 0 after normalisation.
 
     Returns:
         Canvas, ``(*size)`` or ``(*size, C)``.
@@ -46,15 +46,15 @@ def place(
 
 @TRANSFORMS.register_module()
 class PlaceRandomCrop(BaseTransform):
-    """Crop a long side at random, place a short side at random.
+    """Crop a long side at random, and place a short side at random.
 
-    All offsets are equally likely, on each axis by itself. Boxes follow as in
+    All offsets are equally likely, independently on each axis. Boxes are clipped as in
     :func:`~mmwsss.datasets.transforms.pad_random_crop.clip_boxes`. ``background_mask`` and
     ``confident_scores`` are padded with 0 ("nothing known"), label maps with 255.
 
     Args:
         crop_size: Height and width, or one length for both.
-        pad_value: Value of padded pixels in the channel order of ``img`` (BGR). The default is the
+        pad_value: Value of padded pixels, in the channel order of ``img`` (BGR). The default is the
             mean colour of ImageNet.
 
     Source: Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, as published (which

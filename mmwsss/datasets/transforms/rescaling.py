@@ -1,4 +1,4 @@
-"""Random sizes that keep images, boxes and all label maps together."""
+"""Random sizes that keep images, boxes and all label maps aligned."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,11 +12,11 @@ from mmwsss.registry import TRANSFORMS
 
 
 def rescale(results: dict, factor: float, *, interpolation: str = 'bilinear') -> dict:
-    """Resize the image and, by nearest, every map of ``seg_fields``; multiply the boxes.
+    """Resize the image and scale its boxes; maps of ``seg_fields`` use the nearest neighbour.
 
     Sizes are rounded to the nearest pixel, at least 1. Boxes are multiplied by ``factor`` itself,
     not by the ratio of the rounded sizes. ``interpolation`` is ``'bilinear'`` (OpenCV) or
-    ``'bicubic'`` (Pillow, whose filter widens when it shrinks; OpenCV's does not).
+    ``'bicubic'`` (Pillow, whose filter widens when shrinking; OpenCV's does not).
     """
     height, width = results['img'].shape[:2]
     size = (max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1))
@@ -40,10 +40,10 @@ class RandomBoxScale(BaseTransform):
 
     Args:
         scale_range: Lowest and highest factor.
-        factors: The factors to draw from, all equally likely, instead of a range.
+        factors: Equally likely factors to draw from, instead of a range.
 
     Raises:
-        ValueError: A factor is not positive, or the range is not one.
+        ValueError: A factor is not positive, or the range is invalid.
 
     Source: Oh et al., CVPR 2021, published settings: U(0.5, 1.5). A set: DeepLab-V2.
     """
@@ -72,10 +72,10 @@ class RandomBoxScale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomLongSide(BaseTransform):
-    """Scale so that the longer side is ``size`` times a ratio drawn from U(low, high).
+    """Scale the longer side to ``size`` times a ratio drawn from U(low, high).
 
     Args:
-        size: Length in pixels at ratio 1, e.g. the crop size.
+        size: Length in pixels at ratio 1, such as the crop size.
         ratio_range: Lowest and highest ratio. ``size=512, ratio_range=(0.5, 1.0)`` gives 256-512.
         interpolation: ``'bilinear'`` or ``'bicubic'``, see :func:`rescale`.
     """

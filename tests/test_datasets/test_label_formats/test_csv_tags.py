@@ -66,7 +66,7 @@ def test_a_missing_image_in_the_first_line_is_not_taken_for_a_heading(photos):
         ('file,cat,dog\na.jpg,1\n', 'line 2: 2 cells, but the first line names 3'),
         ('file,cat,split\na.jpg,1,train\n', "'train' in the column 'split'"),
         ('lost,cat\na,dog\n', "'dog' in the column 'cat'.*that image does not exist"),
-        ('a.jpg,cat\n,dog\n', 'line 2: the first cell names no image'),
+        ('a.jpg,cat\n,dog\n', 'line 2: the first cell is empty'),
         ('a.jpg,"cat\nb.jpg,dog\n', 'Correct the quotes'),
         ('../a.jpg,cat\n', 'is not an image id'),
         ('a.jpg,cat\n1.jpg,dog\n', "no image for 1 of its 2 labels: '1.jpg'"),

@@ -17,7 +17,7 @@ def test_a_name_that_no_class_has_is_kept(folder):
 @pytest.mark.parametrize('index', [2, -1])
 def test_an_index_beyond_the_classes_is_explained(folder, index):
     folder.add('a.jpg').write('labels', {'a': [index]})
-    with pytest.raises(UserInputError, match=f'{index} is not the index of one of 2 classes'):
+    with pytest.raises(UserInputError, match=f'{index} is not the index of one of the 2 classes'):
         folder.read()
 
 

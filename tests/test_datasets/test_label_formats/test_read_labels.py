@@ -154,7 +154,7 @@ def test_a_folder_of_two_formats_is_explained(folder):
 
 def test_an_empty_folder_is_explained(folder):
     (folder.root / 'labels').mkdir()
-    with pytest.raises(UserInputError, match='neither XML nor YOLO'):
+    with pytest.raises(UserInputError, match='neither XML files, nor YOLO'):
         folder.add('a.jpg').read()
 
 

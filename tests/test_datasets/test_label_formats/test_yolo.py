@@ -90,14 +90,14 @@ def test_equal_names_are_one_class(photos):
 
 def test_no_names_are_explained(folder):
     folder.add('a.jpg').write('labels/a.txt', '0 0.5 0.5 1 1')
-    with pytest.raises(UserInputError, match=r'no names of classes\. Write `names'):
+    with pytest.raises(UserInputError, match=r'no class names\. Write `names'):
         folder.read()
 
 
 @pytest.mark.parametrize(
     ('line', 'message'),
     [
-        ('2 0.5 0.5 1 1', r"line 2: the class '2' is not one of 0\.\.1\. Indices count from 0"),
+        ('2 0.5 0.5 1 1', r"line 2: the class '2' is not one of 0\.\.1\. Indices start at 0"),
         ('-1 0.5 0.5 1 1', "the class '-1'"),
         ('cat 0.5 0.5 1 1', "the class 'cat'"),
         ('0.5 0.5 0.5 1 1', r"the class '0\.5'"),
@@ -128,7 +128,7 @@ def test_names_of_another_form_are_explained(photos, text):
 def test_names_given_twice_for_an_index_are_refused(photos):
     photos.write('data.yaml', 'names: {0: cat, 1: bird, 1: dog}')
     photos.write('labels/a.txt', '0 0.5 0.5 1 1')
-    with pytest.raises(UserInputError, match=r'data\.yaml is not valid YAML: 1 is there twice'):
+    with pytest.raises(UserInputError, match=r'data\.yaml is not valid YAML: the key 1 occurs'):
         photos.read()
 
 

@@ -69,7 +69,7 @@ def test_an_image_without_a_class_has_a_background_alone(entry):
         ),
         (
             dict(low=LOW[:, 1:]),
-            r'low_scores/sub/a\.npz: the scores are 7x10, the image a\.jpg is 8x10',
+            r'low_scores/sub/a\.npz: the scores are 7x10, but the image a\.jpg is 8x10',
         ),
         (dict(high=HIGH[..., 1:]), r'high_scores/sub/a\.npz: the scores are 8x9'),
         (
@@ -125,7 +125,7 @@ def test_a_crop_that_is_no_multiple_of_the_stride_is_refused(entry):
 
 
 def test_a_label_needs_scores_and_a_stride():
-    with pytest.raises(UserInputError, match='put LoadConfidentScores first'):
+    with pytest.raises(UserInputError, match='put LoadConfidentScores before'):
         AffinityLabels().transform({'seg_fields': []})
     with pytest.raises(ValueError, match='at least 1 pixel'):
         AffinityLabels(stride=0)

@@ -178,7 +178,7 @@ def test_a_given_background_mask_is_used_as_it_is(tmp_path):
 
 @pytest.mark.parametrize(
     ('mask', 'message'),
-    [([[0, 255, 0], [1, 1, 1]], 'the value 255'), ([[0, 1]], '1x2, its image is 2x3')],
+    [([[0, 255, 0], [1, 1, 1]], 'the value 255'), ([[0, 1]], '1x2, but its image is 2x3')],
 )
 def test_a_background_mask_of_another_kind_is_refused(tmp_path, mask, message):
     with pytest.raises(UserInputError, match=message):
@@ -233,7 +233,7 @@ def test_a_wrong_value_in_a_pseudo_label_is_an_error(tmp_path):
 
 
 def test_a_pseudo_label_of_another_size_is_an_error(tmp_path):
-    with pytest.raises(UserInputError, match='2x3, its image is 5x3'):
+    with pytest.raises(UserInputError, match='2x3, but its image is 5x3'):
         load_pseudo(tmp_path, LABEL, ori_shape=(5, 3))
 
 

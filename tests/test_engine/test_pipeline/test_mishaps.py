@@ -146,7 +146,7 @@ def test_a_last_checkpoint_that_is_gone_or_damaged_is_one_warning_and_the_one_be
     ('damage', 'remedy'),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:50]), 'run that stage again'),
-        pytest.param(Path.unlink, 'run the stage that makes them again', marks=pytest.mark.slow),
+        pytest.param(Path.unlink, 'rerun the stage that makes them', marks=pytest.mark.slow),
     ],
 )
 def test_a_pseudo_label_that_is_damaged_or_missing_is_named_with_the_stage_to_run(
