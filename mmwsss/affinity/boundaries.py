@@ -1,4 +1,4 @@
-"""Affinities of cells that a boundary does or does not keep apart, as pure functions of tensors.
+"""Affinities of cells that boundaries may separate, as pure functions of tensors.
 
 Legend: B images, K offsets of the stencil, h x w feature grid.
 """
@@ -16,22 +16,22 @@ from mmwsss.structures import size_of
 
 
 def boundary_affinities(edge: Tensor, *, radius: int) -> Tensor:
-    r"""How little boundary lies between a cell and each of its neighbours.
+    r"""Absence of a boundary between a cell and each of its neighbours.
 
     .. math:: a_k(p) = 1 - \max_{q \in \Pi_k} e(p + q)
 
-    with the path of :func:`~mmwsss.affinity.paths.path_cells`. Paths share their parts, so that 27
+    with the path of :func:`~mmwsss.affinity.paths.path_cells`. Because paths share their parts, 27
     maxima of two maps are enough for the 242 cells of radius 5, and 159 for the 2134 of radius 10.
-    The backward pass goes the same way, from the affinities alone. Of several cells with the
-    maximum one gets the gradient.
+    The backward pass works the same way and needs only the affinities. If several cells attain the
+    maximum, one of them gets the gradient.
 
     Args:
         edge: Boundary probability of every cell, e, (B, 1, h, w).
-        radius: Radius of the stencil in cells, see :func:`stencil_offsets`.
+        radius: Radius of the stencil in cells; see :func:`stencil_offsets`.
 
     Returns:
-        Affinities (B, K, h, w), 0 where the neighbour is outside of the grid; single precision for
-        probabilities of half precision.
+        Affinities (B, K, h, w), 0 where the neighbour is outside the grid; single precision for
+        probabilities in half precision.
 
     Source:
         Ahn, Cho and Kwak, "Weakly Supervised Learning of Instance Segmentation with Inter-pixel
@@ -43,7 +43,7 @@ def boundary_affinities(edge: Tensor, *, radius: int) -> Tensor:
 class _BoundaryAffinities(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, edge: Tensor, radius: int) -> Tensor:
-        # Rounding keeps the order: the complement of the maximum is the minimum of complements.
+        # Rounding keeps the order, so 1 minus the maximum is the minimum of the complements.
         clear = 1 - edge[:, 0].to(torch.promote_types(edge.dtype, torch.float32))
         affinities = clear.new_zeros(len(edge), len(stencil_offsets(radius)), *size_of(edge))
         for k, path, pieces in _in_order(size_of(edge), radius):
@@ -73,14 +73,14 @@ class _BoundaryAffinities(torch.autograd.Function):
 
 
 def _of(source: int, maps: Tensor, single: Tensor) -> Tensor:
-    """Map (B, h, w) of one offset, or that of single cells."""
+    """Map (B, h, w) of one offset, or of single cells."""
     return single if source == CELL else maps[:, source]
 
 
 def _in_order(
     size: tuple[int, int], radius: int
 ) -> Iterator[tuple[int, Window, list[tuple[int, Window]]]]:
-    """Give every offset, the cells that have such a neighbour, and where to read its pieces."""
+    """Yield each offset, the cells with such a neighbour, and where to read its pieces."""
     windows = stencil_windows(size, radius=radius)
     for k, pieces in path_pieces(radius):
         dots, rows, columns = windows[k][0]

@@ -1,4 +1,4 @@
-"""Affinities of neighbouring cells and what labels say of them, as pure functions of tensors.
+"""Affinities of neighbouring cells and their labels, as pure functions of tensors.
 
 Legend: B images, C channels, K offsets of the stencil, h x w feature grid.
 """
@@ -15,12 +15,12 @@ from mmwsss.structures import BACKGROUND, IGNORE_INDEX, size_of
 
 
 class PairMasks(NamedTuple):
-    """Pairs of each kind, boolean (B, K, h, w) and disjoint; a pair may be of none.
+    """Disjoint masks of each kind of pair, boolean (B, K, h, w); a pair may be of no kind.
 
     Attributes:
         background: Both cells are background.
-        foreground: Both cells are of one class.
-        negative: The cells differ in label.
+        foreground: Both cells are of the same class.
+        negative: The cells have different labels.
     """
 
     background: Tensor
@@ -29,20 +29,21 @@ class PairMasks(NamedTuple):
 
 
 def stencil_affinities(feats: Tensor, *, radius: int) -> Tensor:
-    r"""How alike a cell and each of its neighbours are.
+    r"""Similarity of a cell and each of its neighbours.
 
     .. math:: a_k(p) = \exp\left(-\frac{1}{C} \sum_c |f_c(p + o_k) - f_c(p)|\right)
 
-    One difference of two shifted maps is alive at a time, in the backward pass too, which computes
-    them again: memory is a few times that of the features, whatever the number of neighbours.
+    Only one difference of two shifted maps is in memory at a time, even in the backward pass, which
+    recomputes them. Memory is therefore a few times that of the features, whatever the number of
+    neighbours.
 
     Args:
         feats: Features f, (B, C, h, w), in any memory format.
-        radius: Radius of the stencil in cells, see :func:`stencil_offsets`.
+        radius: Radius of the stencil in cells; see :func:`stencil_offsets`.
 
     Returns:
-        Affinities in [0, 1], (B, K, h, w), 0 where the neighbour is outside of the grid; single
-        precision for features of half precision. The gradient of a difference of 0 is 0.
+        Affinities in [0, 1], (B, K, h, w), 0 where the neighbour is outside the grid; single
+        precision for features in half precision. The gradient of a difference of 0 is 0.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
@@ -59,7 +60,7 @@ class _StencilAffinities(torch.autograd.Function):
         num_images, num_channels = cells.shape[:2]
         size = size_of(cells)
         windows = stencil_windows(size, radius=radius)
-        # Infinitely distant, that is without affinity, where there is no pair.
+        # Where there is no pair the distance is infinite, which means no affinity.
         affinities = cells.new_full((num_images, len(windows), *size), torch.inf)
         for k, first, _, difference in _differences(cells, windows):
             affinities[:, k][first] = torch.linalg.vector_norm(difference, 1, dim=1)
@@ -74,7 +75,7 @@ class _StencilAffinities(torch.autograd.Function):
         feats, affinities = ctx.saved_tensors
         cells = _channels_last(feats)
         grad = torch.zeros_like(cells)
-        # By the sum over channels of the absolute differences.
+        # Gradient with respect to the sum over channels of the absolute differences.
         grad_distances = (grad_affinities * affinities).mul_(-1 / cells.shape[1])
         for k, first, second, difference in _differences(cells, ctx.windows):
             sign = difference.sign_()
@@ -85,7 +86,7 @@ class _StencilAffinities(torch.autograd.Function):
 
 
 def _channels_last(feats: Tensor) -> Tensor:
-    """Features with neighbouring channels in memory, of single precision at least."""
+    """Features in channels-last memory format, in at least single precision."""
     cells = feats.contiguous(memory_format=torch.channels_last)
     return cells.to(torch.promote_types(cells.dtype, torch.float32))
 
@@ -93,12 +94,12 @@ def _channels_last(feats: Tensor) -> Tensor:
 def _differences(
     cells: Tensor, windows: list[tuple[Window, Window]]
 ) -> Iterator[tuple[int, Window, Window, Tensor]]:
-    """Give offset, windows and f(second) - f(first), (B, C, h', w'), in a buffer used again."""
+    """Yield offset, windows and f(second) - f(first), (B, C, h', w'), in a reused buffer."""
     buffer = cells.new_empty(cells.numel())
     for k, (first, second) in enumerate(windows):
         start = cells[first].permute(0, 2, 3, 1)
         difference = buffer[: start.numel()].view(start.shape).permute(0, 3, 1, 2)
-        if torch.compiler.is_compiling():  # it places tensors itself, and traces no such `out`
+        if torch.compiler.is_compiling():  # it allocates tensors itself and cannot trace this `out`
             difference = cells[second] - cells[first]
         else:
             torch.sub(cells[second], cells[first], out=difference)
@@ -112,7 +113,7 @@ def pair_masks(labels: Tensor, *, radius: int, official_border: bool = False) ->
         labels: Label of every cell, integer (B, h, w): 0 background, 255 ignored, otherwise a
             number that distinguishes the classes of one image.
         radius: Radius of the stencil in cells.
-        official_border: Leave pairs close to the border out, see :func:`stencil_mask`.
+        official_border: Whether to leave out pairs close to the border; see :func:`stencil_mask`.
 
     Returns:
         Masks (B, K, h, w) of the pairs of each kind.

@@ -1,10 +1,10 @@
-"""Labels from which an affinity network learns which neighbours belong together."""
+"""Labels that teach an affinity network which neighbours belong together."""
 
 import numpy as np
 
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError, to_seg_label
 
-# Cells whose scores are all below it lie outside the image (a crop is padded with zeros).
+# Cells with all scores below this lie outside the image (crops are padded with zeros).
 _NO_SCORE = 1e-5
 
 
@@ -13,18 +13,18 @@ def affinity_label(
 ) -> np.ndarray:
     """Label the cells of a feature grid where the class is certain.
 
-    With the means of ``stride x stride`` blocks of both scores, in this order:
+    Both scores are averaged over ``stride x stride`` blocks; these rules then apply in order:
 
     - the label is the best of ``low``, the scores with a strong background;
     - ignored where that is background;
     - background where the best of ``high``, the scores with a weak background, is background;
-    - ignored where no score reaches 1e-5: outside the image.
+    - ignored where no score reaches 1e-5, outside the image.
 
     Args:
         low: Scores with a low exponent of the background, background first, (1+n, H, W).
         high: Scores with a high exponent, (1+n, H, W).
         classes: Class index of each row after the first, (n,).
-        stride: Pixels a cell, on each axis.
+        stride: Pixels per cell, on each axis.
 
     Returns:
         Label map of 0..K and 255, uint8 (H/stride, W/stride).
@@ -52,10 +52,10 @@ def affinity_label(
 
 
 def confident_label(foreground: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Merge a label map whose classes are to be trusted and one whose background is.
+    """Merge a label map with trusted classes and one with trusted background.
 
-    A class of ``foreground`` wins, whatever the other says; where only ``background`` has a class,
-    the label is ignored; where neither has one it is background.
+    A class in ``foreground`` always wins. Where only ``background`` has a class, the label is
+    ignored. Where neither has one, it is background.
 
     Args:
         foreground: Label map made with a high threshold, of 0..K and 255, any shape.
@@ -72,9 +72,9 @@ def confident_label(foreground: np.ndarray, background: np.ndarray) -> np.ndarra
 
 
 def grid_label(label: np.ndarray, stride: int) -> np.ndarray:
-    """Take the label in the middle of every cell, (H, W) -> (H/stride, W/stride).
+    """Take the label at the centre of every cell, (H, W) -> (H/stride, W/stride).
 
-    That is the pixel ``(stride y + stride // 2, stride x + stride // 2)``.
+    The centre is the pixel ``(stride y + stride // 2, stride x + stride // 2)``.
 
     Raises:
         UserInputError: If H or W is not a multiple of ``stride``.
@@ -100,5 +100,5 @@ def _check_multiple(size: tuple[int, ...], stride: int) -> None:
     if height % stride or width % stride:
         raise UserInputError(
             f'Expected height and width to be multiples of the stride {stride}, got {height}x'
-            f'{width}. Choose such a `crop_size`.'
+            f'{width}. Choose a `crop_size` that is.'
         )

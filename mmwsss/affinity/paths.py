@@ -1,4 +1,4 @@
-"""Cells between a cell and its neighbour, and how paths consist of shorter ones."""
+"""Paths between a cell and its neighbour, and how to build them from shorter paths."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -13,7 +13,7 @@ CELL = -1  # the source of a piece that is a single cell
 
 
 class Piece(NamedTuple):
-    """A path that is a part of a longer one.
+    """A path that is part of a longer one.
 
     Attributes:
         source: Number of its offset, or `CELL`.
@@ -29,8 +29,8 @@ def path_cells(offset: Offset) -> Cells:
 
     .. math:: \{(y, x) \in [0, dy] \times [0, dx]: (dy\,x - dx\,y)^2 < dy^2 + dx^2\}
 
-    A band of all cells closer than 1 to the line, both ends included: a diagonal neighbour has the
-    four cells of a block.
+    This is the band of all cells closer than 1 to the line, both ends included. For a diagonal
+    neighbour it has the four cells of a block.
 
     Args:
         offset: (dy, dx), dy >= 0.
@@ -51,16 +51,16 @@ def path_cells(offset: Offset) -> Cells:
 
 @lru_cache(maxsize=8)
 def path_pieces(radius: int) -> tuple[tuple[int, tuple[Piece, ...]], ...]:
-    """Say of which shorter paths every path is the union, of as few as possible.
+    """Write every path as the union of as few shorter paths as possible.
 
-    They may overlap. Up to radius 5 two are enough, up to 12 three.
+    The pieces may overlap. Two are enough up to radius 5, three up to radius 12.
 
     Args:
-        radius: Radius of the stencil in cells, see :func:`stencil_offsets`.
+        radius: Radius of the stencil in cells; see :func:`stencil_offsets`.
 
     Returns:
-        Number of each offset and its pieces, in an order in which every piece comes before the path
-        that it is a part of.
+        Number of each offset and its pieces, ordered so that every piece comes before the path that
+        it is part of.
     """
     offsets = stencil_offsets(radius)
     paths = [path_cells(offset) for offset in offsets]
@@ -74,7 +74,7 @@ def path_pieces(radius: int) -> tuple[tuple[int, tuple[Piece, ...]], ...]:
 
 
 def _parts(path: Cells, known: Mapping[Offset, int], paths: Sequence[Cells]) -> dict[Cells, Piece]:
-    """Find the single cells and the known paths that lie in a path, by their cells."""
+    """Find the single cells and the known paths that lie within a path, by their cells."""
     parts = {frozenset([cell]): Piece(CELL, cell) for cell in path}
     for (y, x), (y2, x2) in permutations(sorted(path), 2):
         source = known.get((y2 - y, x2 - x))

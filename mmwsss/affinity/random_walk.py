@@ -20,25 +20,25 @@ from mmwsss.affinity.stencil import stencil_offsets
 def random_walk(
     scores: Tensor, affinities: Tensor, *, radius: int, beta: float, log_steps: int
 ) -> Tensor:
-    r"""Replace the scores of every cell by their mean over neighbours, many times.
+    r"""Repeatedly replace the scores of every cell by their weighted mean over its neighbours.
 
     .. math:: M\,T^{2^s}, \quad T_{ij} = W_{ij} / \sum_k W_{kj}, \quad W = A^{\circ\beta}
 
-    with A the symmetric matrix of the affinities and ones on its diagonal. The power is exact to
-    rounding and no N x N matrix is made: a sparse matrix is applied :math:`O(2^{s/2})` times, see
-    :func:`chebyshev_coefficients`. A cell without neighbours keeps its scores, and no score leaves
-    the range of its row. There is no gradient.
+    where A is the symmetric matrix of the affinities, with ones on its diagonal. The power is exact
+    up to rounding, but no N x N matrix is made: a sparse matrix is applied :math:`O(2^{s/2})`
+    times, see :func:`chebyshev_coefficients`. A cell without neighbours keeps its scores, and no
+    score leaves the range of its row. There is no gradient.
 
     Args:
         scores: M, (B, R, h, w).
         affinities: Affinity of cell p and cell p + offset k, (B, K, h, w); 0 where there is no
-            pair. Those that lead out of the grid are not read.
-        radius: Radius of the stencil in cells, see :func:`stencil_offsets`.
-        beta: Power of the affinities, > 0. The larger, the less passes between unlike cells.
+            pair. Affinities that lead out of the grid are not read.
+        radius: Radius of the stencil in cells; see :func:`stencil_offsets`.
+        beta: Power of the affinities, > 0. Larger values pass less between dissimilar cells.
         log_steps: s, the binary logarithm of the number of steps.
 
     Returns:
-        Scores (B, R, h, w), float64 for scores in float64 and otherwise float32.
+        Scores (B, R, h, w), float64 for scores in float64, otherwise float32.
 
     Raises:
         ValueError: If shapes do not match, a value is not finite, an affinity is negative, or
@@ -47,7 +47,7 @@ def random_walk(
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
         Weakly Supervised Semantic Segmentation", CVPR 2018, Sec. 3.3, eq. 4-5. Differs from the
-        published code in how it is computed, not in what.
+        published code only in how the result is computed.
     """
     _check(scores, affinities, radius=radius, beta=beta, log_steps=log_steps)
     dtype = torch.promote_types(scores.dtype, torch.float32)
@@ -62,18 +62,18 @@ def random_walk(
 
 @lru_cache(maxsize=8)
 def chebyshev_coefficients(power: int, dtype: torch.dtype) -> tuple[float, ...]:
-    r"""Coefficients c of ``x^power = sum_j c_j T_j(x)`` for x in [-1, 1], as many as count.
+    r"""Coefficients c of ``x^power = sum_j c_j T_j(x)`` for x in [-1, 1], without negligible ones.
 
     .. math:: c_j = 2^{1-s} \binom{s}{(s - j) / 2} \text{ for even } s - j > 0, j > 0
 
-    (half of it for j = 0) is the probability that s steps to the left or right, at random, end at a
-    distance j. Distances beyond some :math:`\sqrt{2 s \ln(2 / \epsilon)}` are less likely than
-    :math:`\epsilon`, here an eighth of the rounding error: of power 256, degree 96 is left in
+    (half of it for j = 0) is the probability that s random steps to the left or right end at a
+    distance j. Distances beyond :math:`\sqrt{2 s \ln(2 / \epsilon)}` are less likely than
+    :math:`\epsilon`, here an eighth of the rounding error. For power 256 this leaves degree 96 in
     single and 140 in double precision. The coefficients sum to 1.
 
     Args:
         power: s, at least 1.
-        dtype: Precision in which the polynomial is going to be evaluated.
+        dtype: Precision in which the polynomial will be evaluated.
 
     Source:
         Sachdeva and Vishnoi, "Faster Algorithms via Approximation Theory", Foundations and Trends
@@ -106,7 +106,7 @@ def _apply_polynomial(step: Tensor, start: Tensor, coefficients: tuple[float, ..
 
 
 def _step_matrix(weights: Tensor, radius: int) -> Tensor:
-    """Transpose of T, of all images as blocks of one sparse matrix (BN, BN); weights (B, K, h, w).
+    """Transposed T of all images, as blocks of one sparse matrix (BN, BN); weights (B, K, h, w).
 
     Its rows sum to 1. It is similar to a symmetric matrix, so its eigenvalues are in [-1, 1].
     """
@@ -122,7 +122,7 @@ def _step_matrix(weights: Tensor, radius: int) -> Tensor:
 
 
 class _Pattern(NamedTuple):
-    """Where the entries of a sparse matrix are (CSR), and which weight each of them takes."""
+    """Positions of the entries of a sparse matrix (CSR), and the weight that each of them takes."""
 
     row_starts: Tensor
     rows: Tensor
@@ -130,13 +130,13 @@ class _Pattern(NamedTuple):
     sources: Tensor
 
 
-# Images of VOC have about a hundred sizes; a pattern of stride 8 and radius 5 has 2 MB.
+# VOC images have about a hundred sizes; a pattern with stride 8 and radius 5 takes 2 MB.
 _MOST_BYTES = 256 * 2**20
 _patterns: OrderedDict[tuple, _Pattern] = OrderedDict()
 
 
 def _pattern(batch: int, height: int, width: int, radius: int, device: torch.device) -> _Pattern:
-    """Give the pattern of a grid; those used last are kept."""
+    """Return the pattern of a grid; the most recently used ones are kept."""
     key = (batch, height, width, radius, device)
     if key not in _patterns:
         _patterns[key] = _make_pattern(*key)
@@ -153,11 +153,11 @@ def _bytes_of(pattern: _Pattern) -> int:
 def _make_pattern(
     batch: int, height: int, width: int, radius: int, device: torch.device
 ) -> _Pattern:
-    """Say for every cell which cells are around it, itself included, in row-major order.
+    """List the cells around every cell, itself included, in row-major order.
 
-    The matrix of a 2 x 3 grid and radius 2, whose offsets are k = 0: (0, 1), 1: (1, -1), 2: (1, 0)
-    and 3: (1, 1). Entry k@p is the weight of the pair of cell p and p + offset k; its source is
-    kN + p. Entry 1 is that of a cell with itself, whose source comes after all weights::
+    This is the matrix of a 2 x 3 grid with radius 2, whose offsets are k = 0: (0, 1), 1: (1, -1),
+    2: (1, 0) and 3: (1, 1). Entry k@p is the weight of the pair of cell p and p + offset k, with
+    source kN + p. Entry 1 pairs a cell with itself; its source comes after all weights::
 
         cells of the grid        column 0    1    2    3    4    5
             0  1  2       row 0   1   0@0   .   2@0  3@0   .
@@ -167,11 +167,11 @@ def _make_pattern(
                           row 4  3@0  2@1  1@2  0@3   1   0@4
                           row 5   .   3@1  2@2   .   0@4   1
 
-    Right of the diagonal stand a cell's pairs with cells after it, in the order of the offsets;
-    left of it those with cells before it, in reverse, which are stored at those cells. Further
-    images follow as blocks along the diagonal.
+    Right of the diagonal are a cell's pairs with later cells, in the order of the offsets. Left of
+    it are the pairs with earlier cells, in reverse order; their weights are stored at those earlier
+    cells. Further images follow as blocks along the diagonal.
     """
-    # On the host, so that nothing waits for the device: how many entries there are is a value.
+    # On the host, so that nothing waits for the device: the number of entries depends on values.
     after = np.array(stencil_offsets(radius))  # (K, 2)
     num_offsets, num_cells = len(after), height * width
     around = np.concatenate([-after[::-1], np.zeros_like(after[:1]), after])  # (2K+1, 2)
@@ -207,7 +207,7 @@ def _make_pattern(
 def _sparse(pattern: _Pattern, values: Tensor) -> Tensor:
     side = len(pattern.row_starts) - 1
     with warnings.catch_warnings():
-        # "Sparse CSR tensor support is in beta state", once a process.
+        # "Sparse CSR tensor support is in beta state", once per process.
         warnings.filterwarnings('ignore', message='Sparse CSR', category=UserWarning)
         return torch.sparse_csr_tensor(
             pattern.row_starts, pattern.columns, values, (side, side), check_invariants=False
@@ -223,7 +223,7 @@ def check_steps(beta: float, log_steps: int) -> None:
     if beta <= 0 or log_steps < 0:
         raise ValueError(
             f'beta must be > 0 and log_steps >= 0, got {beta} and {log_steps}. The paper uses 8 '
-            'for both: 2**8 steps.'
+            'for both, that is 2**8 steps.'
         )
 
 
@@ -238,10 +238,10 @@ def _check(scores: Tensor, affinities: Tensor, *, radius: int, beta: float, log_
     if not scores.isfinite().all():
         raise ValueError(
             'The scores of a random walk must be finite, got NaN or infinity, which would spread '
-            'over the image. Check the class activation maps of this image.'
+            'across the image. Check the class activation maps of this image.'
         )
     if not (affinities.isfinite() & (affinities >= 0)).all():
         raise ValueError(
-            'Affinities must be finite and >= 0, got others. Check the checkpoint of the affinity '
-            'network.'
+            'Affinities must be finite and >= 0, got NaN, infinite or negative ones. Check the '
+            'checkpoint of the affinity network.'
         )

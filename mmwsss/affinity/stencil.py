@@ -1,4 +1,4 @@
-"""Which neighbours a cell of the feature grid is compared with.
+"""The neighbours that a cell of the feature grid is compared with.
 
 Legend: K offsets, h x w feature grid.
 """
@@ -19,7 +19,7 @@ def stencil_offsets(radius: int) -> tuple[tuple[int, int], ...]:
     .. math:: \{(dy, dx): dy^2 + dx^2 < r^2,\ dy > 0 \lor (dy = 0 \land dx > 0)\}
 
     Args:
-        radius: r in cells, at least 2: the eight cells around and no more.
+        radius: r in cells, at least 2, which gives just the eight surrounding cells.
 
     Returns:
         K offsets ``(dy, dx)`` in row-major order; 34 for radius 5.
@@ -33,8 +33,8 @@ def stencil_offsets(radius: int) -> tuple[tuple[int, int], ...]:
     """
     if radius < 2:
         raise ValueError(
-            f'radius must be >= 2, got {radius}. It is in cells of the feature grid; the paper '
-            'uses 5, and below 2 no cell has a neighbour.'
+            f'radius must be >= 2 cells of the feature grid, got {radius}, with which no cell has '
+            'a neighbour. The paper uses 5.'
         )
     return tuple(
         (dy, dx)
@@ -45,10 +45,10 @@ def stencil_offsets(radius: int) -> tuple[tuple[int, int], ...]:
 
 
 def stencil_windows(size: tuple[int, int], *, radius: int) -> list[tuple[Window, Window]]:
-    """Slices of a map whose cells are the first, and the second, of the pairs of each offset.
+    """Slices of a map that hold the first and the second cells of the pairs of each offset.
 
-    ``maps[first]`` and ``maps[second]``, of maps (..., h, w), have one size; it is 0 where a map
-    smaller than the offset has no such pair.
+    For maps (..., h, w), ``maps[first]`` and ``maps[second]`` have the same size. They are empty if
+    the map is smaller than the offset.
 
     Args:
         size: Height and width (h, w) of the grid.
@@ -74,15 +74,15 @@ def stencil_mask(
     official_border: bool = False,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """Tell which pairs exist: entry (k, p) is the pair of cell p and cell p + offset k.
+    """Mark the pairs that exist: entry (k, p) is the pair of cell p and cell p + offset k.
 
     Args:
         size: Height and width (h, w) of the grid; it may be smaller than the radius.
         radius: Radius r of the stencil in cells.
-        official_border: Leave out the pairs whose first cell is not in rows 0..h-r and columns
-            r-1..w-r, as the published code does. For radius 5 it leaves out 14 % of the pairs of a
-            47 x 63 grid, and 10 cells of any grid have none.
-        device: Where the result is made.
+        official_border: Whether to leave out the pairs whose first cell is not in rows 0..h-r and
+            columns r-1..w-r, as the published code does. With radius 5 this drops 14 % of the pairs
+            of a 47 x 63 grid, and leaves 10 cells of any grid without a pair.
+        device: Device of the result.
 
     Returns:
         Boolean (K, h, w), offsets in the order of :func:`stencil_offsets`.

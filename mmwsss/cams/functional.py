@@ -22,26 +22,26 @@ def activation_maps(
     square_root: bool = False,
     resize_multiple: int = 1,
 ) -> Tensor:
-    """Class evidence at image size: ReLU and bilinear resize, in the given order.
+    """Class evidence at image size, after ReLU and bilinear resizing in the given order.
 
     Args:
         score_map: Class scores of every position, (n, h, w).
         size: Height and width (H, W) of the result.
         align_corners: Corner convention of the resize.
-        rectify: Whether negative evidence is cut before it is resized (PSA) or after (BANA, whose
-            maps are scores of resized features); 'never' keeps it, for maps that are logits.
-        square_root: Take the square root between ReLU and resize, which lifts weak evidence. PSA's
-            published code does so on VGG16 and not on ResNet-38.
-        resize_multiple: Resize to the next multiples of this many pixels instead and crop the
-            result to (H, W). With the stride of the features this is the rule of IRN's published
-            code for its full-size maps: a cell keeps the width of a stride, but as the features
+        rectify: Whether negative evidence is cut before the resize (PSA) or after it (BANA, whose
+            maps are scores of resized features). ``'never'`` keeps it, for maps that are logits.
+        square_root: Whether to take the square root between ReLU and resize, which lifts weak
+            evidence. PSA's published code does so on VGG16 but not on ResNet-38.
+        resize_multiple: Resize to the next multiples of this many pixels and crop the result to
+            (H, W). With the stride of the features, this is the rule of IRN's published code for
+            its full-size maps. A cell then keeps the width of a stride, but because the features
             are aligned with the left border, maps lie several pixels too far to the lower right.
 
     Returns:
         Maps, >= 0 unless they are never rectified, (n, H, W).
 
     Raises:
-        ValueError: If ``square_root`` is asked for and ``rectify`` is not ``'before_resize'``.
+        ValueError: If ``square_root`` is set but ``rectify`` is not ``'before_resize'``.
     """
     check_rectification(rectify, square_root)
     if rectify == 'before_resize':
@@ -50,7 +50,7 @@ def activation_maps(
         score_map = score_map.sqrt()
     height, width = size
     covering = tuple(math.ceil(side / resize_multiple) * resize_multiple for side in size)
-    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    # Maps form the batch: there may be none, and PyTorch refuses to resize zero channels.
     maps = F.interpolate(
         score_map[:, None], covering, mode='bilinear', align_corners=align_corners
     ).squeeze(1)[:, :height, :width]
@@ -58,26 +58,26 @@ def activation_maps(
 
 
 def check_rectification(rectify: Rectify, square_root: bool) -> None:
-    """Refuse another word, and a square root of scores that are not yet cut at zero.
+    """Refuse an unknown ``rectify``, and a square root of scores that may be negative.
 
     Raises:
-        ValueError: If ``rectify`` is none of its values, or ``square_root`` is asked for and
-            ``rectify`` is not ``'before_resize'``.
+        ValueError: If ``rectify`` is unknown, or ``square_root`` is set but ``rectify`` is not
+            ``'before_resize'``.
     """
     if rectify not in get_args(Rectify):
         raise ValueError(f'Expected rectify to be one of {get_args(Rectify)}, got {rectify!r}.')
     if square_root and rectify != 'before_resize':
         raise ValueError(
-            f"square_root expects rectify='before_resize', got {rectify!r}: before the resize "
-            'scores may still be negative. Change one of the two.'
+            f"square_root expects rectify='before_resize', got {rectify!r}: scores may still be "
+            'negative before the resize. Change one of the two.'
         )
 
 
 def resized_mean(maps: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
     """Mean over the pixels of bilinearly resized maps, without resizing them.
 
-    The resize is ``R m C^T``, so that its mean is ``r^T m c`` with the column means r of R and c of
-    C: positions are weighted, those at the border differently from those inside.
+    The resize is ``R m C^T``, so its mean is ``r^T m c`` with the column means r of R and c of C.
+    This weights the positions, differently at the border than inside.
 
     Args:
         maps: Maps m, (..., h, w).
@@ -107,7 +107,7 @@ def mean_sigmoid(total: Tensor, num_maps: int) -> Tensor:
 
     Args:
         total: Sum of raw maps, logits of any sign.
-        num_maps: How many maps were summed.
+        num_maps: Number of maps in the sum.
 
     Source: the published code of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised
         Semantic Segmentation", ECCV 2022, which averages over scales and flips before the sigmoid.
@@ -121,15 +121,15 @@ def max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:
 
 
 def min_max_normalize(cams: Tensor, *, eps: float = 1e-5) -> Tensor:
-    """Bring the positive part of every map to [0, 1).
+    """Scale the positive part of every map to [0, 1).
 
     With R = ReLU and minimum and maximum of R(c) over space,
-    ``norm(c) = R(R(c) - min - eps) / (max - min + eps)``. A constant map, and one without positive
-    values, becomes 0. The gradient flows through minimum and maximum as well.
+    ``norm(c) = R(R(c) - min - eps) / (max - min + eps)``. A constant map, or one without positive
+    values, becomes 0. The gradient also flows through minimum and maximum.
 
     Args:
         cams: Maps of any sign, (..., H, W).
-        eps: Both what is cut off and what keeps the quotient finite.
+        eps: The amount cut off, which also keeps the quotient finite.
 
     Returns:
         Maps shaped as ``cams``.

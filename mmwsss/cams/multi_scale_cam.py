@@ -16,22 +16,22 @@ Merge = Literal['sum_normalize', 'mean_sigmoid']
 
 @MODELS.register_module()
 class MultiScaleCAM(BaseTTAModel):
-    """Sum the maps of all views; divide each class by its maximum, or take their mean as logits.
+    """Merge the maps of all views: their normalised sum, or the sigmoid of their mean.
 
     ``'sum_normalize'``: ``cam_c = sum_v cam_c^v / (max_p sum_v cam_c^v + 1e-5)``.
     ``'mean_sigmoid'``: ``cam_c = sigmoid(mean_v cam_c^v)`` of the classifier's raw maps. Views come
-    from mmcv's ``TestTimeAug``; each view's maps are un-flipped and of the original image size, for
-    the present classes alone. A view may itself be the sum of an image and its mirror image
-    (``flip`` of :class:`CAMClassifier`). Predicted thresholds are averaged over the views. Features
-    and annotations are those of the first view.
+    from mmcv's ``TestTimeAug``. The maps of each view cover only the present classes, are flipped
+    back and have the original image size. A view may itself be the sum of an image and its mirror
+    image (``flip`` of :class:`CAMClassifier`). Predicted thresholds are averaged over the views;
+    features and annotations are those of the first view.
 
     Args:
         module: The classifier, or its config.
-        data_preprocessor: Config of a data preprocessor for a ``module`` that is a config.
-        merge: How the maps of the views become one.
+        data_preprocessor: Config of a data preprocessor, if ``module`` is a config.
+        merge: How to merge the maps of the views.
 
     Raises:
-        ValueError: If ``merge`` is unknown, or does not fit the classifier's ``rectify``.
+        ValueError: If ``merge`` is unknown or does not match the classifier's ``rectify``.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity", CVPR 2018, section 4.1; the sum
@@ -54,8 +54,8 @@ class MultiScaleCAM(BaseTTAModel):
         rectify = self.module.rectify
         if rectify is not None and (rectify == 'never') != (merge == 'mean_sigmoid'):
             raise ValueError(
-                f'merge={merge!r} does not fit rectify={rectify!r} of the classifier: the mean '
-                "before a sigmoid needs raw maps (rectify='never'), the sum to normalise maps "
+                f'merge={merge!r} does not match rectify={rectify!r} of the classifier: '
+                "'mean_sigmoid' needs raw maps (rectify='never'), 'sum_normalize' needs maps "
                 "without negative values ('before_resize', 'after_resize'). Change one of the two."
             )
         self.merge = merge

@@ -1,4 +1,4 @@
-"""Cuts the padding of an image off the maps of its feature grid.
+"""Cuts the padding of an image from the maps of its feature grid.
 
 Legend: h x w feature grid, H x W pixels of the padded image.
 """
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Padding(NamedTuple):
-    """Pixels that were added on each side, in the order of mmseg and of ``F.pad``."""
+    """Pixels added on each side, in the order of mmseg and ``F.pad``."""
 
     left: int = 0
     right: int = 0
@@ -26,20 +26,20 @@ class Padding(NamedTuple):
 def crop_padding(
     maps: Tensor, size: tuple[int, int], padding: Padding, *, align_corners: bool = False
 ) -> Tensor:
-    """Sample maps of a padded image where the image itself is.
+    """Sample the part of the maps of a padded image that belongs to the image itself.
 
-    Where the image covers whole cells of the grid this is a crop. Where its border lies within a
-    cell, values are interpolated at as many positions as the image has whole or partial cells, so
-    that the result is not shifted when it is resized to the image.
+    Where the image covers whole cells of the grid, this is a crop. Where its border lies within a
+    cell, values are interpolated at as many positions as the image has whole or partial cells. The
+    result is therefore not shifted when it is resized to the image.
 
     Args:
         maps: Maps of the whole padded image, (B, C, h, w).
         size: Height and width (H, W) of the padded image.
-        padding: What was added to the image.
+        padding: Pixels added to the image.
         align_corners: Whether the outermost cells lie on the corners of the padded image.
 
     Returns:
-        Maps of the image alone, (B, C, h', w'), as precise and in the type of ``maps``.
+        Maps of the image without its padding, (B, C, h', w'), in the type of ``maps``.
     """
     rows = _positions(
         maps.shape[-2], size[0], padding.top, padding.bottom, align_corners, maps.device
@@ -53,7 +53,7 @@ def crop_padding(
 def _positions(
     cells: int, length: int, before: int, after: int, align_corners: bool, device: torch.device
 ) -> Tensor:
-    """Where the image is, in cells of the grid along one side: coordinates of cell centres."""
+    """Sampling positions of the image along one side, in coordinates of cell centres."""
     inside = length - before - after
     count = max(-(-cells * inside // length), 1)
     steps = torch.arange(count, device=device, dtype=torch.float64)
@@ -65,7 +65,7 @@ def _positions(
 
 
 def _interpolate(maps: Tensor, positions: Tensor, dim: int) -> Tensor:
-    """Sample maps linearly along a dimension; beyond the outermost centres they are constant."""
+    """Sample maps linearly along a dimension; they are constant beyond the outermost centres."""
     last = maps.shape[dim] - 1
     positions = positions.clamp(0, last)
     low = positions.floor().long()

@@ -1,9 +1,9 @@
 """Bilinear sampling on separable grids, and the norm of sampled features without sampling them.
 
-A grid whose points are all pairs of some rows and some columns is sampled by two small matrices,
-``F = rows @ f @ cols^T``. What is linear in the features can therefore be sampled after it was
-reduced to a few channels. The one quantity that is not linear, the norm of the sampled feature
-vector, needs only products of neighbouring features, see :func:`sampled_square_norm`.
+A grid formed by all pairs of some rows and some columns is sampled by two small matrices,
+``F = rows @ f @ cols^T``. Quantities that are linear in the features can therefore be reduced to a
+few channels first and sampled afterwards. The one non-linear quantity, the norm of the sampled
+feature vector, needs only products of neighbouring features; see :func:`sampled_square_norm`.
 
 Legend: B images, C channels, h x w feature map, n x m sampled points.
 """
@@ -24,8 +24,8 @@ class NeighbourProducts(NamedTuple):
         square: f(y, x) . f(y, x).
         right: f(y, x) . f(y, x+1).
         below: f(y, x) . f(y+1, x).
-        diagonal: f(y, x) . f(y+1, x+1) + f(y, x+1) . f(y+1, x). Bilinear sampling weighs both
-            diagonals of a square of four features equally, so that their sum is enough.
+        diagonal: f(y, x) . f(y+1, x+1) + f(y, x+1) . f(y+1, x). Bilinear sampling weights both
+            diagonals of a square of four features equally, so their sum is enough.
     """
 
     square: Tensor
@@ -37,13 +37,14 @@ class NeighbourProducts(NamedTuple):
 def source_positions(coords: Tensor, size: int, *, corner_aligned: bool) -> Tensor:
     """Turn normalised coordinates in [-1, 1] into positions on an axis of ``size`` entries.
 
-    ``(X+1)(size-1)/2`` when -1 and 1 are the centres of the first and the last entry
-    (``corner_aligned``), else ``((X+1)size-1)/2``: they are the outer borders of these entries.
+    With ``corner_aligned``, -1 and 1 are the centres of the first and the last entry, and the
+    position is ``(X+1)(size-1)/2``. Otherwise they are the outer borders of these entries, and it
+    is ``((X+1)size-1)/2``.
 
     Args:
         coords: Normalised coordinates X, any shape.
         size: Number of entries of the axis.
-        corner_aligned: Which of the two conventions; the ``align_corners`` of PyTorch.
+        corner_aligned: Which of the two conventions to use; the ``align_corners`` of PyTorch.
 
     Returns:
         Positions u of the same shape; entry i is at u = i.
@@ -56,8 +57,8 @@ def source_positions(coords: Tensor, size: int, *, corner_aligned: bool) -> Tens
 def bilinear_matrix(positions: Tensor, size: int) -> Tensor:
     """Weights ``max(0, 1 - |u - i|)`` that sample an axis of ``size`` entries at positions u.
 
-    Outside the axis there are zeros: a point within one step of the border is attenuated, one
-    farther away has only zero weights.
+    The axis is surrounded by zeros: a point less than one step outside the border is attenuated,
+    and one farther away has only zero weights.
 
     Args:
         positions: Positions u on the axis, (..., n); entry i is at u = i.
@@ -73,8 +74,8 @@ def bilinear_matrix(positions: Tensor, size: int) -> Tensor:
 def neighbour_products(feats: Tensor) -> NeighbourProducts:
     """Inner products of every feature with itself and its neighbours, differentiable once.
 
-    Both memory formats are served without a copy, and for the backward pass nothing is kept but the
-    features. Half precision is computed in single precision.
+    Both memory formats are supported without a copy, and only the features are kept for the
+    backward pass. Half precision is computed in single precision.
 
     Args:
         feats: Features (B, C, h, w).
@@ -89,8 +90,8 @@ def neighbour_products(feats: Tensor) -> NeighbourProducts:
 def sampled_square_norm(products: NeighbourProducts, rows: Tensor, cols: Tensor) -> Tensor:
     """Squared norm of bilinearly sampled features, exact, without sampling any feature.
 
-    At a point with row weights r and column weights c, ``F = sum_yx r_y c_x f(y, x)``. A bilinear
-    row of weights has at most two entries, next to each other, so that ``|F|^2`` is the sum of
+    At a point with row weights r and column weights c, ``F = sum_yx r_y c_x f(y, x)``. Bilinear
+    weights have at most two entries, next to each other, so ``|F|^2`` is the sum of
     ``r_y^2 c_x^2 square + 2 r_y^2 c_x c_x+1 right + 2 r_y r_y+1 c_x^2 below +
     2 r_y r_y+1 c_x c_x+1 diagonal`` over all y, x.
 
@@ -133,16 +134,16 @@ class _NeighbourProductsFunction(torch.autograd.Function):
         return neighbour_maps_grad(feats, torch.stack(grad_maps, dim=1)).to(feats.dtype)
 
 
-# The positions of an image follow each other, so that a neighbour is a constant shift along them,
-# and the pairs that wrap round at the end of a row can be removed from the maps, which are small.
-# The products of a row of positions with a window of rows are one matrix, of which a few diagonals
-# are wanted: a matrix product is so much faster than sums of shifted products that the rest may be
-# computed in vain. The windows overlap, hence are views of one image and not of a batch; one image
-# at a time also stays in the cache of a CPU.
+# The positions of an image are stored one after the other, so a neighbour is a constant shift along
+# them. Pairs that wrap around at the end of a row are removed later from the maps, which are small.
+# The products of a row of positions with a window of rows form one matrix, of which only a few
+# diagonals are needed. A matrix product is so much faster than sums of shifted products that
+# computing the rest in vain still pays off. The windows overlap, so they are views of one image and
+# not of a batch; a single image also stays in the cache of a CPU.
 
 
 def neighbour_maps(feats: Tensor) -> Tensor:
-    """Maps of :class:`NeighbourProducts` in its order, (B, 4, h, w), outside of autograd."""
+    """Maps of :class:`NeighbourProducts` in its order, (B, 4, h, w), without autograd."""
     feats = _at_least_single(feats)
     maps = feats.new_empty(feats.shape[0], 4, *feats.shape[2:])
     for image, image_maps in zip(feats.flatten(2).mT, maps, strict=True):
@@ -153,7 +154,7 @@ def neighbour_maps(feats: Tensor) -> Tensor:
 def neighbour_maps_grad(feats: Tensor, grad_maps: Tensor) -> Tensor:
     """Gradient of :func:`neighbour_maps`, (B, C, h, w), from that of the maps (B, 4, h, w)."""
     feats = _at_least_single(feats)
-    # A layout in which all positions of an image have one stride, whatever that of the features is.
+    # A layout in which the positions of an image have a single stride, whatever the features have.
     channels_last = feats.is_contiguous(memory_format=torch.channels_last)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     grad = torch.empty_like(feats, memory_format=memory_format)
@@ -178,7 +179,7 @@ def _zero_outside(maps: Tensor) -> Tensor:
 
 
 def _write_maps(image: Tensor, maps: Tensor) -> None:
-    """Write the maps (4, h, w) of the positions of an image (hw, C), wrapped pairs included."""
+    """Write the maps (4, h, w) for the positions of an image (hw, C), wrapped pairs included."""
     height, width = maps.shape[1:]
     last = image[-width:]
     maps[0, -1] = last.square().sum(dim=1)
@@ -197,9 +198,9 @@ def _write_maps(image: Tensor, maps: Tensor) -> None:
 def _bands(grad_maps: Tensor) -> Tensor:
     """Factors of the gradient of every row of positions, from the row above to that below.
 
-    The matrix of row y for w = 4. A line is a position (y, x), a column the feature that its factor
-    belongs to; s, r, b and d are the gradients of square, right, below and diagonal at x in row y,
-    and B and D those of below and diagonal in row y-1::
+    This is the matrix of row y for w = 4. Each line is a position (y, x), each column the feature
+    that the factor belongs to. s, r, b and d are the gradients of square, right, below and diagonal
+    at x in row y, and B and D those of below and diagonal in row y-1::
 
               features of row y-1 |  features of row y  | features of row y+1
         x=0    B0   D0   .    .   | 2s0   r0   .    .   |  b0   d0   .    .
@@ -208,17 +209,17 @@ def _bands(grad_maps: Tensor) -> Tensor:
         x=3    .    .    D2   B3  |  .    .    r2  2s3  |  .    .    d2   b3
 
     Args:
-        grad_maps: Gradient of the maps (B, 4, h, w), zero where a pair wraps round.
+        grad_maps: Gradient of the maps (B, 4, h, w), zero where a pair wraps around.
 
     Returns:
-        Matrices (B, h, w, 3w), to be multiplied with the features of three rows of positions.
+        Matrices (B, h, w, 3w), to be multiplied by the features of three rows of positions.
     """
     batch, _, height, width = grad_maps.shape
     # A pair contributes to both of its features, with the other one as the factor. A position finds
-    # its factor for the feature at ``shift`` in the map of the pair, ``back`` positions before.
+    # its factor for the feature at ``shift`` in the map of the pair, ``back`` positions earlier.
     pairs = (  # map, back, shift
         (0, 0, 0),
-        (0, 0, 0),  # both features of a square are the same one
+        (0, 0, 0),  # both features of a square are the same
         (1, 0, 1),
         (1, 1, -1),
         (2, 0, width),
@@ -253,7 +254,7 @@ def _write_grad(image: Tensor, band: Tensor, grad: Tensor) -> None:
 
 
 def _write_product(first: Tensor, second: Tensor, out: Tensor) -> None:
-    """Write a matrix product where it belongs; torch.compile only traces one that it places."""
+    """Write a matrix product to ``out``; torch.compile can only trace one that it allocates."""
     if torch.compiler.is_compiling():
         out.copy_(first @ second)
     else:

@@ -25,7 +25,7 @@ def test_the_offsets_and_their_opposites_are_the_disc_without_its_centre():
 
 @pytest.mark.parametrize('radius', [1, 0, -3])
 def test_a_radius_without_neighbours_is_refused(radius):
-    with pytest.raises(ValueError, match=f'radius must be >= 2, got {radius}'):
+    with pytest.raises(ValueError, match=f'radius must be >= 2 cells.*got {radius}'):
         stencil_offsets(radius)
 
 

@@ -279,7 +279,7 @@ def test_thresholds_of_a_head_without_them_are_an_error_that_names_the_context()
 )
 def test_maps_and_their_merging_must_fit(rectify, merge):
     config = classifier_config(rectify=rectify)
-    with pytest.raises(ValueError, match=f"merge='{merge}' does not fit rectify='{rectify}'"):
+    with pytest.raises(ValueError, match=f"merge='{merge}' does not match rectify='{rectify}'"):
         MODELS.build(dict(type='MultiScaleCAM', module=config, merge=merge))
 
 
