@@ -15,8 +15,8 @@ _LEVELS = 256
 def label_borders(label: np.ndarray) -> np.ndarray:
     """Mark the pixels on both sides of every border between two labels.
 
-    Borders of ignored pixels are not marked: there the labels do not say where an object ends.
-    Neither is the frame of the image.
+    Borders of ignored pixels are not marked, because there the labels do not say where an object
+    ends. Neither is the frame of the image.
 
     Args:
         label: Label map, uint8 (H, W).
@@ -39,7 +39,7 @@ def label_borders(label: np.ndarray) -> np.ndarray:
 def edge_strength(image: np.ndarray) -> np.ndarray:
     """Strongest change of colour within two pixels of every pixel.
 
-    The change is the length of the Sobel gradient of the channel in which it is largest, after a
+    The change is the length of the Sobel gradient, in the channel where it is largest, after a
     slight blur against noise.
 
     Args:
@@ -62,15 +62,15 @@ def boundary_fit(label: np.ndarray, image: np.ndarray) -> float:
     """Measure how strong the edges of an image are along the borders of its labels.
 
     ``mean over border pixels p of |{q: s(q) < s(p)}| / N + |{q: s(q) = s(p)}| / 2N``, where s is
-    :func:`edge_strength` and q runs over the N pixels of the image: 0.5 is what borders drawn
-    at random have, 1 that they lie on the strongest edges.
+    :func:`edge_strength` and q runs over the N pixels of the image. Borders drawn at random give
+    0.5; borders on the strongest edges give 1.
 
     Args:
         label: Label map, uint8 (H, W).
         image: RGB, uint8 (H, W, 3).
 
     Returns:
-        A share in [0, 1]; NaN where the label map has no border.
+        A value in [0, 1]; NaN if the label map has no border.
     """
     borders = label_borders(label)
     if not borders.any():

@@ -1,4 +1,4 @@
-"""IoU of the bands along the borders of objects, which a shift of a few pixels changes.
+"""IoU of the bands along object borders, which is sensitive to shifts of a few pixels.
 
 Legend: K foreground classes, H x W pixels.
 """
@@ -14,9 +14,9 @@ _DILATION_RATIO = 0.02  # of the diagonal; the paper's for images of this size
 def boundary_counts(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
     """Count the pixels of the boundary IoU of every class.
 
-    The boundary region of a class are its pixels nearer to its border, or to the frame of the
-    image, than 2 % of the diagonal. Its boundary IoU is the sum of the intersections over all
-    images by the sum of the unions.
+    The boundary region of a class consists of its pixels within 2 % of the diagonal of its border
+    or of the frame of the image. Its boundary IoU is the sum of the intersections over all images,
+    divided by the sum of the unions.
 
     Args:
         label: Label map, uint8 (H, W).
@@ -28,7 +28,7 @@ def boundary_counts(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np
 
     Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation",
         CVPR 2021, eq. 2; distances are those of the published code, which erodes by 3 x 3 pixels.
-        Differs: the paper leaves no pixels out.
+        Differs: the paper does not leave out any pixels.
     """
     width = max(1, round(_DILATION_RATIO * float(np.hypot(*mask.shape))))
     label = np.where(mask == IGNORE_INDEX, IGNORE_INDEX, label)

@@ -18,7 +18,7 @@ from mmwsss.structures import IGNORE_INDEX, to_seg_label
 def class_proportions(label_map: np.ndarray, num_classes: int) -> np.ndarray:
     """Share of the pixels of every foreground class, ``|{p: label(p) = c + 1}| / (H W)``.
 
-    Ignored pixels are in the denominator: they count as not of the class.
+    Ignored pixels are in the denominator, so they count as not belonging to the class.
 
     Args:
         label_map: Values 0..K and 255, uint8 (H, W).
@@ -28,8 +28,8 @@ def class_proportions(label_map: np.ndarray, num_classes: int) -> np.ndarray:
         Shares in [0, 1], float64 (K,).
 
     Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
-        ECCV 2022; the share of all pixels is that of the published code, where the paper has the
-        ratio of foreground to background.
+        ECCV 2022. The published code uses this share of all pixels, the paper the ratio of
+        foreground to background.
     """
     pixels = np.bincount(label_map.ravel(), minlength=IGNORE_INDEX + 1)
     return pixels[to_seg_label(np.arange(num_classes))] / label_map.size
@@ -48,14 +48,14 @@ def proportions_of_folder(
         folder: Folder of the label maps.
         img_ids: The N images.
         num_classes: Number K of foreground classes.
-        mask_values: What the values mean where the folder holds true masks of other classes, see
+        mask_values: Meaning of the values if the folder holds true masks of other classes; see
             :func:`mmwsss.datasets.true_masks.mask_values`.
 
     Returns:
         Share of the pixels of every class in every image, float64 (N, K).
 
     Raises:
-        UserInputError: A label map is missing, damaged or has other values than 0..K and 255.
+        UserInputError: A label map is missing, damaged, or has values other than 0..K and 255.
     """
     rows = []
     for img_id in img_ids:
@@ -72,6 +72,6 @@ def proportions_of_file(path: Path, num_classes: int) -> np.ndarray:
     """Measure the proportions of one label map, float64 (K,).
 
     Raises:
-        UserInputError: As :func:`proportions_of_folder`.
+        UserInputError: As in :func:`proportions_of_folder`.
     """
     return class_proportions(read_label_map(path, num_classes=num_classes), num_classes)

@@ -19,13 +19,13 @@ from mmwsss.datasets.image_files import read_label_map
 from mmwsss.datasets.true_masks import read_true_mask
 from mmwsss.structures import BACKGROUND, IGNORE_INDEX, UserInputError
 
-# Gives the sum of a function's arrays over all items.
+# Returns the sum of a function's arrays over all items.
 SumOver = Callable[[Callable[[str], np.ndarray], Sequence[str]], np.ndarray]
-# What :func:`read_true_mask` needs of an entry of a data list.
+# The part of a data list entry that :func:`read_true_mask` needs.
 Mask = Mapping[str, Any]
 _MASK_KEYS = ('seg_map_path', 'num_classes', 'mask_values', 'label_map', 'reduce_zero_label')
 _VALUES = 256  # of a uint8
-# Pixels that a class covers in an image, after COCO's object areas.
+# Ranges of pixels that a class covers in an image, after COCO's object areas.
 _SIZES = {'small': (0, 32**2), 'medium': (32**2, 96**2), 'large': (96**2, np.inf)}
 
 
@@ -37,10 +37,10 @@ class LabelQuality:
         split: What was evaluated.
         num_images: Number of images.
         classes: Names of all classes, background first.
-        iou: IoU of every class, NaN where it is in neither labels nor masks, (1+K,).
+        iou: IoU of every class, NaN if it is in neither labels nor masks, (1+K,).
         precision: Precision of every class, (1+K,).
         recall: Recall of every class, (1+K,).
-        class_size_iou: IoU of every class, (1+K,), by the pixels that it covers in an image.
+        class_size_iou: IoU of every class, (1+K,), by the number of pixels it covers in an image.
     """
 
     split: str
@@ -53,13 +53,13 @@ class LabelQuality:
 
     @property
     def size_iou(self) -> dict[str, float]:
-        """Mean foreground IoU by the pixels that a class covers in an image."""
+        """Mean foreground IoU by the number of pixels that a class covers in an image."""
         means = {n: torch.as_tensor(v[1:]).nanmean() for n, v in self.class_size_iou.items()}
         return {name: float(mean) for name, mean in means.items()}
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The means as plain numbers, ready for JSON; classes and sizes without pixels left out."""
+        """The means as plain numbers, ready for JSON; sizes without pixels are left out."""
         figures = {'mIoU': self.iou, 'precision': self.precision, 'recall': self.recall}
         means = {name: torch.as_tensor(values).nanmean().item() for name, values in figures.items()}
         means.update({f'mIoU_{name}': value for name, value in self.size_iou.items()})
@@ -75,19 +75,19 @@ class LabelQuality:
             f'{table}\n{summary}\n'
             f'{self.split or "unnamed split"}, {self.num_images} images. Pixels whose true label '
             f'is {IGNORE_INDEX} are left out; pixels that a label leaves at {IGNORE_INDEX} count '
-            'as missed. Sizes: pixels of a class in an image, small <= 32x32 < medium <= 96x96 < '
-            'large.'
+            'as missed. Sizes are the pixels of a class in an image: small <= 32x32 < medium <= '
+            '96x96 < large.'
         )
 
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """How two folders of labels agree.
+    """Agreement of two folders of labels.
 
     Attributes:
         num_images: Number of images.
         share: Percentage of equal pixels within the compared region.
-        region: What that region was.
+        region: Description of that region.
     """
 
     num_images: int
@@ -108,13 +108,13 @@ def masks_of_dataset(dataset: BaseDataset) -> dict[str, Mask]:
     masks = masks_of_entries(infos)
     if not masks:
         raise UserInputError(
-            f'{type(dataset).__name__} lists no true masks: set data_prefix.seg_map_path.'
+            f'{type(dataset).__name__} lists no true masks. Set data_prefix.seg_map_path.'
         )
     return masks
 
 
 def masks_of_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, Mask]:
-    """Pick the entries of a data list with a true mask, and of them what says how to read it."""
+    """Pick the entries of a data list with a true mask, reduced to the keys for reading it."""
     return {
         entry.get('img_id', Path(entry['img_path']).stem): {
             key: entry[key] for key in _MASK_KEYS if key in entry
@@ -125,7 +125,7 @@ def masks_of_entries(entries: Iterable[Mapping[str, Any]]) -> dict[str, Mask]:
 
 
 def pixel_pairs(label: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Count the pixels of every pair of values; those whose true value is 255 are left out.
+    """Count the pixels of every pair of values, except those whose true value is 255.
 
     Args:
         label: Label map, uint8 (H, W).
@@ -141,7 +141,7 @@ def pixel_pairs(label: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def count_pixels(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count the pixels of every class in a label map and its true mask, see :func:`count_pairs`."""
+    """Count the pixels of every class in a label map and its mask; see :func:`count_pairs`."""
     return count_pairs(pixel_pairs(label, mask), num_classes)
 
 
@@ -155,8 +155,9 @@ def count_pairs(pairs: np.ndarray, num_classes: int) -> np.ndarray:
         num_classes: Number 1+K of classes with background.
 
     Returns:
-        Rows intersection, union, labelled and true, then intersection and union again in each range
-        of sizes, for the classes whose true pixels in this image are in it: int64 (4 + 2 * 3, 1+K).
+        Rows intersection, union, labelled and true, then intersection and union for each range of
+        sizes, only of the classes whose number of true pixels in this image is in that range;
+        int64 (4 + 2 * 3, 1+K).
     """
     labelled = pairs.sum(axis=1)[:num_classes]
     true = pairs.sum(axis=0)[:num_classes]
@@ -185,22 +186,24 @@ def evaluate_label_folder(
 
     Args:
         label_dir: Folder of ``<image id>.png``.
-        masks: Where the true mask of every image id lies and how it is encoded: entries of a data
-            list for :func:`~mmwsss.datasets.true_masks.read_true_mask`.
+        masks: Path and encoding of the true mask of every image id, as entries of a data list for
+            :func:`~mmwsss.datasets.true_masks.read_true_mask`.
         classes: Names of all classes, background first.
-        split: What is evaluated, for the report.
-        second_label_dir: Evaluate only the pixels where the labels of this folder say the same.
+        split: Name of the evaluated split, for the report.
+        second_label_dir: Evaluate only the pixels where the labels in this folder agree.
         sum_over: Sums the counts of all images; by default in this process. Several processes share
             the images with :func:`mmwsss.engine.ranks.sum_over_ranks`.
 
     Raises:
-        UserInputError: A file is missing, damaged, of another size than its mask, or has the value
-            of no class.
+        UserInputError: A file is missing, damaged, does not have the size of its mask, or has a
+            value that is not a class.
 
     Source: the counts and figures are those of mmseg's ``IoUMetric``.
     """
     if not masks:
-        raise UserInputError('there is no image to evaluate: the list of masks is empty.')
+        raise UserInputError(
+            'there is no image to evaluate: the list of masks is empty. Check the folder of masks.'
+        )
     _check_files([label_dir, second_label_dir], masks)
 
     num_classes = len(classes) - 1
@@ -228,7 +231,7 @@ def label_agreement(
     *,
     boxes: Mapping[str, np.ndarray] | None = None,
 ) -> LabelAgreement:
-    """Measure how often two folders of labels say the same where it is not trivial.
+    """Measure how often two folders of labels agree where agreement is not trivial.
 
     Args:
         first_dir: Folder of ``<image id>.png``.
@@ -238,7 +241,7 @@ def label_agreement(
             compare where at least one of the two maps is not background.
 
     Raises:
-        UserInputError: A file is missing, damaged or of another size than its counterpart.
+        UserInputError: A file is missing or damaged, or differs in size from its counterpart.
     """
     _check_files([first_dir, second_dir], img_ids)
     equal = total = 0
@@ -266,15 +269,15 @@ def label_file(folder: str | os.PathLike, img_id: str) -> Path:
 def _check_files(folders: Sequence[str | os.PathLike | None], img_ids: Collection[str]) -> None:
     for folder in [folder for folder in folders if folder]:
         paths = [label_file(folder, img_id) for img_id in img_ids]
-        # Listed, because to ask a network file system for each of 100 000 files takes minutes.
+        # Listed, because querying a network file system for 100 000 files one by one takes minutes.
         parents = {path.parent for path in paths}
         there = {entry for parent in parents if parent.is_dir() for entry in parent.iterdir()}
         missing = [path.relative_to(folder) for path in paths if path not in there]
         if missing:
             raise UserInputError(
                 f'{folder} lacks the labels of {len(missing)} of {len(img_ids)} images, the first '
-                f'is {missing[0]}. Finish their generation, or evaluate the split that they '
-                'were made for.'
+                f'is {missing[0]}. Finish making them, or evaluate the split that they were made '
+                'for.'
             )
 
 
@@ -283,7 +286,7 @@ def _check_sizes(*maps: tuple[str | Path, np.ndarray]) -> None:
     if one.shape != other.shape:
         sizes = ' and '.join(f'{label.shape[0]}x{label.shape[1]}' for label in (one, other))
         raise UserInputError(
-            f'{first} and {second} have sizes {sizes} (height x width). Labels must have the '
+            f'{first} and {second} have the sizes {sizes} (height x width). Labels must have the '
             'original size of their image.'
         )
 
@@ -303,10 +306,10 @@ def label_quality(
     Args:
         counts: Sum of the results of :func:`count_pairs`, (4 + 2 * 3, 1+K).
         classes: Names of all classes, background first.
-        split: What was counted, for the report.
-        num_images: How many images were counted.
+        split: Name of the counted split, for the report.
+        num_images: Number of images that were counted.
     """
-    # Single precision, mmseg's own, loses counts above 2**24 pixels.
+    # Double precision, because mmseg's single precision is inexact above 2**24 pixels.
     totals = torch.from_numpy(counts).double()
     figures = IoUMetric.total_area_to_metrics(*totals[:4], metrics=['mIoU', 'mFscore'])
     sizes = zip(_SIZES, totals[4::2], totals[5::2], strict=True)

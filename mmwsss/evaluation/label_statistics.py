@@ -1,4 +1,4 @@
-"""What a label map says by itself: how much of the image each class has, and in how many parts.
+"""Statistics of a single label map: the area of each class and its number of parts.
 
 Legend: K foreground classes, H x W pixels.
 """
@@ -64,18 +64,18 @@ def part_sizes(region: np.ndarray) -> np.ndarray:
         int32 (number of parts,).
     """
     _, _, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
-    return stats[1:, cv2.CC_STAT_AREA]  # the first one is what is outside
+    return stats[1:, cv2.CC_STAT_AREA]  # the first one is the outside
 
 
 def disagreement(first: np.ndarray, second: np.ndarray) -> float:
-    """Share of the pixels that either map labels as an object and on which the two differ.
+    """Share of differing pixels among those that either map labels as an object.
 
     Args:
         first: Label map, uint8 (H, W).
         second: Another one.
 
     Returns:
-        A share in [0, 1], NaN where both maps are all background.
+        A share in [0, 1]; NaN if both maps are all background.
     """
     region = (first != BACKGROUND) | (second != BACKGROUND)
     total = np.count_nonzero(region)
@@ -83,13 +83,13 @@ def disagreement(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def image_iou(pairs: np.ndarray) -> float:
-    """Mean IoU of one image over the classes that its label map or its true mask has.
+    """Mean IoU of one image over the classes in its label map or its true mask.
 
     Args:
         pairs: Result of :func:`~mmwsss.evaluation.label_folder.pixel_pairs`, (256, 256).
 
     Returns:
-        A share in [0, 1], background included; NaN where every pixel is left out.
+        A share in [0, 1], background included; NaN if every pixel is left out.
     """
     intersection = pairs.diagonal()
     union = pairs.sum(axis=0) + pairs.sum(axis=1) - intersection
@@ -102,7 +102,7 @@ def tag_table(tags: Sequence[Sequence[int] | None], num_classes: int) -> np.ndar
     """Turn the tags of N images into a table.
 
     Args:
-        tags: Class indices of every image, None where they are not known.
+        tags: Class indices of every image, or None if unknown.
         num_classes: Number K of foreground classes.
 
     Returns:

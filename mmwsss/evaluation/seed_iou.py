@@ -1,4 +1,4 @@
-"""Quality of class activation maps for every background threshold, measured with true masks.
+"""Quality of class activation maps at every background threshold, measured with true masks.
 
 Legend: K foreground classes, n present classes, T thresholds, H x W pixels.
 """
@@ -23,7 +23,7 @@ _EPS = 1e-5
 def seed_histogram(
     cams: Tensor, cam_label: Tensor, mask: Tensor, *, thresholds: Tensor, num_classes: int
 ) -> Tensor:
-    """Count the pixels of an image by true label, best class and height of its activation.
+    """Count the pixels of an image by true label, best class and strength of its activation.
 
     Args:
         cams: Class activation maps >= 0 at the size of the mask, (n, H, W).
@@ -36,7 +36,7 @@ def seed_histogram(
         Counts, int64 (T+1, 1+K, 1+K), indexed by the number of thresholds that the activation
         exceeds, the label of the best class and the true label.
     """
-    # A row of zeros makes "no class present" an ordinary case: it exceeds no threshold >= 0.
+    # A row of zeros, which exceeds no threshold >= 0, makes "no class present" an ordinary case.
     normalised = cams / (cams.amax(dim=(1, 2), keepdim=True) + _EPS) if len(cams) else cams
     padded = torch.cat([normalised, normalised.new_zeros(1, *mask.shape)])
     row_label = torch.cat([to_seg_label(cam_label), cam_label.new_zeros(1)]).to(cams.device)
@@ -44,7 +44,7 @@ def seed_histogram(
     exceeded = torch.bucketize(peak, thresholds)
     size = 1 + num_classes
     cell = (exceeded * size + row_label[row]) * size + mask.long()
-    # Pixels without a class go to one extra cell, because dropping them would need their number.
+    # Pixels without a class go into an extra cell, because dropping them would need their number.
     last = (len(thresholds) + 1) * size * size
     cell = torch.where(mask > num_classes, last, cell)
     counts = torch.bincount(cell.flatten(), minlength=last + 1)
@@ -52,9 +52,9 @@ def seed_histogram(
 
 
 def seed_confusions(histogram: Tensor) -> Tensor:
-    """Turn :func:`seed_histogram` into one confusion matrix a threshold.
+    """Turn the result of :func:`seed_histogram` into one confusion matrix per threshold.
 
-    A pixel is foreground where its activation exceeds the threshold, so ties are background.
+    A pixel is foreground if its activation exceeds the threshold, so ties are background.
 
     Args:
         histogram: (T+1, 1+K, 1+K).
@@ -79,9 +79,9 @@ def mean_iou(confusions: Tensor) -> Tensor:
 class SeedIoUWithGroundTruth(BaseMetric):
     """Best mean IoU of class activation maps over all background thresholds, in one pass.
 
-    The thresholds are 0.00, 0.01, ..., 0.99, and one is chosen with the true masks of the same
-    images. The figure is an upper bound that describes a classifier; use it to compare seeds, never
-    to choose what a weakly-supervised pipeline does.
+    The thresholds are 0.00, 0.01, ..., 0.99, and the best one is chosen with the true masks of the
+    same images. The result is an upper bound that describes a classifier. Use it to compare seeds,
+    never to choose settings of a weakly-supervised pipeline.
 
     Samples need ``cams`` (n, H, W) >= 0 at the size of ``gt_sem_seg``, and ``cam_label``. Every
     map is divided by its maximum + 1e-5. Memory does not grow with the number of images.
@@ -100,7 +100,7 @@ class SeedIoUWithGroundTruth(BaseMetric):
 
     def _start(self) -> None:
         self._num_images = 0
-        # Counts of all images but the last, and of the last, which may only pad the rank.
+        # Counts of all images but the last, and of the last, which may be padding of the rank.
         self._sum = self._last = torch.zeros((), dtype=torch.int64)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
@@ -115,7 +115,7 @@ class SeedIoUWithGroundTruth(BaseMetric):
         cams, mask = sample['cams'], sample['gt_sem_seg']['data'].squeeze(0)
         if cams.shape[1:] != mask.shape:
             raise ValueError(
-                f'cams are {tuple(cams.shape[1:])}, the true mask is {tuple(mask.shape)} '
+                f'cams are {tuple(cams.shape[1:])}, but the true mask is {tuple(mask.shape)} '
                 '(height, width). Load masks after the resize in the test pipeline, so that '
                 'they keep the original size.'
             )
@@ -130,9 +130,9 @@ class SeedIoUWithGroundTruth(BaseMetric):
     def evaluate(self, size: int) -> dict:
         """Sum the images of all ranks and find the best threshold.
 
-        A sampler repeats images until every rank has as many, so the last one of a rank may have
-        been counted elsewhere. As in the library's class, image i of rank r stands for number
-        ``i * ranks + r``, and numbers from `size` on do not count.
+        A sampler repeats images until all ranks have equally many, so the last image of a rank may
+        also be counted elsewhere. As in the library's class, image i of rank r has the number
+        ``i * ranks + r``, and numbers >= `size` do not count.
         """
         rank, num_ranks = get_dist_info()
         if self._num_images:

@@ -1,7 +1,7 @@
-"""Which images of a label set deserve a look, by measures that need no true mask.
+"""Measures that find suspicious images in a label set without true masks.
 
-Legend: N images, K foreground classes. Every measure gives one number per image, float64 (N,): the
-higher, the more suspicious; NaN where it says nothing.
+Legend: N images, K foreground classes. Every measure gives one number per image, float64 (N,),
+which is higher for more suspicious images and NaN where the measure does not apply.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ def tags_without_pixel(pixels: np.ndarray, tags: np.ndarray) -> np.ndarray:
 
     Args:
         pixels: Pixels of every class, (N, K).
-        tags: 1 with the tag, 0 without, NaN where tags are not known, (N, K).
+        tags: 1 with the tag, 0 without, NaN where tags are unknown, (N, K).
     """
     lacking = (tags == 1) & (pixels == 0)
     return _where_known(lacking.sum(axis=1), tags)
 
 
 def share_without_tag(pixels: np.ndarray, tags: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Share of every image that is labelled as classes which it has no tag of.
+    """Share of every image that is labelled as classes without a tag.
 
     Args:
         pixels: Pixels of every class, (N, K).
@@ -30,9 +30,9 @@ def share_without_tag(pixels: np.ndarray, tags: np.ndarray, sizes: np.ndarray) -
 
 
 def unusual_share(pixels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """How far the share of a class is from its usual one: ``max_c |log2(s_c / median(s_c))|``.
+    """Deviation of class shares from their usual values: ``max_c |log2(s_c / median(s_c))|``.
 
-    The maximum runs over the classes c that the image has, the median over the images that have c.
+    The maximum runs over the classes c in the image, the median over the images that have c.
 
     Args:
         pixels: Pixels of every class, (N, K).
@@ -53,7 +53,7 @@ def most_suspicious(values: np.ndarray, count: int) -> list[int]:
 
     Args:
         values: A measure, (N,).
-        count: How many at most.
+        count: Maximum number of images.
     """
     order = np.argsort(-np.nan_to_num(values, nan=0.0), kind='stable')[:count]
     return [int(index) for index in order if values[index] > 0]

@@ -17,7 +17,7 @@ from mmwsss.visualization.sheets import colorize, flat_label
 _HALO = (255, 255, 255)
 _IGNORED_OPACITY = 0.5
 _LONGEST = 320
-_LINES_PER_SIDE = 160  # a line is a pixel wide where the longer side has this length
+_LINES_PER_SIDE = 160  # a line is one pixel wide if the longer side has this length
 
 
 def draw_contours(
@@ -25,7 +25,7 @@ def draw_contours(
 ) -> np.ndarray:
     """Draw the borders of a label map in the colours of its classes, with a white halo.
 
-    The inside of an object stays as it is; ignored pixels are veiled in ivory.
+    The inside of an object stays unchanged; ignored pixels get an ivory veil.
 
     Args:
         image: The image.
@@ -64,18 +64,18 @@ def label_pair(
     image: np.ndarray, label_map: np.ndarray, palette: Sequence[Sequence[int]]
 ) -> list[np.ndarray]:
     """Draw the contours of a label map over its image, and the flat label map, for a sheet."""
-    # Scaled first: on a small image lines would hide the objects.
+    # Scaled first, because lines would hide the objects of a small image.
     scaled, (label,) = scale_to(image, [label_map], _LONGEST)
     return [draw_contours(scaled, label, palette), flat_label(label_map, palette)]
 
 
 def photo_uri(image: np.ndarray) -> str:
-    """Give an image as the address of a WebP picture, with a loss that is hard to see."""
+    """Encode an image as the data URI of a WebP picture, with barely visible loss."""
     return _uri(Image.fromarray(image), 'webp', quality=68, method=3)
 
 
 def label_uri(label_map: np.ndarray, palette: Sequence[Sequence[int]]) -> str:
-    """Give a label map as the address of a PNG picture, whose background is transparent."""
+    """Encode a label map as the data URI of a PNG picture with a transparent background."""
     colors = colorize(np.arange(256, dtype=np.uint8), palette)
     picture = Image.fromarray(label_map)
     picture.putpalette(colors.tobytes())

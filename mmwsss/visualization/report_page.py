@@ -1,4 +1,4 @@
-"""The HTML page of a label report; it needs no network and no other file."""
+"""The HTML page of a label report, which needs neither network nor other files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _BINS = 24
 
 @dataclass(frozen=True)
 class Figure:
-    """A number at the top of the page: title, value, and what it means."""
+    """A number at the top of the page: its title, value and meaning."""
 
     title: str
     value: str
@@ -21,12 +21,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that people sort by its columns.
+    """A table that can be sorted by its columns.
 
     Attributes:
         title: Heading.
         note: One or two sentences below it.
-        columns: Heading of every column, and what it means.
+        columns: Heading of every column and its meaning.
         rows: Cells, each a text and the value to sort by (None sorts last).
         colors: CSS colour of the first cell of every row, or ''.
     """
@@ -70,9 +70,9 @@ class Picture:
 
     Attributes:
         kind: ``'contours'``, ``'judged'`` for the flat map of the judged labels, or ``'other'``.
-        title: What stands below it.
-        uri: Address with its content.
-        alt: Text for who cannot see it.
+        title: Text below it.
+        uri: Data URI with its content.
+        alt: Text for readers who cannot see it.
     """
 
     kind: str
@@ -87,10 +87,10 @@ class Card:
 
     Attributes:
         img_id: Its id.
-        pictures: What is shown of it.
-        legend: Classes: index, name, CSS colour, text, and whether something is wrong with it.
+        pictures: Its pictures.
+        legend: Index, name, CSS colour and text of each class, and whether something is wrong.
         values: Name of every value, its text, and the keys of its measures.
-        ranks: Place in the list of every measure that has the image, from 0.
+        ranks: Position in the list of every measure that has the image, from 0.
     """
 
     img_id: str
@@ -107,7 +107,7 @@ class Reason:
     Attributes:
         key: Short name of the measure.
         title: Its title.
-        sentence: What it means.
+        sentence: Its meaning.
         ids: The images in order.
         bars: Heights of the histogram over all images, from 0 to 1.
         ends: Lowest and highest value of the histogram.
@@ -123,11 +123,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """Everything that a page says.
+    """Content of a page.
 
     Attributes:
-        title: What is judged.
-        folder: Where it lies.
+        title: Name of the judged labels.
+        folder: Their folder.
         stamp: Fingerprint of what the page shows.
         figures: Numbers at the top.
         tables: Tables below.
@@ -135,7 +135,7 @@ class ReportPage:
         reasons: Lists of images.
         cards: Images, each in at least one of the lists.
         classes: Index and name of the classes to filter by.
-        note: What the lists leave out, or ''.
+        note: What the lists omit, or ''.
     """
 
     title: str
@@ -151,7 +151,7 @@ class ReportPage:
 
     @property
     def most_pictures(self) -> int:
-        """Number of pictures of the image that has the most."""
+        """Largest number of pictures of any image."""
         return max((len(card.pictures) for card in self.cards), default=0)
 
 
@@ -161,7 +161,7 @@ def histogram(values: np.ndarray) -> list[float]:
     if not known.size:
         return []
     counts, _ = np.histogram(known, bins=_BINS)
-    # Square roots, so that the few images at the end of a long tail are seen.
+    # Square roots, so that the few images at the end of a long tail are visible.
     return [round(float(height), 3) for height in np.sqrt(counts / counts.max())]
 
 
@@ -171,7 +171,7 @@ def css_color(color: Sequence[int]) -> str:
 
 
 def render_page(page: ReportPage) -> str:
-    """Write the page as HTML; every text of the user is escaped."""
+    """Render the page as HTML, with all user text escaped."""
     environment = Environment(
         loader=PackageLoader('mmwsss.visualization'),
         autoescape=True,

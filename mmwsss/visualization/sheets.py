@@ -25,14 +25,14 @@ _LINE_HEIGHT = 18
 _GREY = (120, 120, 120)
 _PAPER = (230, 233, 238)  # background of a flat label map
 IGNORE_COLOR = (224, 224, 192)
-"""RGB colour of ignored pixels: that of VOC's object borders."""
+"""RGB colour of ignored pixels, the one of VOC's object borders."""
 
 
 class Caption(NamedTuple):
-    """What stands above a row of a sheet.
+    """Text above a row of a sheet.
 
     Attributes:
-        text: Such as the id of the image.
+        text: Text such as the id of the image.
         classes: Name and RGB colour of classes, as a legend.
     """
 
@@ -61,7 +61,7 @@ def overlay(
     *,
     opacity: float = 0.6,
 ) -> np.ndarray:
-    """Lay a painted label map (H, W) over an image; the background stays as it is."""
+    """Lay a painted label map (H, W) over an image; the background stays unchanged."""
     blended = (1 - opacity) * image + opacity * colorize(label_map, palette)
     return np.where(label_map[..., None] == 0, image, blended.astype(np.uint8))
 
@@ -87,7 +87,7 @@ def draw_boxes(
         image: The image.
         boxes: xyxy in pixels, (m, 4).
         colors: RGB colour of each box, m of them.
-        names: Text in the corner of each box, m of them or none.
+        names: Text in the corner of each box, m of them or none at all.
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
@@ -120,15 +120,15 @@ def contact_sheet(
     captions: Sequence[Caption] = (),
     cell_size: tuple[int, int] = _CELL,
 ) -> Path:
-    """Write rows of pictures under column titles as one PNG, which appears complete or not at all.
+    """Write rows of pictures under column titles to one PNG, atomically.
 
     Args:
-        rows: One row an image, one picture a column, of any sizes.
+        rows: One row per image, one picture per column, of any sizes.
         titles: Title of each column.
-        path: The PNG file; its folder is made.
-        captions: What stands above each row: one per row, or none.
-        cell_size: Height and width into which every picture is fitted. A row is as high, and a
-            column as wide, as its pictures then are.
+        path: The PNG file; its folder is created.
+        captions: Text above each row, one per row or none at all.
+        cell_size: Height and width into which every picture is fitted. The fitted pictures
+            determine the height of a row and the width of a column.
 
     Returns:
         The path.
@@ -140,7 +140,7 @@ def contact_sheet(
         if len(row) != len(titles):
             raise ValueError(
                 f'row {index} has {len(row)} pictures for {len(titles)} titles. Put an empty '
-                'picture where there is none.'
+                'picture where one is missing.'
             )
     fitted = [[_fit(picture, cell_size) for picture in row] for row in rows]
     sheet = _lay_out(fitted, titles, captions)
@@ -181,10 +181,10 @@ def caption_of(
     *,
     tags: Sequence[int] = (),
 ) -> Caption:
-    """Give the caption of a row whose pictures show these label maps and tags.
+    """Return the caption of a row whose pictures show these label maps and tags.
 
     Args:
-        text: Such as the id of the image.
+        text: Text such as the id of the image.
         label_maps: Label maps, uint8 (H, W).
         classes: Names of all classes, background first.
         palette: RGB colour of every class.
