@@ -1,4 +1,4 @@
-"""Backgrounds: the score of "no class" at every pixel, on the scale of the normalised maps."""
+"""Backgrounds, which score "no class" at every pixel on the scale of the normalised maps."""
 
 import torch
 from mmseg.structures import SegDataSample
@@ -27,7 +27,7 @@ def winner_threshold(cams: Tensor, thresholds: Tensor) -> Tensor:
 
 @TASK_UTILS.register_module()
 class ConstantBackground(Background):
-    """The same score at every pixel: a threshold on the maps.
+    """The same score at every pixel, which acts as a threshold on the maps.
 
     Args:
         threshold: Score of the background.
@@ -46,7 +46,7 @@ class PowerBackground(Background):
     """``(1 - max_c cam_c)^alpha`` of normalised maps.
 
     Args:
-        alpha: Exponent; a larger one gives less background.
+        alpha: Exponent; larger values give less background.
 
     Raises:
         ValueError: If ``alpha`` is not positive.
@@ -69,18 +69,18 @@ class PowerBackground(Background):
 class AttentionBackground(Background):
     """1 outside the boxes, and inside them the similarity to the background outside.
 
-    ``u_0(p) = 1`` outside every box, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
-    A is :func:`background_attention_map`. In an image without a pixel outside the boxes A is 0;
-    such images are counted.
+    ``u_0(p) = 1`` outside all boxes, ``A(p)`` inside where ``A(p) >= threshold * max A``, else 0;
+    A is :func:`background_attention_map`. If an image has no pixel outside the boxes, A is 0; such
+    images are counted.
 
     Args:
-        threshold: Share of the maximum of A below which a pixel in a box is no background.
+        threshold: Share of the maximum of A below which a pixel in a box is not background.
 
     Raises:
         ValueError: If ``threshold`` is not in [0, 1].
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-    Segmentation", CVPR 2021, Sec. 3.2. The threshold is in the published code alone.
+    Segmentation", CVPR 2021, Sec. 3.2. The threshold is only in the published code.
     """
 
     requires = ('feats', 'background_mask')
@@ -107,16 +107,16 @@ class AttentionBackground(Background):
 
 @TASK_UTILS.register_module()
 class LearnedThreshold(Background):
-    """At every pixel the predicted threshold of the class with the largest map.
+    """The predicted threshold of the class with the largest map, at every pixel.
 
-    A pixel is then of that class exactly where its map exceeds its threshold ``t'``
-    (:func:`convert_threshold`): a choice of the background for each image and class that needs no
-    true masks. The maps are probabilities without temperature, those of
-    ``MultiScaleCAM(merge='mean_sigmoid')``; the method's own rule is
+    A pixel then gets that class exactly where the map exceeds its threshold ``t'``
+    (:func:`convert_threshold`). This chooses the background for each image and class without true
+    masks. The maps are probabilities without temperature, as given by
+    ``MultiScaleCAM(merge='mean_sigmoid')``. The method's own rule is
     :class:`LearnedThresholdPlanes`.
 
     Raises:
-        ValueError: If maps are no probabilities.
+        ValueError: If maps are not probabilities.
 
     Source: the thresholds are those of Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised
     Semantic Segmentation", ECCV 2022. Their use as a background score is ours.

@@ -1,7 +1,7 @@
 """Boxes of an image on the pixel grid, and maps made from them.
 
-Boxes are read from the device once and then are slices: no map of the image's size is made for a
-box, so that many boxes in a large image cost what their pixels cost.
+Boxes are read from the device once and are slices from then on. No map of the image's size is made
+for a box, so the cost of many boxes in a large image depends only on their pixels.
 
 Legend: m boxes, n present classes, H x W pixels.
 """
@@ -16,11 +16,11 @@ class ClassBox(NamedTuple):
     """A box on the pixel grid: rows ``top`` to ``bottom - 1``, columns ``left`` to ``right - 1``.
 
     Attributes:
-        map_index: Which of the present classes it belongs to, 0..n-1.
+        map_index: Index of its class among the present classes, 0..n-1.
         top: First row.
-        bottom: Row behind the last one.
+        bottom: Row after the last one.
         left: First column.
-        right: Column behind the last one.
+        right: Column after the last one.
     """
 
     map_index: int
@@ -39,11 +39,11 @@ def class_boxes(
 ) -> list[ClassBox]:
     """Put boxes of the present classes on the pixel grid, in annotation order.
 
-    Sides are rounded and clamped to the image; a box that keeps some area in the image covers at
-    least one pixel, and any other box (outside the image, without area, inverted) is left out.
+    Sides are rounded and clamped to the image. A box with some area inside the image covers at
+    least one pixel; any other box (outside the image, without area, inverted) is left out.
 
     Args:
-        bboxes: xyxy in pixels of the image, the far side exclusive, (m, 4).
+        bboxes: xyxy in pixels of the image, far sides exclusive, (m, 4).
         labels: Class index of each box, (m,).
         classes: Class indices of the present classes, (n,).
         size: Size (H, W) of the image.
@@ -51,8 +51,8 @@ def class_boxes(
     Returns:
         The boxes.
 
-    Source: Oh et al., CVPR 2021, whose published code gets its boxes from normalised coordinates by
-    truncation, by which some sides move by a pixel.
+    Source: Oh et al., CVPR 2021. Differs: the published code truncates normalised coordinates,
+    which moves some sides by a pixel.
     """
     limit = torch.tensor((size[1], size[0]), dtype=torch.float32)
     limit = limit.to(bboxes.device, non_blocking=True)
@@ -79,7 +79,7 @@ def normalize_in_boxes(cams: Tensor, boxes: list[ClassBox], *, eps: float = 1e-1
     """Divide the CAM of a class by its maximum in each box of the class; 0 outside its boxes.
 
     ``u_c(p) = cam_c(p) / (max over b of cam_c + eps)`` for p in a box b of class c. Where boxes of
-    one class overlap, the later one in annotation order decides.
+    the same class overlap, the later one in annotation order decides.
 
     Args:
         cams: Class activation maps >= 0, (n, H, W).

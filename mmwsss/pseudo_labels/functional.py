@@ -1,8 +1,9 @@
 """Scores of pixels from low-resolution features, as pure functions of tensors.
 
-Everything published here at full resolution is linear in the features up to one division by a norm.
-So no C-channel map of the image's size is ever made: what is linear is computed on the feature grid
-and the few resulting channels are resized; the norms come from products of neighbouring features.
+Everything computed here at full resolution is linear in the features, up to one division by a norm.
+No C-channel map of the image's size is therefore ever made. The linear parts are computed on the
+feature grid and only the few resulting channels are resized; the norms come from products of
+neighbouring features.
 
 Legend: C channels, n present classes, q vectors, r regions, h x w feature grid, H x W pixels.
 """
@@ -23,14 +24,14 @@ _EPS = 1e-12
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize maps bilinearly and corner-aligned, (n, h, w) -> (n, H, W)."""
-    # Maps as a batch: there may be none, but PyTorch refuses to resize no channels.
+    # Maps form the batch: there may be none, and PyTorch refuses to resize zero channels.
     return F.interpolate(maps[:, None], size, mode='bilinear', align_corners=True)[:, 0]
 
 
 def resize_matrices(
     feat_size: tuple[int, int], size: tuple[int, int], like: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Matrices of the corner-aligned resize: ``upsample(m, size) = rows @ m @ cols.mT``.
+    """Matrices of the corner-aligned resize, ``upsample(m, size) = rows @ m @ cols.mT``.
 
     Args:
         feat_size: Size (h, w) of the maps to resize.
@@ -51,7 +52,7 @@ def resize_matrices(
 def cosine_maps(feats: Tensor, vectors: Tensor, size: tuple[int, int]) -> Tensor:
     """Cosines of given vectors with the resized features, at every pixel.
 
-    ``cos(F(p), v) = up(f . v/|v|)(p) / |F(p)|`` where ``F = up(f)``. A zero vector has the cosine 0
+    ``cos(F(p), v) = up(f . v/|v|)(p) / |F(p)|`` where ``F = up(f)``. A zero vector has cosine 0
     with everything.
 
     Args:
@@ -67,7 +68,7 @@ def cosine_maps(feats: Tensor, vectors: Tensor, size: tuple[int, int]) -> Tensor
     with torch.autocast(feats.device.type, enabled=False):
         projections = torch.einsum('qc,chw->qhw', directions, feats)
         norm = sampled_square_norm(neighbour_products(feats[None]), rows, cols).sqrt()  # (1, H, W)
-    # The norm of nearly opposite neighbours is a difference of large numbers: keep it a cosine.
+    # The norm of nearly opposite neighbours is a difference of large numbers, so clamp the result.
     return (upsample(projections, size) / norm.clamp_min(_EPS)).clamp(-1, 1)
 
 
@@ -95,7 +96,7 @@ def region_means(feats: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
 def background_attention_map(feats: Tensor, background: Tensor) -> Tensor:
     """Similarity of every pixel to the mean feature of the pixels known to be background.
 
-    ``A(p) = max(0, cos(F(p), q))`` with ``q = mean of F over the background``; 0 everywhere when no
+    ``A(p) = max(0, cos(F(p), q))`` with ``q = mean of F over the background``; 0 everywhere if no
     pixel is known to be background.
 
     Args:
@@ -106,15 +107,15 @@ def background_attention_map(feats: Tensor, background: Tensor) -> Tensor:
         Attention in [0, 1], (1, H, W).
 
     Source: Oh et al., "Background-Aware Pooling and Noise-Aware Loss for Weakly-Supervised Semantic
-    Segmentation", CVPR 2021, Sec. 3.1 with a single grid cell. The published code gives NaN, and so
-    an all-background label, when no pixel is known to be background.
+    Segmentation", CVPR 2021, Sec. 3.1 with a single grid cell. If no pixel is known to be
+    background, the published code gives NaN, and so an all-background label.
     """
     query, _ = region_means(feats, background[None])
     return cosine_maps(feats, query, size_of(background)).relu()
 
 
 def keep_near_maximum(maps: Tensor, *, threshold: float) -> Tensor:
-    """Zero what is below ``threshold`` times the maximum of its map, (n, H, W) -> (n, H, W)."""
+    """Zero all values below ``threshold`` times the maximum of their map, (n, H, W)."""
     return torch.where(maps >= threshold * maps.amax(dim=(1, 2), keepdim=True), maps, 0)
 
 
@@ -137,7 +138,7 @@ def retrieval_scores(
     """Score every pixel by its similarity to the mean feature of each label's pixels.
 
     ``C_c(p) = max(0, cos(F(p), p_c))`` with the prototype ``p_c = mean of F over region c``, or the
-    fallback vector of c when its region is empty; ``C_0 = 1`` on known background.
+    fallback vector of c if its region is empty; ``C_0 = 1`` on known background.
 
     Args:
         feats: Features, (C, h, w).
@@ -148,8 +149,8 @@ def retrieval_scores(
     Returns:
         Scores in [0, 1], (1+n, H, W).
 
-    Source: Oh et al., CVPR 2021, Sec. 3.2. As in the published code, negative cosines are cut, and
-    the fallback is the classifier's weights.
+    Source: Oh et al., CVPR 2021, Sec. 3.2. As in the published code, negative cosines are cut and
+    the fallback vectors are the classifier's weights.
     """
     means, num_pixels = region_means(feats, regions)
     prototypes = torch.where(num_pixels[:, None] > 0, means, fallback)

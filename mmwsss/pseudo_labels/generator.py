@@ -1,4 +1,4 @@
-"""From class activation maps to pseudo labels, without files and without a runner."""
+"""Makes pseudo labels from class activation maps, without files or a runner."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from mmwsss.structures import (
 
 @dataclass(frozen=True)
 class _Label:
-    """How one label map is made; ``background`` is None where ``start`` is given."""
+    """Parts that make one label map; ``background`` is None if ``start`` is given."""
 
     start: str | None
     background: Background | None
@@ -45,14 +45,14 @@ class PseudoLabelGenerator:
     """Make named label maps of an image from its class activation maps.
 
     Each label starts from ``[background; normalised CAMs]`` or from the scores of an earlier label,
-    goes through its refiners in order, and ends in the labeler. Labels are made in the given order;
-    the CAMs are normalised once.
+    passes through its refiners in order, and ends in its labeler. Labels are made in the given
+    order; the CAMs are normalised once.
 
     Args:
-        labels: For each label name a dict with ``background`` (config) or ``start`` (name of an
-            earlier label), ``refiners`` (list of configs), and ``labeler`` (config),
-            :class:`ArgmaxLabeler` by default.
-        normalize: Config of the normalizer; without one the CAMs are taken as they are.
+        labels: For each label name, a dict with ``background`` (config) or ``start`` (name of an
+            earlier label), ``refiners`` (list of configs), and ``labeler`` (config, by default
+            :class:`ArgmaxLabeler`).
+        normalize: Config of the normalizer; without one, the CAMs are used unchanged.
 
     Raises:
         ValueError: If a label has neither or both of ``background`` and ``start``, adds nothing to
@@ -68,7 +68,7 @@ class PseudoLabelGenerator:
 
     def __init__(self, *, labels: dict[str, dict], normalize: dict | None = None) -> None:
         if not labels:
-            raise ValueError('`labels` must name at least one label map, got none.')
+            raise ValueError('`labels` must define at least one label map, got none.')
         self.normalizer = _build(normalize, Normalizer, 'normalize') if normalize else None
         self._without_class = 0
         self.labels: dict[str, _Label] = {}
@@ -84,17 +84,17 @@ class PseudoLabelGenerator:
 
     @property
     def requires(self) -> frozenset[str]:
-        """Fields of the data sample, beyond the CAMs, that any part needs."""
+        """Fields of the data sample that any part needs besides the CAMs."""
         return frozenset(field for part in self._parts() for field in part.requires)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files and folders whose content decides the labels, such as checkpoints of parts."""
+        """Files and folders whose content affects the labels, such as checkpoints of parts."""
         return tuple(file for part in self._parts() for file in part.files)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Images so far that were special: without a class, and what parts count themselves."""
+        """Number of special images so far: those without a class, and those that parts count."""
         counts = {'without_class': self._without_class}
         for part in self._parts():
             for what, count in part.counts.items():
@@ -103,7 +103,7 @@ class PseudoLabelGenerator:
         return counts
 
     def check_images(self, img_ids: Sequence[str]) -> None:
-        """Let parts refuse files that belong to none of the images that are to be labelled.
+        """Let parts refuse files that belong to none of the images to be labelled.
 
         Raises:
             UserInputError: Naming the part and its files.
@@ -125,16 +125,16 @@ class PseudoLabelGenerator:
             image: Original image, RGB uint8 (H, W, 3).
 
         Returns:
-            Label map uint8 (H, W) of each name. An image without a present class is background.
+            Label map of each name, uint8 (H, W). An image without a present class is background.
 
         Raises:
             ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
-            UserInputError: If a part gives something that its contract does not allow.
+            UserInputError: If a part returns something that its contract does not allow.
         """
         return self.make(sample, image).labels
 
     def make(self, sample: SegDataSample, image: np.ndarray) -> LabelMaps:
-        """As :meth:`generate`, but with the scores behind the label maps."""
+        """Do the same as :meth:`generate`, and also return the scores behind the label maps."""
         steps = self.steps(sample, image)
         refined: Any = None
         while True:
@@ -146,9 +146,10 @@ class PseudoLabelGenerator:
 
     @torch.no_grad()
     def steps(self, sample: SegDataSample, image: np.ndarray) -> Steps:
-        """As :meth:`generate`, but yield the jobs that may run elsewhere and be sent their results.
+        """Do the same as :meth:`generate`, but yield jobs that may run elsewhere.
 
-        The value of the final ``StopIteration`` is :class:`LabelMaps`.
+        The results of a job are sent back. The value of the final ``StopIteration`` is
+        :class:`LabelMaps`.
         """
         size = image.shape[:2]
         check_sample(sample, size, self.requires)
@@ -239,7 +240,7 @@ def _refine(
 
 
 def _groups(entries: dict[str, dict], labels: dict[str, _Label]) -> list[list[str]]:
-    """Put neighbours together that start from a background and first run the same in a worker."""
+    """Group consecutive labels that start from a background and first run the same worker job."""
     groups: list[list[str]] = []
     shared = None
     for name, label in labels.items():

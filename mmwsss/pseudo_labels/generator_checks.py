@@ -1,4 +1,4 @@
-"""What must hold for a generator of pseudo labels: its config, and what it is given."""
+"""Checks the config, the input and the results of a generator of pseudo labels."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _CAM_FIELDS = ('cams', 'cam_label')
 
 
 def check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) -> None:
-    """Refuse an entry of ``labels`` that cannot be made, or that makes nothing new.
+    """Refuse an entry of ``labels`` that cannot be made or adds nothing new.
 
     Args:
         name: Name of the label.
@@ -31,13 +31,14 @@ def check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) ->
     unknown = set(entry) - _ENTRY_KEYS
     if unknown:
         raise ValueError(
-            f'Label {name!r} has unknown keys {sorted(unknown)}; known are {sorted(_ENTRY_KEYS)}.'
+            f'Label {name!r} has unknown keys {sorted(unknown)}; the known keys are '
+            f'{sorted(_ENTRY_KEYS)}.'
         )
     start = entry.get('start')
     if (start is None) == (not entry.get('background')):
         raise ValueError(
-            f'Label {name!r} needs either `background` (a score beside the CAMs) or `start` (an '
-            f'earlier label whose scores it continues from), got keys {sorted(entry)}.'
+            f'Label {name!r} needs either `background` (a score next to the CAMs) or `start` (an '
+            f'earlier label whose scores it continues from), got the keys {sorted(entry)}.'
         )
     if start is None:
         return
@@ -50,18 +51,18 @@ def check_entry(name: str, entry: dict, *, made: list[str], names: list[str]) ->
         )
     if not entry.get('refiners') and not entry.get('labeler'):
         raise ValueError(
-            f'Label {name!r} would repeat {start!r}: give it `refiners` or a `labeler`, or leave '
+            f'Label {name!r} would repeat {start!r}. Give it `refiners` or a `labeler`, or leave '
             'it out.'
         )
 
 
 def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozenset[str]) -> None:
-    """Refuse a sample that lacks a field or does not fit the image.
+    """Refuse a sample that lacks a field or does not match the image.
 
     Args:
         sample: The data sample of a prediction.
         size: Height and width (H, W) of the image.
-        requires: Fields that the parts of the generator need beyond the CAMs.
+        requires: Fields that the parts of the generator need besides the CAMs.
 
     Raises:
         ValueError: If a field is missing, sizes do not match, or the CAMs are not finite.
@@ -69,9 +70,9 @@ def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozens
     missing = sorted({*_CAM_FIELDS, *requires} - set(sample.keys()))
     if missing:
         raise ValueError(
-            f'The data sample lacks {missing}. Boxes and masks come from the data pipeline, all '
-            'else from the classifier, which gives what the `required_fields` in the metainfo of '
-            'the sample name: set them to what the generator `requires`.'
+            f'The data sample lacks {missing}. Boxes and masks come from the data pipeline. '
+            'Everything else comes from the classifier, which gives the `required_fields` in the '
+            "metainfo of the sample: set them to the generator's `requires`."
         )
     sizes = {'cams': tuple(sample.cams.shape[1:])}
     if 'background_mask' in requires:
@@ -84,8 +85,8 @@ def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozens
             )
     if len(sample.cams) != len(sample.cam_label):
         raise ValueError(
-            f'`cams` must have one map for each entry of `cam_label`, got {len(sample.cams)} maps '
-            f'and {len(sample.cam_label)} entries.'
+            f'`cams` must have one map per entry of `cam_label`, got {len(sample.cams)} maps and '
+            f'{len(sample.cam_label)} entries. Check the model that makes them.'
         )
     if not _is_finite(sample.cams):
         raise ValueError(
@@ -95,54 +96,56 @@ def check_sample(sample: SegDataSample, size: tuple[int, int], requires: frozens
 
 
 def check_shape(part: LabelPart, made: Tensor, shape: Sequence[int]) -> None:
-    """Refuse what a part made if it has another shape than its contract says.
+    """Refuse the result of a part if it does not have the shape of its contract.
 
     Raises:
         UserInputError: Naming the part and both shapes.
     """
     if tuple(made.shape) != tuple(shape):
         raise UserInputError(
-            f'{type(part).__name__} must give the shape {tuple(shape)}, got {tuple(made.shape)}. '
+            f'{type(part).__name__} must return the shape {tuple(shape)}, got {tuple(made.shape)}. '
             'See its contract in mmwsss.structures.'
         )
 
 
 def check_finite(name: str, scores: Tensor) -> None:
-    """Refuse scores of which no label could be made.
+    """Refuse scores from which no label can be made.
 
     Raises:
         UserInputError: Naming the label and its parts.
     """
     if not _is_finite(scores):
         raise UserInputError(
-            f'The scores of the label {name!r} must be finite, got NaN or infinity. One of its '
-            'parts makes them: the normalizer, the background or a refiner.'
+            f'The scores of the label {name!r} must be finite, got NaN or infinity. Check the '
+            'parts that make them: the normalizer, the background and the refiners.'
         )
 
 
 def check_label(labeler: LabelPart, label: np.ndarray, present: Sequence[int]) -> None:
-    """Refuse a label map with values of no class that the image has.
+    """Refuse a label map with classes that are not present in the image.
 
     Args:
-        labeler: What made it.
+        labeler: The labeler that made it.
         label: The label map.
-        present: Values of the classes of the image.
+        present: Values of the classes in the image.
 
     Raises:
         UserInputError: Naming the labeler and what is wrong.
     """
     name = type(labeler).__name__
     if label.dtype != np.uint8:
-        raise UserInputError(f'{name} must give uint8 label maps, got {label.dtype}.')
+        raise UserInputError(
+            f'{name} must return uint8 label maps, got {label.dtype}. Convert them in its __call__.'
+        )
     counts = np.bincount(label.ravel(), minlength=IGNORE_INDEX + 1)
     counts[[BACKGROUND, IGNORE_INDEX, *present]] = 0
     if counts.any():
         raise UserInputError(
-            f'{name} gave the label {counts.argmax()}, but the image has {list(present)}, '
-            f'{BACKGROUND} is background and {IGNORE_INDEX} is ignored.'
+            f'{name} gave the label {counts.argmax()}, but the image only has {list(present)}; '
+            f'{BACKGROUND} is background and {IGNORE_INDEX} is ignored. Correct the labeler.'
         )
 
 
 def _is_finite(values: Tensor) -> bool:
-    """As ``values.isfinite().all()``, in a tenth of its time on a CPU: NaN is passed on."""
+    """Like ``values.isfinite().all()`` in a tenth of its time on a CPU; aminmax passes NaN on."""
     return values.numel() == 0 or bool(torch.stack(values.aminmax()).isfinite().all())

@@ -1,4 +1,4 @@
-"""What a generator of pseudo labels hands out: jobs on the way, label maps at the end."""
+"""Output of a generator of pseudo labels: jobs along the way, and label maps at the end."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from mmwsss.structures import Refiner
 class RefineJob:
     """A CPU-bound refinement that may run in another process; call it to run it.
 
-    It carries the scores of all labels that begin with the same refinement of the same image, so
-    that what depends on the image alone (the lattice of a CRF) is made once.
+    It carries the scores of all labels that begin with the same refinement of the same image. What
+    depends only on the image, such as the lattice of a CRF, is then made once.
 
     Attributes:
         refiner: Refiner with ``in_worker = True``.
@@ -37,10 +37,10 @@ class RefineJob:
 
 @dataclass(frozen=True)
 class LabelMaps:
-    """What a generator makes of one image.
+    """Result of a generator for one image.
 
     Attributes:
-        labels: Label map uint8 (H, W) of each name.
+        labels: Label map of each name, uint8 (H, W).
         scores: Scores (1+n, H, W) behind each label map, background first.
         classes: Class index of each row of the scores after the first, (n,).
     """

@@ -1,4 +1,4 @@
-"""From scores to label maps."""
+"""Labelers, which turn scores into label maps."""
 
 import numpy as np
 import torch
@@ -17,25 +17,25 @@ def conflict_label(
     saliency_threshold: int | None = 32,
     attention_threshold: float = 0.8,
 ) -> Tensor:
-    """Label every pixel with its best score and ignore those where scores contradict each other.
+    """Label every pixel by its best score, and ignore pixels with contradictory scores.
 
     With the background score ``G_0 = 1 - saliency / 255`` and class scores ``G_1 ... G_n``:
 
-    1. a pixel is of its best score, ties go to background and then to the lower class;
-    2. it is ignored where two or more scores exceed ``conflict_threshold``;
-    3. as background it is ignored where ``saliency >= saliency_threshold``, or where a class score
+    1. a pixel gets the label of its best score; ties go to background, then to the lower class;
+    2. it is ignored if two or more scores exceed ``conflict_threshold``;
+    3. background is ignored where ``saliency >= saliency_threshold``, or where a class score
        exceeds ``attention_threshold``.
 
     Args:
         scores: Background first, then the classes, (1+n, H, W); n may be 0.
         classes: Class index of each row after the first, in any order, (n,).
-        conflict_threshold: Score from which on something is taken for certain.
-        saliency_threshold: Saliency, of 0..255, from which on a pixel is no background. It is read
-            from the background score. None for scores of another background.
-        attention_threshold: Class score above which a pixel is no background.
+        conflict_threshold: Score above which a label counts as certain.
+        saliency_threshold: Saliency in 0..255 at or above which a pixel cannot be background. It is
+            read from the background score; None if that does not come from saliency.
+        attention_threshold: Class score above which a pixel cannot be background.
 
     Returns:
-        Label map with 255 where it is ignored, uint8 (H, W).
+        Label map with 255 on ignored pixels, uint8 (H, W).
 
     Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
     Weakly Supervised Semantic Segmentation", CVPR 2022. As there, thresholds are single precision.
@@ -46,21 +46,21 @@ def conflict_label(
     conflict = (scores > _single(conflict_threshold)).sum(dim=0) >= 2
     doubtful = (scores[1:] > _single(attention_threshold)).any(dim=0)
     if saliency_threshold is not None:
-        # Half a step lower, so that rounding of 1 - saliency / 255 does not decide.
+        # Half a step lower, so that rounding of 1 - saliency / 255 does not matter.
         doubtful = doubtful | (scores[0] < 1 - (saliency_threshold - 0.5) / 255)
     ignored = conflict | ((label == BACKGROUND) & doubtful)
     return label.masked_fill(ignored, IGNORE_INDEX)
 
 
 def has_foreground(label: Tensor, *, min_share: float) -> Tensor:
-    """Whether at least a share of the pixels of a label map (H, W) is of a class: bool ()."""
+    """Whether at least ``min_share`` of the pixels of a label map (H, W) is foreground, bool ()."""
     foreground = (label != BACKGROUND) & (label != IGNORE_INDEX)
-    # In double precision a share such as 12 / 1200 is the very number that 0.01 is written as.
+    # In double precision, a share such as 12 / 1200 equals the literal 0.01 exactly.
     return foreground.sum(dtype=torch.float64) / foreground.numel() >= min_share
 
 
 def _single(threshold: float) -> float:
-    """Round to single precision: a score equal to the threshold does not exceed it."""
+    """Round to single precision, so that a score equal to the threshold does not exceed it."""
     return float(np.float32(threshold))
 
 
@@ -69,24 +69,24 @@ class ArgmaxLabeler(Labeler):
     """Give every pixel the label of its best score; background wins ties."""
 
     def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
-        """Label scores (1+n, H, W): uint8 (H, W)."""
+        """Turn scores (1+n, H, W) into labels, uint8 (H, W)."""
         return seg_map_from_scores(scores, sample.cam_label)
 
 
 @TASK_UTILS.register_module()
 class ConflictLabeler(Labeler):
-    """Label what is clear and ignore the rest, see :func:`conflict_label`.
+    """Label the clear pixels and ignore the rest; see :func:`conflict_label`.
 
-    The background score is meant to come from :class:`SaliencyBackground`. Of an image without a
-    saliency map the background that it has instead is read in its place: a pixel is background
+    The background score should come from :class:`SaliencyBackground`. For an image without a
+    saliency map, its other background score is read in the same way: a pixel may be background
     where that score is at least about ``1 - saliency_threshold / 255``. An image with hardly any
     foreground is ignored as a whole; such images are counted.
 
     Args:
         conflict_threshold: Two scores above it contradict each other.
-        saliency_threshold: Saliency, of 0..255, from which on a pixel is no background; None
-            where the background does not come from saliency.
-        attention_threshold: Class score above which a pixel is no background.
+        saliency_threshold: Saliency in 0..255 at or above which a pixel cannot be background; None
+            if the background does not come from saliency.
+        attention_threshold: Class score above which a pixel cannot be background.
         min_foreground: Share of foreground pixels below which the whole image is ignored.
 
     Raises:
@@ -125,11 +125,11 @@ class ConflictLabeler(Labeler):
 
     @property
     def counts(self) -> dict[str, int]:
-        """Count images ignored for want of foreground; reading it waits for the device."""
+        """Count images ignored for lack of foreground; reading it waits for the device."""
         return {'ignored_without_foreground': int(self._ignored)}
 
     def __call__(self, scores: Tensor, sample: SegDataSample) -> Tensor:
-        """Label scores (1+n, H, W): uint8 (H, W), 255 where they contradict each other."""
+        """Turn scores (1+n, H, W) into labels, uint8 (H, W), 255 where they are contradictory."""
         label = conflict_label(
             scores,
             sample.cam_label,

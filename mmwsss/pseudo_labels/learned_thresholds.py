@@ -1,12 +1,12 @@
 """Labels from predicted thresholds, as pure functions of tensors.
 
-A classifier with a threshold branch predicts for every image and class the logit of a threshold on
-``sigmoid(exp(T) z)``, z its raw map and T the logarithm of a learned temperature.
+A classifier with a threshold branch predicts, for every image and class, the logit of a threshold
+on ``sigmoid(exp(T) z)``, where z is its raw map and T the logarithm of a learned temperature.
 
 Legend: n classes with a map, H x W pixels.
 
 Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation", ECCV
-2022. The paper labels by ``p - t``; converted thresholds and the normalisation by winners are of
+2022. The paper labels by ``p - t``; converted thresholds and the normalisation by winners come from
 its published code.
 """
 
@@ -15,27 +15,27 @@ from torch import Tensor
 
 
 def check_probabilities(maps: Tensor, part: str) -> None:
-    """Refuse maps that no threshold of a probability fits, such as raw scores.
+    """Refuse maps that cannot be compared with a probability threshold, such as raw scores.
 
     Args:
         maps: Maps (n, H, W).
         part: Name of the part that needs probabilities, for the message.
 
     Raises:
-        ValueError: If a value is outside of [0, 1] or NaN.
+        ValueError: If a value is outside [0, 1] or NaN.
     """
     if not ((maps >= 0) & (maps <= 1)).all():  # NaN as well
         raise ValueError(
             f'{part} expects probabilities in [0, 1], got maps from {maps.min():.3g} to '
-            f"{maps.max():.3g}. Merge them by MultiScaleCAM(merge='mean_sigmoid'), which --tta "
+            f"{maps.max():.3g}. Merge them with MultiScaleCAM(merge='mean_sigmoid'), which --tta "
             "runs, on a classifier with rectify='never'."
         )
 
 
 def convert_threshold(threshold_logit: Tensor, log_temperature: Tensor) -> Tensor:
-    """Threshold on ``sigmoid(z)`` that is the given one on ``sigmoid(exp(T) z)``.
+    """Threshold on ``sigmoid(z)`` equivalent to the given one on ``sigmoid(exp(T) z)``.
 
-    ``t' = sigmoid(logit(t) / exp(T))``. The published code solves for it by a root finder.
+    ``t' = sigmoid(logit(t) / exp(T))``. The published code solves for it with a root finder.
 
     Args:
         threshold_logit: ``logit(t)``, (n,).
@@ -48,10 +48,10 @@ def convert_threshold(threshold_logit: Tensor, log_temperature: Tensor) -> Tenso
 
 
 def winner_normalize(maps: Tensor, *, eps: float = 1e-8) -> Tensor:
-    """Keep each pixel for its best class alone and divide every map by its maximum.
+    """Keep each pixel only in the map of its best class, and divide every map by its maximum.
 
-    ``w_c(p) = s_c(p) [s_c(p) = max_k s_k(p)]``, then ``w_c / (max_p w_c + eps)``. Equally good
-    classes keep the pixel together; a class that wins no pixel is 0.
+    ``w_c(p) = s_c(p) [s_c(p) = max_k s_k(p)]``, then ``w_c / (max_p w_c + eps)``. Tied classes all
+    keep the pixel; a class that wins no pixel is 0.
 
     Args:
         maps: Maps s >= 0, (n, H, W).
@@ -67,7 +67,7 @@ def winner_normalize(maps: Tensor, *, eps: float = 1e-8) -> Tensor:
 
 
 def threshold_planes(maps: Tensor, thresholds: Tensor) -> Tensor:
-    """By how much maps exceed their thresholds, ``s_c - t_c`` where it is positive, else -1.
+    """Excess of maps over their thresholds, ``s_c - t_c`` where it is positive, else -1.
 
     Args:
         maps: Maps s, (n, H, W).

@@ -1,4 +1,4 @@
-"""Normalizers: class activation maps in, maps on a known scale out, [0, 1] for most of them."""
+"""Normalizers, which scale class activation maps to a known range, mostly [0, 1]."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ from mmwsss.structures import Normalizer
 
 @TASK_UTILS.register_module()
 class MaxNormalize(Normalizer):
-    """Divide every map by its maximum over the image, see :func:`max_normalize`.
+    """Divide every map by its maximum over the image; see :func:`max_normalize`.
 
     A map without activation stays 0.
 
@@ -36,9 +36,10 @@ class MaxNormalize(Normalizer):
 
 @TASK_UTILS.register_module()
 class MinMaxNormalize(Normalizer):
-    """Bring every map to [0, 1] over the image, ``(m - min) / (max - min + eps)``.
+    """Scale every map to [0, 1] over the image, ``(m - min) / (max - min + eps)``.
 
-    A constant map becomes 0. For maps that are above 0 everywhere, as a maximum over epochs may be.
+    A constant map becomes 0. Use it for maps that may be above 0 everywhere, such as a maximum over
+    epochs.
 
     Source: the published code of Zhou et al., "Regional Semantic Contrast and Aggregation for
     Weakly Supervised Semantic Segmentation", CVPR 2022.
@@ -51,7 +52,7 @@ class MinMaxNormalize(Normalizer):
 
 @TASK_UTILS.register_module()
 class BoxNormalize(Normalizer):
-    """Divide every map by its maximum in each box of its class, see :func:`normalize_in_boxes`."""
+    """Divide every map by its maximum in each box of its class; see :func:`normalize_in_boxes`."""
 
     requires = ('gt_instances',)
 
@@ -62,22 +63,23 @@ class BoxNormalize(Normalizer):
 
 @TASK_UTILS.register_module()
 class LearnedThresholdPlanes(Normalizer):
-    """Subtract the thresholds that the classifier predicts; what stays above 0 is of the class.
+    """Subtract the thresholds predicted by the classifier; a class is where the result exceeds 0.
 
     Label the planes with ``ConstantBackground(threshold=0)``. The maps are probabilities without
-    temperature, those of ``MultiScaleCAM(merge='mean_sigmoid')``.
+    temperature, as given by ``MultiScaleCAM(merge='mean_sigmoid')``.
 
-    ``'paper'``: ``p_c - t_c`` with the network's probability p, see :func:`probability_planes`.
-    ``'published'``: the published code's other rule. Maps are kept where their class is the best,
-    divided by their maximum (:func:`winner_normalize`), and compared with converted thresholds
-    (:func:`convert_threshold`, :func:`threshold_planes`). The division moves maps and leaves
-    thresholds, so that far more than ``p > t`` is labelled; a class that wins a pixel keeps one.
+    ``'paper'``: ``p_c - t_c`` with the network's probability p; see :func:`probability_planes`.
+    ``'published'``: the different rule of the published code. Maps are kept where their class is
+    the best, divided by their maximum (:func:`winner_normalize`), and compared with converted
+    thresholds (:func:`convert_threshold`, :func:`threshold_planes`). Because the division changes
+    the maps but not the thresholds, far more than ``p > t`` is labelled. A class that wins any
+    pixel keeps at least one.
 
     Args:
-        rule: Which of the two.
+        rule: Which of the two rules to use.
 
     Raises:
-        ValueError: If ``rule`` is unknown, or maps are no probabilities.
+        ValueError: If ``rule`` is unknown, or maps are not probabilities.
 
     Source: Wu et al., "Adaptive Spatial-BCE Loss for Weakly Supervised Semantic Segmentation",
         ECCV 2022, section 3.4.
@@ -91,7 +93,7 @@ class LearnedThresholdPlanes(Normalizer):
         self.rule = rule
 
     def normalize(self, cams: Tensor, sample: SegDataSample) -> Tensor:
-        """Turn maps (n, H, W) into planes (n, H, W), above 0 where the class is."""
+        """Turn maps (n, H, W) into planes (n, H, W), above 0 where the class is present."""
         check_probabilities(cams, type(self).__name__)
         threshold_logit, log_temperature = predicted_thresholds(sample, cams)
         if self.rule == 'paper':

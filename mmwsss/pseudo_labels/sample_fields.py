@@ -1,4 +1,4 @@
-"""What parts of a pseudo label generator read from a data sample."""
+"""Fields of a data sample that parts of a pseudo label generator read."""
 
 import torch
 from mmseg.structures import SegDataSample
@@ -20,17 +20,17 @@ def boxes_of(sample: SegDataSample, maps: Tensor) -> list[ClassBox]:
 
 
 def known_background(sample: SegDataSample, maps: Tensor) -> Tensor:
-    """Pixels outside every box, bool (H, W) on the device of ``maps``."""
+    """Pixels outside all boxes, bool (H, W) on the device of ``maps``."""
     return sample.background_mask.data[0].to(maps.device) == 1
 
 
 def label_weights(sample: SegDataSample) -> Tensor:
     """Classifier weights of background and the present classes, (1+n, C).
 
-    A classifier without a background class has a zero vector for it.
+    If the classifier has no background class, its vector is zero.
 
     Raises:
-        ValueError: If the weights fit neither K nor 1+K classes.
+        ValueError: If the weights match neither K nor 1+K classes.
     """
     weights = sample.class_weights.detach().float()
     num_classes = len(sample.pred_score)
@@ -39,16 +39,16 @@ def label_weights(sample: SegDataSample) -> Tensor:
     elif len(weights) != 1 + num_classes:
         raise ValueError(
             f'`class_weights` must have {num_classes} or {1 + num_classes} rows (`pred_score` has '
-            f'{num_classes} classes), got {len(weights)}.'
+            f'{num_classes} classes), got {len(weights)}. Check what the classifier gives.'
         )
     rows = to_seg_label(sample.cam_label.to(weights.device))
     return torch.cat([weights[:1], weights[rows]])
 
 
 def predicted_thresholds(sample: SegDataSample, maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Threshold logits and logarithms of temperature of the classes of ``maps``, (n,) each.
+    """Threshold logits and log-temperatures of the classes of ``maps``, (n,) each.
 
-    Predictions hold those of all K classes; maps are of the classes in ``cam_label`` alone.
+    Predictions hold those of all K classes, but maps cover only the classes in ``cam_label``.
     """
     classes = sample.cam_label
     fields = sample.threshold_logit, sample.log_temperature

@@ -30,7 +30,7 @@ REFINERS = [dict(type='BoxConstraint')]
         (dict(a=dict(start='a', refiners=REFINERS)), 'not made before it'),
         (
             dict(a=dict(background=CONSTANT), b=dict(start='a')),
-            "would repeat 'a': give it `refiners` or a `labeler`",
+            "would repeat 'a'. Give it `refiners` or a `labeler`",
         ),
         (dict(a=dict(background=CONSTANT, refiner=REFINERS)), r"unknown keys \['refiner'\]"),
     ],
@@ -68,7 +68,7 @@ def test_number_of_maps_and_classes_must_agree(random_sample):
     sample = random_sample([[2, 2, 12, 12]], [3])
     sample.cams = sample.cams.repeat(2, 1, 1)
     generator = PseudoLabelGenerator(labels=dict(a=dict(background=CONSTANT)))
-    with pytest.raises(ValueError, match='one map for each entry'):
+    with pytest.raises(ValueError, match='one map per entry'):
         generator.generate(sample, IMAGE)
 
 
@@ -105,12 +105,15 @@ class ForeignLabels(Labeler):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(normalize=Doubled), r'Doubled must give the shape \(2, 20, 24\), got \(4, 20, 24\)'),
-        (dict(refiners=NoBackground), 'NoBackground must give the shape'),
+        (
+            dict(normalize=Doubled),
+            r'Doubled must return the shape \(2, 20, 24\), got \(4, 20,',
+        ),
+        (dict(refiners=NoBackground), 'NoBackground must return the shape'),
         (dict(refiners=Undefined), "scores of the label 'a' must be finite"),
-        (dict(background=Wide), r'Wide must give the shape \(1, 20, 24\)'),
-        (dict(labeler=FloatLabels), 'FloatLabels must give uint8 label maps, got float32'),
-        (dict(labeler=ForeignLabels), 'ForeignLabels gave the label 37, but the image has'),
+        (dict(background=Wide), r'Wide must return the shape \(1, 20, 24\)'),
+        (dict(labeler=FloatLabels), 'FloatLabels must return uint8 label maps, got float32'),
+        (dict(labeler=ForeignLabels), 'ForeignLabels gave the label 37, but the image only has'),
     ],
 )
 def test_what_a_part_gives_is_held_against_its_contract(options, message, random_sample):

@@ -1,4 +1,4 @@
-"""Refiners: scores in, scores out."""
+"""Refiners, which turn scores into better scores."""
 
 from mmwsss.pseudo_labels.refiners.boundary_walk import BoundaryWalk
 from mmwsss.pseudo_labels.refiners.box_refiners import BoxConstraint, SoftmaxInBoxes

@@ -1,4 +1,4 @@
-"""Refiner that lets class scores walk up to the boundaries that a network finds."""
+"""Refiner that lets class scores walk up to boundaries found by a network."""
 
 from typing import Any
 
@@ -15,47 +15,47 @@ from mmwsss.pseudo_labels.refiners.trained_network import TrainedNetworkRefiner
 from mmwsss.registry import TASK_UTILS
 from mmwsss.structures import UserInputError, from_grid, grid_means, size_of
 
-# Cells at the side of a position of the coarsest feature map.
+# Side of a position of the coarsest feature map, in cells.
 _COARSEST = 4
 
 
 @TASK_UTILS.register_module()
 class BoundaryWalk(TrainedNetworkRefiner):
-    r"""Random walk of the class scores, kept apart by the boundaries of a trained network.
+    r"""Random walk of the class scores, stopped by the boundaries that a trained network finds.
 
     With e the boundary probabilities of the cells, and S the means of the scores over the pixels of
-    each cell, negative ones taken as 0:
+    each cell (negative scores count as 0):
 
     .. math:: S' = up((S \odot (1 - e))\,T^{2^s}), \quad \text{refined} = S' / \max S'
 
-    with the walk of :func:`random_walk` over :func:`boundary_affinities`, and one maximum of all
-    classes. The background does not walk: its row stays as it is, so that
-    :class:`ConstantBackground` is a threshold on the result. Without any score left all is 0.
+    with the walk of :func:`random_walk` over :func:`boundary_affinities`, and one maximum over all
+    classes. The background does not walk. Its row stays unchanged, so that
+    :class:`ConstantBackground` is a threshold on the result. If no score is left, all are 0.
 
     The logits of the boundaries are the mean over the image and its mirror image. Both are padded
     as in training, because the head normalises over the whole map.
 
     Args:
         network: Config of the :class:`BoundaryNetwork`.
-        checkpoint: Its checkpoint, a local file. None where a pipeline sets it later.
-        radius: Radius of the walk in cells, which may differ from that of the training.
-        beta: Power of the affinities. The larger, the less passes a boundary.
+        checkpoint: Its checkpoint, a local file; None if a pipeline sets it later.
+        radius: Radius of the walk in cells, which may differ from the radius in training.
+        beta: Power of the affinities. Larger values let less pass a boundary.
         log_steps: Binary logarithm of the number of steps.
-        stride: Pixels a cell, on each axis: the output stride of the network.
-        min_size: Side to which an image is padded at least: the crop of the training.
+        stride: Pixels per cell on each axis, the output stride of the network.
+        min_size: Smallest side to which images are padded, the crop size of the training.
 
     Raises:
         ValueError: If ``radius``, ``beta``, ``log_steps``, ``stride`` or ``min_size`` is out of
             range.
         UserInputError: If no boundary network of the type of ``network`` is registered. At the
-            first image, if there is no checkpoint, it does not fit the network or was trained with
-            another radius or normalisation, or the network's grid is not that of ``stride``.
+            first image, if the checkpoint is missing, does not match the network or was trained
+            with another radius or normalisation, or the network's grid does not have this stride.
 
     Source:
         Ahn, Cho and Kwak, "Weakly Supervised Learning of Instance Segmentation with Inter-pixel
         Relations", CVPR 2019, Sec. 4; gate, padding and mirror image are those of the published
-        code. Differs: it takes maps that were made at the size of the cells; and an image larger
-        than the crop is padded to the next multiple of the network's stride instead of cut.
+        code. Differs: the published code takes maps made at the size of the cells; and here an
+        image larger than the crop is padded to the next multiple of the network's stride, not cut.
     """
 
     network_type = 'BoundaryNetwork'
@@ -87,7 +87,7 @@ class BoundaryWalk(TrainedNetworkRefiner):
 
     @torch.no_grad()
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
-        """Refine scores (1+n, H, W); background alone is returned as it is."""
+        """Refine scores (1+n, H, W); a lone background row is returned unchanged."""
         if len(scores) == 1:
             return scores
         edge = self.boundaries(self.loaded_network(scores.device), image)
@@ -113,9 +113,9 @@ class BoundaryWalk(TrainedNetworkRefiner):
         expected = tuple(side // self.stride for side in size_of(views))
         if size_of(logits) != expected:
             raise UserInputError(
-                f'BoundaryWalk: stride={self.stride} makes a grid of {expected} cells of an image '
-                f'padded to {size_of(views)}, but that of the network is {size_of(logits)}. Set '
-                'stride to its output stride.'
+                f'BoundaryWalk: stride={self.stride} makes a grid of {expected} cells from an '
+                f'image padded to {size_of(views)}, but the grid of the network is '
+                f'{size_of(logits)}. Set stride to the output stride of the network.'
             )
         height, width = (-(-side // self.stride) for side in image.shape[:2])
         straight, mirrored = logits[:, :, :height, :width].split(1)

@@ -14,10 +14,10 @@ from mmwsss.structures import Refiner
 
 @TASK_UTILS.register_module()
 class SoftmaxInBoxes(Refiner):
-    """Make probabilities of the scores inside the boxes; leave them as they are outside.
+    """Turn the scores inside the boxes into probabilities; scores outside stay unchanged.
 
-    Source: Oh et al., CVPR 2021, published code only: scores of 0 to 1 become odds of at most e, so
-    that a CRF may still change them.
+    Source: Oh et al., CVPR 2021, published code only. Scores in 0..1 become odds of at most e, so
+    that a CRF can still change them.
     """
 
     requires = ('background_mask',)
@@ -29,7 +29,7 @@ class SoftmaxInBoxes(Refiner):
 
 @TASK_UTILS.register_module()
 class BoxConstraint(Refiner):
-    """Zero the scores of a class outside all of its boxes; the background is left as it is.
+    """Zero the scores of a class outside all of its boxes; the background stays unchanged.
 
     Source: Oh et al., CVPR 2021, Sec. 3.2 and published code.
     """

@@ -23,7 +23,7 @@ class PairwiseTerms(NamedTuple):
 
 
 def soft_energies(scores: np.ndarray, *, clip: float = 1e-5) -> np.ndarray:
-    """Energies of scores taken as probabilities, ``-log(clip(score, clip, 1))``, any shape."""
+    """Energies of scores read as probabilities, ``-log(clip(score, clip, 1))``, any shape."""
     return -np.log(np.clip(scores, clip, 1))
 
 
@@ -78,8 +78,8 @@ def dense_crf(
         )
     if not np.isfinite(energies).all():
         raise ValueError(
-            'The scores given to the CRF must be numbers, got NaN, which would silently become '
-            'background. Check the class activation maps of this image.'
+            'The scores given to the CRF must be finite, got NaN or infinity, which would silently '
+            'become background. Check the class activation maps of this image.'
         )
     if num_labels == 1:
         return np.ones_like(energies, dtype=np.float32)
@@ -89,8 +89,8 @@ def dense_crf(
     return np.array(crf.inference(iterations), dtype=np.float32).reshape(energies.shape)
 
 
-# Building the lattice of an image takes a fifth of the time of ten iterations, and serves any
-# unary. One entry, because several labels of one image follow each other.
+# Building the lattice of an image takes a fifth of the time of ten iterations, and works for any
+# unary. One entry is enough, because the labels of an image are made one after the other.
 @lru_cache(maxsize=1)
 def _crf_of_image(
     pixels: bytes, height: int, width: int, num_labels: int, terms: PairwiseTerms
@@ -130,10 +130,10 @@ def _rgb(image: np.ndarray) -> np.ndarray:
 
 @TASK_UTILS.register_module()
 class DenseCRF(Refiner):
-    """Fully connected CRF on the original image, see :func:`dense_crf`.
+    """Fully connected CRF on the original image; see :func:`dense_crf`.
 
-    Scores need not sum to 1. A lattice is built once for labels of one image that follow each other
-    with the same parameters.
+    Scores need not sum to 1. Consecutive labels of an image with the same parameters share one
+    lattice.
 
     Args:
         bilateral_weight: Weight of the colour and position term.
@@ -141,10 +141,10 @@ class DenseCRF(Refiner):
         bilateral_rgb: Its width in colour values 0..255.
         gaussian_weight: Weight of the position term.
         gaussian_xy: Its width in pixels.
-        iterations: Mean-field iterations.
+        iterations: Number of mean-field iterations.
         gt_prob: If given, the best label of each pixel is trusted with this probability and all
-            others share the rest (:func:`hard_energies`); otherwise scores are probabilities
-            (:func:`soft_energies`).
+            others share the rest (:func:`hard_energies`). Otherwise scores are read as
+            probabilities (:func:`soft_energies`).
 
     Raises:
         ImportError: If pydensecrf is missing.
@@ -173,7 +173,7 @@ class DenseCRF(Refiner):
             raise ValueError(f'iterations must be at least 1, got {iterations}.')
         if gt_prob is not None and not 0 < gt_prob < 1:
             raise ValueError(f'gt_prob must lie between 0 and 1 (both excluded), got {gt_prob}.')
-        _crf_class()  # a missing package is an error now and not after the first image
+        _crf_class()  # report a missing package now, not at the first image
         self.terms = PairwiseTerms(
             bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy
         )
@@ -187,7 +187,7 @@ class DenseCRF(Refiner):
         return torch.from_numpy(marginals).to(scores.device)
 
     def _energies(self, scores: np.ndarray) -> np.ndarray:
-        # NaN has no best label: it goes on as an energy, which the CRF refuses with a message.
+        # NaN has no best label. It is passed on as an energy, which the CRF refuses with a message.
         if self.gt_prob is None or len(scores) == 1 or np.isnan(scores).any():
             return soft_energies(scores)
         return hard_energies(scores.argmax(axis=0), len(scores), gt_prob=self.gt_prob)

@@ -28,7 +28,7 @@ def neighbour_weights(image: Tensor, dilations: Sequence[int], kind: Kind) -> Te
     r"""Weights of the eight neighbours at each dilation, from the colours around a pixel.
 
     With the colours x of the image, :math:`\sigma_k(p)` the sample standard deviation of channel k
-    over the windows of all dilations around p, and mean over channels k:
+    over the windows of all dilations around p, and the mean over channels k:
 
     .. math::
         \text{pamr:}\quad w(p, \cdot) = \mathrm{softmax}_q\, \mathrm{mean}_k
@@ -39,17 +39,17 @@ def neighbour_weights(image: Tensor, dilations: Sequence[int], kind: Kind) -> Te
             + 0.01\ \mathrm{softmax}_q -\left(\frac{r_q}{0.3\, (s + 10^{-8})}\right)^2
 
     with the distances r of the neighbours and their standard deviation s. The windows of ``pamr``
-    hold the pixel itself, once for each dilation; those of ``par`` do not. A pixel has no weight of
-    its own. Beyond the border the image goes on with its last pixel.
+    contain the pixel itself, once for each dilation; those of ``par`` do not. The pixel itself has
+    no weight. Beyond the border, the image continues with its last pixel.
 
     Args:
         image: Colours, float32 (3, H, W). Scale and shift of a channel do not matter.
         dilations: Distances of the neighbours in pixels, (D,).
-        kind: Which of the two.
+        kind: Which of the two formulas to use.
 
     Returns:
-        Weights (P, H, W), by dilation, then by rows of the window. They sum to 1, those of ``par``
-        to 1.01.
+        Weights (P, H, W), by dilation, then by rows of the window. Those of ``pamr`` sum to 1,
+        those of ``par`` to 1.01.
 
     Source: Araslanov and Roth, "Single-Stage Semantic Segmentation from Image Labels", CVPR 2020
     (``pamr``); Ru et al., "Learning Affinity from Attention: End-to-End Weakly-Supervised
@@ -71,16 +71,18 @@ def neighbour_weights(image: Tensor, dilations: Sequence[int], kind: Kind) -> Te
 
 
 def spread(maps: Tensor, weights: Tensor, dilations: Sequence[int], iterations: int) -> Tensor:
-    """Replace maps by the weighted sums of their neighbours, many times.
+    """Repeatedly replace the values of maps by the weighted sums of their neighbours.
+
+    Beyond the border, the maps continue with their last pixel.
 
     Args:
         maps: Maps (C, H, W).
-        weights: Weights of the neighbours (P, H, W), see :func:`neighbour_weights`.
+        weights: Weights of the neighbours (P, H, W); see :func:`neighbour_weights`.
         dilations: Distances of the neighbours in pixels, (D,).
-        iterations: Number of times.
+        iterations: Number of repetitions.
 
     Returns:
-        Maps (C, H, W). Beyond the border they go on with their last pixel.
+        Maps (C, H, W).
     """
     for _ in range(iterations):
         total = torch.zeros_like(maps)
@@ -91,7 +93,7 @@ def spread(maps: Tensor, weights: Tensor, dilations: Sequence[int], iterations: 
 
 
 def _neighbours(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
-    """Views of maps (C, H, W) shifted to each neighbour in turn: nothing is gathered."""
+    """Views of maps (C, H, W) shifted to each neighbour in turn, without gathering."""
     height, width = size_of(maps)
     pad = max(dilations)
     padded = F.pad(maps[None], (pad, pad, pad, pad), mode='replicate')[0]
@@ -101,7 +103,7 @@ def _neighbours(maps: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
 
 
 def _deviation(image: Tensor, dilations: Sequence[int], *, with_centre: bool) -> Tensor:
-    """Sample standard deviation over the windows, (3, H, W), from differences to the centre."""
+    """Sample standard deviation over the windows, from differences to the centre, (3, H, W)."""
     sums, squares = torch.zeros_like(image), torch.zeros_like(image)
     for neighbour in _neighbours(image, dilations):
         difference = neighbour - image
@@ -120,26 +122,26 @@ def _position_weights(dilations: Sequence[int], device: torch.device) -> Tensor:
 
 @TASK_UTILS.register_module()
 class PixelAdaptiveRefinement(Refiner):
-    """Let scores spread to neighbouring pixels of like colour, on the device.
+    """Let scores spread to neighbouring pixels of similar colour, on the device of the scores.
 
-    A mean over neighbours, :func:`spread`, with the weights of :func:`neighbour_weights`. It needs
-    no ground truth, no trained network and no CPU, and takes any scores, since it is linear. It is
-    computed in single precision.
+    Each step is a mean over neighbours, :func:`spread`, with the weights of
+    :func:`neighbour_weights`. It needs neither ground truth nor a trained network, and accepts any
+    scores because it is linear. It is computed in single precision.
 
     Args:
-        kind: ``'pamr'`` or ``'par'``, two ways to weigh the neighbours.
+        kind: ``'pamr'`` or ``'par'``, two ways to weight the neighbours.
         dilations: Distances of the neighbours in pixels of the scaled image.
         iterations: Number of steps.
-        scale: Refine at this part of the image's size, and enlarge again: a quarter of the time
-            with 0.5.
-        normalize: Let the weights of ``par`` sum to 1. Published, they sum to 1.01, so that scores
-            grow by a tenth in ten steps, and thresholds after it with them.
+        scale: Refine at this fraction of the image's size and enlarge the result; 0.5 takes a
+            quarter of the time.
+        normalize: Whether the weights of ``par`` sum to 1. The published ones sum to 1.01, so that
+            scores grow by a tenth in ten steps and later thresholds would have to grow as well.
 
     Raises:
         ValueError: If an option is out of range.
 
     Source: see :func:`neighbour_weights`. The published ``pamr`` runs at the size of the network's
-    masks, the published ``par`` at half of the image's.
+    masks, the published ``par`` at half the size of the image.
     """
 
     def __init__(
@@ -167,10 +169,10 @@ class PixelAdaptiveRefinement(Refiner):
 
     @torch.no_grad()
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
-        """Refine scores (1+n, H, W) on their device; background alone is returned as it is."""
+        """Refine scores (1+n, H, W) on their device; a lone background row stays unchanged."""
         if len(scores) == 1:
             return scores
-        # A copy, because the memory of a decoded image may not be written to.
+        # A copy, because the memory of a decoded image may be read-only.
         pixels = torch.from_numpy(image.copy()).to(scores.device, non_blocking=True)
         colours = pixels.permute(2, 0, 1).contiguous().to(torch.float32) / 255
         size = size_of(scores)

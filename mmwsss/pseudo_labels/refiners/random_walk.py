@@ -1,4 +1,4 @@
-"""Refiner that lets scores walk between cells that a network finds alike."""
+"""Refiner that lets scores walk between cells that a network finds similar."""
 
 import numpy as np
 import torch
@@ -19,10 +19,10 @@ def to_grid(maps: Tensor, stride: int) -> Tensor:
 
     Args:
         maps: Maps at full resolution, (n, H, W).
-        stride: Pixels a cell, on each axis.
+        stride: Pixels per cell, on each axis.
 
     Returns:
-        (n, ceil(H / stride), ceil(W / stride)), float64 for float64 and otherwise float32.
+        (n, ceil(H / stride), ceil(W / stride)), float64 for float64, otherwise float32.
 
     Source: Ahn and Kwak, CVPR 2018, published code.
     """
@@ -37,25 +37,25 @@ def _pad(maps: Tensor, stride: int) -> Tensor:
 
 @TASK_UTILS.register_module()
 class RandomWalk(TrainedNetworkRefiner):
-    """Random walk of the scores over the affinities of a trained network, see :func:`random_walk`.
+    """Random walk of the scores over the affinities of a trained network; see :func:`random_walk`.
 
     Scores are averaged over the cells of the feature grid, walk there and are enlarged again. The
     network is built and loaded when the first image is refined.
 
     Args:
         network: Config of the :class:`AffinityNetwork`.
-        checkpoint: Its checkpoint, a local file. None where a pipeline sets it later.
-        beta: Power of the affinities. The larger, the less passes between unlike cells.
+        checkpoint: Its checkpoint, a local file; None if a pipeline sets it later.
+        beta: Power of the affinities. Larger values pass less between dissimilar cells.
         log_steps: Binary logarithm of the number of steps.
-        stride: Pixels a cell, on each axis: the output stride of the network.
-        official_border: Walk as the published code does, without pairs close to the border, see
-            :func:`stencil_mask`.
+        stride: Pixels per cell on each axis, the output stride of the network.
+        official_border: Whether to walk without pairs close to the border, as the published code
+            does; see :func:`stencil_mask`.
 
     Raises:
         ValueError: If ``beta``, ``log_steps`` or ``stride`` is out of range.
         UserInputError: If no model of the type of ``network`` is registered. At the first image, if
-            there is no checkpoint, it does not fit the network or was trained with another radius
-            or normalisation, or the network's feature grid is not that of ``stride``.
+            the checkpoint is missing, does not match the network or was trained with another radius
+            or normalisation, or the network's feature grid does not have this stride.
 
     Source:
         Ahn and Kwak, "Learning Pixel-level Semantic Affinity with Image-level Supervision for
@@ -84,7 +84,7 @@ class RandomWalk(TrainedNetworkRefiner):
 
     @torch.no_grad()
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
-        """Refine scores (1+n, H, W); background alone is returned as it is."""
+        """Refine scores (1+n, H, W); a lone background row is returned unchanged."""
         if len(scores) == 1:
             return scores
         network = self.loaded_network(scores.device)
@@ -107,9 +107,9 @@ class RandomWalk(TrainedNetworkRefiner):
         affinities = network.affinities(padded)
         if size_of(affinities) != grid:
             raise UserInputError(
-                f'RandomWalk: stride={self.stride} makes a grid of {grid} cells of an image '
+                f'RandomWalk: stride={self.stride} makes a grid of {grid} cells from an image '
                 f'padded to {size_of(padded)}, but the features of the affinity network '
-                f'are {size_of(affinities)}. Set stride to its output stride.'
+                f'are {size_of(affinities)}. Set stride to the output stride of the network.'
             )
         if self.official_border:
             affinities = affinities * stencil_mask(

@@ -14,11 +14,11 @@ from mmwsss.structures import Refiner
 
 @TASK_UTILS.register_module()
 class RetrievalRefiner(Refiner):
-    """Score pixels by the cosine to the mean feature of each label, see :func:`retrieval_scores`.
+    """Score pixels by the cosine to the mean feature of each label; see :func:`retrieval_scores`.
 
-    The incoming scores label the pixels (argmax, ties to the earlier row). A class that holds no
-    pixel is represented by its classifier weight. With boxes, all pixels outside of them are known
-    background; with tags none is.
+    The incoming scores label the pixels (argmax, ties go to the earlier row). A class without
+    pixels is represented by its classifier weight. With boxes, all pixels outside them are known
+    background; with tags, none are.
     """
 
     requires = ('feats', 'class_weights', 'pred_score')

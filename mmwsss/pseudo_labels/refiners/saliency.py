@@ -15,20 +15,19 @@ from mmwsss.structures import Refiner, UserInputError
 
 @TASK_UTILS.register_module()
 class SaliencyBackground(Refiner):
-    """Replace the background score by what is not salient, ``1 - saliency / 255``.
+    """Replace the background score by the absence of saliency, ``1 - saliency / 255``.
 
-    Saliency maps are 8 bit greyscale PNGs ``<folder>/<img_id>.png`` of the size of their image, 255
-    where something is certainly salient. Where a map is missing the scores stay as they are, with
-    the background they had; such images are counted. A folder without any map of the images to
-    label is refused.
+    Saliency maps are 8-bit greyscale PNGs ``<folder>/<img_id>.png`` of the size of their image,
+    with 255 where something is certainly salient. If a map is missing, the scores keep the
+    background they had; such images are counted. A folder without a map of any image to be labelled
+    is refused.
 
     Args:
         folder: Folder of the maps.
 
     Raises:
-        UserInputError: When the images are listed and the folder is missing or has a map of none
-            of them; when an image is refined and its map is damaged, no greyscale image or of
-            another size.
+        UserInputError: Before labelling, if the folder is missing or has no map of any image. When
+            an image is refined, if its map is damaged, not greyscale or of another size.
 
     Source: Zhou et al., "Regional Semantic Contrast and Aggregation for Weakly Supervised Semantic
     Segmentation", CVPR 2022, Sec. 4.1; the formula is that of its published code, which stops at a
@@ -41,7 +40,7 @@ class SaliencyBackground(Refiner):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Folder whose content decides the result."""
+        """Folder whose content affects the result."""
         return (self.folder,)
 
     @property
@@ -50,18 +49,18 @@ class SaliencyBackground(Refiner):
         return {'without_saliency': self._missing}
 
     def check_images(self, img_ids: Sequence[str]) -> None:
-        """Refuse a folder that has no map of any image: its name, or theirs, is wrong."""
+        """Refuse a folder that has no map of any image: its name or theirs must be wrong."""
         self._check_folder()
         if img_ids and not any(self._path(img_id).exists() for img_id in img_ids):
             raise UserInputError(
-                f'SaliencyBackground: folder={self.folder!r} has a map of none of the '
+                f'SaliencyBackground: folder={self.folder!r} has no map of any of the '
                 f'{len(img_ids)} images; expected files such as {img_ids[0]}.png. Name the folder '
-                'of their saliency maps, or leave SaliencyBackground out.'
+                'of their saliency maps, or leave out SaliencyBackground.'
             )
 
     def refine(self, scores: Tensor, image: np.ndarray, sample: SegDataSample | None) -> Tensor:
         """Refine scores (1+n, H, W)."""
-        path = self._path(sample.img_id)  # type: ignore[union-attr]  # None in workers alone
+        path = self._path(sample.img_id)  # type: ignore[union-attr]  # None only in workers
         if not path.exists():
             self._check_folder()
             self._missing += 1
@@ -69,8 +68,9 @@ class SaliencyBackground(Refiner):
         saliency = read_grey_image(path)
         if saliency.shape != tuple(scores.shape[1:]):
             raise UserInputError(
-                f'{path}: the saliency map is {saliency.shape[0]}x{saliency.shape[1]}, its image '
-                f'{scores.shape[1]}x{scores.shape[2]} (height x width). Resize it to the image.'
+                f'{path}: the saliency map is {saliency.shape[0]}x{saliency.shape[1]}, but its '
+                f'image is {scores.shape[1]}x{scores.shape[2]} (height x width). Resize the map to '
+                'the image.'
             )
         background = 1 - torch.tensor(saliency, dtype=scores.dtype, device=scores.device) / 255
         return torch.cat([background[None], scores[1:]])
@@ -81,6 +81,6 @@ class SaliencyBackground(Refiner):
     def _check_folder(self) -> None:
         if not Path(self.folder).is_dir():
             raise UserInputError(
-                f'SaliencyBackground: folder={self.folder!r} is not a folder. Name that of the '
-                'saliency maps, or leave SaliencyBackground out.'
+                f'SaliencyBackground: folder={self.folder!r} is not a folder. Name the folder of '
+                'the saliency maps, or leave out SaliencyBackground.'
             )

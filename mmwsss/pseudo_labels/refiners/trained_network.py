@@ -1,4 +1,4 @@
-"""Refiners with a trained network: it is loaded, and compared with the one that was trained."""
+"""Refiners with a trained network, which is loaded and compared with its training settings."""
 
 import logging
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ from mmwsss.structures import TRAINED_WITH, HasTrainingSettings, Refiner, UserIn
 
 
 class TrainedNetworkRefiner(Refiner):
-    """Refiner that asks a trained network, which it builds and loads at the first image.
+    """Refiner that uses a trained network, built and loaded at the first image.
 
     Args:
         network: Config of the network.
-        checkpoint: Its checkpoint, a local file. None where a pipeline sets it later.
+        checkpoint: Its checkpoint, a local file; None if a pipeline sets it later.
 
     Attributes:
-        network_type: A config of such a network, for messages.
-        network_method: What its class must have.
+        network_type: Type of such a network, for messages.
+        network_method: Method that its class must have.
 
     Raises:
-        UserInputError: If no model of the type of ``network`` is registered, or it is one of
-            another kind.
+        UserInputError: If no model of the type of ``network`` is registered, or it is of another
+            kind.
     """
 
     network_type: str = 'AffinityNetwork'
@@ -42,14 +42,14 @@ class TrainedNetworkRefiner(Refiner):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Files whose content decides the result."""
+        """Files whose content affects the result."""
         return (str(self.checkpoint),) if self.checkpoint else ()
 
     def loaded_network(self, device: torch.device) -> Any:
-        """Give the network in evaluation mode, on a device.
+        """Return the network in evaluation mode, on a device.
 
         Raises:
-            UserInputError: If there is no checkpoint, it does not fit the network, or was trained
+            UserInputError: If the checkpoint is missing, does not match the network, or was trained
                 with other settings.
         """
         if self._loaded is None:
@@ -58,18 +58,18 @@ class TrainedNetworkRefiner(Refiner):
 
     def normalized(self, network: Any, image: np.ndarray) -> Tensor:
         """Preprocess an RGB image (H, W, 3) as in training, (1, 3, H, W)."""
-        bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as LoadImage gives it
+        bgr = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)  # as from LoadImage
         return network.data_preprocessor(dict(inputs=[bgr]))['inputs']
 
     def _check_type(self, network: dict) -> None:
-        """Find a typo now: the network is built at the first image, hours after the start."""
+        """Find typos now: the network is only built at the first image, hours after the start."""
         kind = network.get('type')
         found = MODELS.get(kind) if kind and isinstance(kind, str) else kind
         if not found or not hasattr(found, self.network_method):
-            problem = 'is another kind of network' if found else 'is no registered model'
+            problem = 'is another kind of network' if found else 'is not a registered model'
             raise UserInputError(
-                f'{type(self).__name__}: network.type = {kind!r} {problem}. Give the config of the '
-                f"trained network, usually type='{self.network_type}'; name modules of your own in "
+                f'{type(self).__name__}: network.type = {kind!r} {problem}. Use the config of the '
+                f"trained network, usually type='{self.network_type}'; list your own modules in "
                 '`custom_imports`.'
             )
 
@@ -77,7 +77,7 @@ class TrainedNetworkRefiner(Refiner):
 def load_network(config: dict, checkpoint: str | None, *, user: str) -> Any:
     """Build a network with the weights of a checkpoint, for evaluation.
 
-    Settings that the checkpoint does not tell are named in the log; they are not compared.
+    Settings that the checkpoint does not state are named in the log and not compared.
 
     Args:
         config: Config of the network.
@@ -85,8 +85,8 @@ def load_network(config: dict, checkpoint: str | None, *, user: str) -> Any:
         user: Name of the refiner, for messages.
 
     Raises:
-        UserInputError: If there is no checkpoint, or it is one of another network: its weights do
-            not fit, or were trained with other settings, such as another radius.
+        UserInputError: If the checkpoint is missing, its weights do not match the network, or they
+            were trained with other settings, such as another radius.
     """
     if not checkpoint:
         raise UserInputError(
@@ -116,14 +116,14 @@ def _check_settings(
         if given.get(key, value) != value:
             raise UserInputError(
                 f'{subject} was trained with {key}={value}, but the `network` of the walk has '
-                f'{key}={given[key]}. Set network.{key} of the refiner to the value of the '
-                'training, or train with that of the walk.'
+                f'{key}={given[key]}. Set network.{key} of the refiner to the value in training, '
+                'or train with the value of the walk.'
             )
     missing = [key for key in given if key not in trained]
     if missing:
         print_log(
-            f'{subject} does not say with which {", ".join(missing)} it was trained: not compared '
-            'with the `network` of the walk.',
+            f'{subject} does not state the {", ".join(missing)} of its training; the `network` of '
+            'the walk cannot be compared with it.',
             logger='current',
             level=logging.WARNING,
         )

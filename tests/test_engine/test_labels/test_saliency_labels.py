@@ -122,7 +122,7 @@ def test_a_missing_folder_is_found_before_the_first_stage(saliency_folder, tmp_p
 def test_maps_of_other_images_alone_stop_the_loop(make_labels, saliency_folder, tmp_path):
     for path in list(saliency_folder.iterdir()):
         path.rename(path.with_stem(f'{path.stem}_saliency'))
-    with pytest.raises(UserInputError, match=r'saliency.* has a map of none of the 6 images'):
+    with pytest.raises(UserInputError, match=r'saliency.* has no map of any of the 6 images'):
         make_labels(labels_of(saliency_folder))
     assert not (tmp_path / 'labels').exists()
 

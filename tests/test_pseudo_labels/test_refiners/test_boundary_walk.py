@@ -299,7 +299,7 @@ def test_a_stride_that_is_not_the_networks_is_refused(random_inputs, walk):
 def test_a_network_without_boundaries_is_refused_when_it_is_built():
     with pytest.raises(UserInputError, match=r"'AffinityNetwork' is another kind of network.*Bou"):
         BoundaryWalk(dict(type='AffinityNetwork'), None)
-    with pytest.raises(UserInputError, match=r"network\.type = 'Boundary' is no registered model"):
+    with pytest.raises(UserInputError, match=r"type = 'Boundary' is not a registered model"):
         BoundaryWalk(dict(type='Boundary'), None)
 
 

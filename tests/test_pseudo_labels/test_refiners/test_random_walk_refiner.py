@@ -250,7 +250,7 @@ def test_without_a_checkpoint_the_first_image_says_what_to_do(random_inputs):
 
 @pytest.mark.parametrize('network', [dict(type='AffinityNetwrk'), dict(backbone=dict())])
 def test_a_network_of_an_unknown_type_is_refused_when_it_is_built(network):
-    with pytest.raises(UserInputError, match=r'network\.type = .* is no registered model'):
+    with pytest.raises(UserInputError, match=r'network\.type = .* is not a registered model'):
         RandomWalk(network, None)
 
 

@@ -116,7 +116,7 @@ def test_files_of_other_programs_are_taken_by_their_weights(trained, network, me
     assert load_network(network, checkpoint, user='RandomWalk')
     (line,) = told
     assert re.search(
-        r'affinity\.pth does not say with which radius, data_preprocessor\.mean, .* not compared',
+        r'affinity\.pth does not state the radius, data_preprocessor\.mean, .* cannot be compared',
         line,
     )
 
