@@ -1,5 +1,5 @@
-# AEFT from tags to a segmentation model on MobileNetV2, on two CPU cores: AffinityNet with another
-# classifier, fewer steps and a CRF of one iteration.
+# AEFT from tags to a segmentation model on MobileNetV2, on two CPU cores. This is AffinityNet with
+# another classifier, fewer steps and a CRF of one iteration.
 _base_ = ['./psa_mobilenet-v2_voc.py']
 stages = dict(
     classifier=dict(config='aeft/aeft_mobilenet-v2_voc12-mini-320x320.py'),

@@ -1,4 +1,4 @@
-# BANA from boxes to a segmentation model on MobileNetV2: less than 40 minutes on two CPU cores.
+# BANA from boxes to a segmentation model on MobileNetV2, in less than 40 minutes on two CPU cores.
 _base_ = ['./bana_voc.py']
 stages = dict(
     classifier=dict(config='bana/bana_mobilenet-v2_voc12-mini-320x320.py'),

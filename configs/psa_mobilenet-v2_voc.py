@@ -1,4 +1,4 @@
-# AffinityNet from tags to a segmentation model on MobileNetV2, on two CPU cores; and the quality of
+# AffinityNet from tags to a segmentation model on MobileNetV2, on two CPU cores. It also measures
 # the seeds at their best threshold, which uses ground truth.
 _base_ = ['./psa_voc.py']
 stages = dict(

@@ -1,5 +1,5 @@
-# RCA as its published code has it, from tags to a segmentation model on VGG16: class branches,
-# seeds of the training. Without saliency maps.
+# RCA as in its published code, from tags to a segmentation model on VGG16: class branches and seeds
+# kept in training, without saliency maps.
 _base_ = ['./rca_voc.py']
 stages = dict(
     classifier=dict(config='rca/rca-branches_vgg16_voc12-368x368.py'),

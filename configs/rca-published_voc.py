@@ -1,4 +1,4 @@
-# RCA as the published labels were made, from tags and saliency maps: class branches, seeds of the
+# RCA as the published labels were made, from tags and saliency maps: class branches, seeds kept in
 # training, saliency, and DeepLab-V2 on ResNet-101 as the last stage.
 _base_ = ['./rca-branches_voc.py']
 stages = dict(

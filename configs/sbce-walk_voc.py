@@ -1,6 +1,6 @@
-# Spatial-BCE with AffinityNet's random walk in place of IRN, on the wide ResNet-38: the affinity
-# network learns from the confident regions of the first classifier, and what the last round labels
-# walks over its affinities. DeepLab-V2 on ResNet-101 as the last stage.
+# Spatial-BCE with AffinityNet's random walk instead of IRN, on the wide ResNet-38. The affinity
+# network learns from the confident regions of the first classifier, and the scores of the last
+# round walk over its affinities. DeepLab-V2 on ResNet-101 is the last stage.
 _base_ = ['./sbce_voc.py']
 stages = dict(
     boundary=None,

@@ -1,6 +1,6 @@
-# Spatial-BCE from tags to a segmentation model: on the wide ResNet-38 a classifier of the rounds'
-# architecture, then three rounds of training, labels and foreground proportions. As in the paper
-# IRN refines the labels of the last round; DeepLab-V2 on ResNet-101 as the last stage.
+# Spatial-BCE from tags to a segmentation model. On the wide ResNet-38, a classifier of the rounds'
+# architecture comes first, then three rounds of training, labels and foreground proportions. As in
+# the paper, IRN refines the labels of the last round. DeepLab-V2 on ResNet-101 is the last stage.
 stages = dict(
     classifier=dict(config='spatial_bce/sbce-init_resnet38_voc12-448x448.py'),
     labels0=dict(

@@ -10,7 +10,7 @@ visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends, name='vi
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
-load_new = ()  # prefixes of what a training has beyond the checkpoint in load_from
+load_new = ()  # prefixes of new parameters, which the checkpoint in load_from does not have
 resume = False
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

@@ -1,4 +1,4 @@
-# AEFT on MobileNetV2 without repulsion: the erased image shall keep its embedding.
+# AEFT on MobileNetV2 without repulsion: the erased image must keep its embedding.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     head=dict(pooling=dict(type='GatedPyramidPooling', num_classes=20)),

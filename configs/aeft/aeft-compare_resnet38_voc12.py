@@ -1,5 +1,5 @@
-# Seeds of train.txt alone, to compare checkpoints of the classifier with true masks as the
-# published recipe does. No pipeline uses it.
+# Seeds of train.txt only, to compare checkpoints of the classifier with true masks as in the
+# published recipe. No pipeline uses it.
 _base_ = [
     '../_base_/models/aeft_resnet38.py',
     '../_base_/datasets/voc12_tags_320.py',

@@ -1,4 +1,4 @@
-# AEFT on MobileNetV2: random walk of the kept seeds with AEFT's 64 steps and CRF of one iteration,
+# AEFT on MobileNetV2: random walk of the kept seeds with AEFT's 64 steps, its CRF of one iteration,
 # and the exponent of AffinityNet's walk on this network.
 _base_ = [
     '../_base_/networks/affinity-network_mobilenet-v2.py',

@@ -1,4 +1,4 @@
-# AEFT: random walk of the kept seeds, 64 steps where AffinityNet has 256, and a CRF of one
+# AEFT: random walk of the kept seeds with 64 steps (AffinityNet has 256), and a CRF of one
 # iteration.
 _base_ = [
     '../_base_/networks/affinity-network_resnet38.py',

@@ -1,4 +1,4 @@
-# AEFT, first phase: gated pyramid pooling learns from tags alone.
+# AEFT, first phase: gated pyramid pooling learns only from tags.
 _base_ = [
     '../_base_/models/aeft_resnet38.py',
     '../_base_/datasets/voc12_tags_320.py',

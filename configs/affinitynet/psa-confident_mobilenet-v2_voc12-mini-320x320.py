@@ -1,5 +1,5 @@
-# Seeds and confident regions of the plain CAM on MobileNetV2. Exponents 1 and 4 in the place of 4
-# and 32: these maps are broad.
+# Seeds and confident regions of the plain CAM on MobileNetV2. Exponents are 1 and 4 instead of 4
+# and 32, because these maps are broad.
 _base_ = [
     '../_base_/models/cam_mobilenet-v2.py',
     '../_base_/datasets/voc12_mini_320.py',

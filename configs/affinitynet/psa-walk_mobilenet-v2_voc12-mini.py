@@ -1,6 +1,6 @@
-# Random walk of the kept seeds over the affinities of MobileNetV2. Half the steps, another exponent
-# and a weaker CRF than in the paper: this network knows less of its affinities. They were chosen on
-# 55 images with true masks (docs/results.md).
+# Random walk of the kept seeds over the affinities of MobileNetV2. It has half the steps, another
+# exponent and a weaker CRF than the paper, because the affinities of this network are less
+# reliable. They were chosen on 55 images with true masks (docs/results.md).
 _base_ = [
     '../_base_/networks/affinity-network_mobilenet-v2.py',
     '../_base_/datasets/voc12_tags_original_mini.py',

@@ -1,5 +1,5 @@
-# Ablation of the paper: plain average pooling of the boxes, no image has enough background for
-# attention.
+# Ablation of the paper: plain average pooling of the boxes, because no image ever has enough
+# background for attention.
 _base_ = [
     '../_base_/models/cam_vgg16.py',
     '../_base_/datasets/voc12_boxes_321.py',

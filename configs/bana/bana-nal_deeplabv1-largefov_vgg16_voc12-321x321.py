@@ -1,5 +1,5 @@
-# BANA, segmentation stage: DeepLab-LargeFOV with the noise-aware loss (temperature 20, gamma 7,
-# lambda 0.1 are the defaults).
+# BANA, segmentation stage: DeepLab-LargeFOV with the noise-aware loss. Its defaults are the paper's
+# temperature 20, gamma 7 and lambda 0.1.
 _base_ = [
     '../_base_/models/deeplabv1_vgg16-largefov.py',
     '../_base_/datasets/voc12_pseudo_321.py',

@@ -1,5 +1,5 @@
-# BANA, segmentation stage on the paper's second network with the paper's first weights, from
-# ImageNet and the *masks* of COCO: its figures compare with those of the same weights only.
+# BANA, segmentation stage on the paper's second network with the paper's initial weights, from
+# ImageNet and the *masks* of COCO. Compare its figures only with those from the same weights.
 # tools/model_converters/deeplabv2_to_mmseg.py makes the file.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8.py',

@@ -1,5 +1,5 @@
-# Segmentation stage with the noise-aware loss and the head of BANA's ResNet-101 on MobileNetV2:
-# half the dilations, because the stride is 16.
+# Segmentation stage with the noise-aware loss and the head of BANA's ResNet-101 on MobileNetV2.
+# Dilations are halved, because the stride is 16.
 _base_ = [
     '../_base_/models/aspp1_mobilenet-v2.py',
     '../_base_/datasets/voc12_pseudo_mini_320.py',

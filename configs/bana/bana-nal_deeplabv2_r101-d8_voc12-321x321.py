@@ -1,5 +1,5 @@
 # BANA, segmentation stage on the paper's second network: ResNet-101, four dilated branches, cosine
-# classifier; first weights from ImageNet alone.
+# classifier; initial weights only from ImageNet.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',

@@ -1,5 +1,5 @@
-# BANA, segmentation stage on mmseg's DeepLabV3, ResNet-101 pretrained on ImageNet alone. No
-# auxiliary head: it would learn the pixels on which the label maps differ as if they agreed.
+# BANA, segmentation stage on mmseg's DeepLabV3 with a ResNet-101 pretrained only on ImageNet. There
+# is no auxiliary head: it would learn pixels where the label maps differ as if they agreed.
 _base_ = [
     '../_base_/models/deeplabv3_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_321.py',

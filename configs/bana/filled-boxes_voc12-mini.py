@@ -1,4 +1,4 @@
-# Baselines without a network on the images of train.txt: filled boxes, as they are and refined by a
+# Baselines without a network on the images of train.txt: filled boxes, unchanged and refined by a
 # CRF from hard labels.
 _base_ = ['../_base_/datasets/voc12_tags_original_mini.py', '../_base_/default_runtime.py']
 model = dict(type='FilledBoxes')

@@ -1,5 +1,5 @@
-# Pseudo labels of the plain CAM: background (1 - max cam)^2, as they are and refined by a CRF. The
-# published alphas of 4 to 32 are too large for these broad maps.
+# Pseudo labels of the plain CAM with background (1 - max cam)^2, unchanged and refined by a CRF.
+# The published alphas of 4 to 32 are too large for these broad maps.
 _base_ = [
     '../_base_/models/cam_mobilenet-v2.py',
     '../_base_/datasets/voc12_mini_320.py',

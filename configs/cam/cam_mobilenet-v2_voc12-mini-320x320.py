@@ -1,6 +1,5 @@
 # Plain CAM from tags: average pooling, multi-label soft margin, MobileNetV2 frozen up to its last
-# layer. The test is a sweep of the background threshold over CAMs of four sizes, which uses ground
-# truth.
+# layer. The test sweeps the background threshold over CAMs of four sizes, which uses ground truth.
 _base_ = [
     '../_base_/models/cam_mobilenet-v2.py',
     '../_base_/datasets/voc12_mini_320.py',

@@ -1,4 +1,4 @@
-# The whole of BANA on synthetic shapes, from boxes to a segmentation model, in minutes on a CPU.
+# All of BANA on synthetic shapes, from boxes to a segmentation model, in minutes on a CPU.
 stages = dict(
     classifier=dict(config='bana-classifier_resnet18_shapes-96x96.py'),
     labels=dict(

@@ -15,7 +15,7 @@ train_pipeline = [
     dict(type='PackWeakInputs'),
 ]
 train_dataloader = dict(dataset=dict(supervision='tag', pipeline=train_pipeline))
-# Tags teach less than boxes: after 200 iterations triangles, the smallest and dullest shapes, may
+# Tags teach less than boxes. After 200 iterations, triangles, the smallest and dullest shapes, may
 # not be learned, and their flat maps, divided by their maxima, would flood the labels.
 train_cfg = dict(max_iters=600)
 default_hooks = dict(logger=dict(interval=20))

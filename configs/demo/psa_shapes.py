@@ -1,4 +1,4 @@
-# The whole of AffinityNet on synthetic shapes, from tags to a segmentation model.
+# All of AffinityNet on synthetic shapes, from tags to a segmentation model.
 stages = dict(
     classifier=dict(config='psa-cam_resnet18_shapes-96x96.py'),
     seeds=dict(

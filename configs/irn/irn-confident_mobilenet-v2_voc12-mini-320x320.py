@@ -1,5 +1,6 @@
-# Seeds and confident regions of the plain CAM on MobileNetV2. Its maps are broad: thresholds 0.5
-# and 0.3, a tenth above and below the best for its seeds (docs/results.md, with true masks).
+# Seeds and confident regions of the plain CAM on MobileNetV2. Because its maps are broad, the
+# thresholds are 0.5 and 0.3, about 0.1 above and below the best one for its seeds, which was found
+# with true masks (docs/results.md).
 _base_ = [
     '../_base_/models/cam_mobilenet-v2.py',
     '../_base_/datasets/voc12_mini_320.py',

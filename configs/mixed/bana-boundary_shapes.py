@@ -1,5 +1,5 @@
-# Boxes to labels with parts of two methods (synthetic shapes): BANA's classifier, box CAMs and
-# labels, from which IRN's boundary network learns; the box CAMs walk up to its boundaries.
+# Boxes to labels with parts of two methods (synthetic shapes). IRN's boundary network learns from
+# the labels of BANA's classifier and box CAMs, and the box CAMs walk up to its boundaries.
 stages = dict(
     classifier=dict(config='../demo/bana-classifier_resnet18_shapes-96x96.py'),
     labels=dict(

@@ -1,5 +1,5 @@
-# Boxes for an affinity network (MobileNetV2): confident regions from BANA's box CAMs. Foreground is
-# what survives a CRF with a strong background, background what is background with a weak one.
+# Boxes for an affinity network (MobileNetV2): confident regions from BANA's box CAMs. Foreground
+# must survive a CRF with a strong background, and background a CRF with a weak background.
 _base_ = ['../bana/bana_mobilenet-v2_voc12-mini-320x320.py']
 crf = dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3)
 boxes = dict(type='BoxConstraint')

@@ -1,6 +1,6 @@
 # Boxes for an affinity network (synthetic shapes): confident regions from BANA's box CAMs.
-# Foreground is what survives a CRF with a strong background, background what is background with a
-# weak one.
+# Foreground must survive a CRF with a strong background, and background a CRF with a weak
+# background.
 _base_ = ['../demo/bana-classifier_resnet18_shapes-96x96.py']
 crf = dict(type='DenseCRF', bilateral_weight=4, bilateral_xy=55, bilateral_rgb=3)
 boxes = dict(type='BoxConstraint')

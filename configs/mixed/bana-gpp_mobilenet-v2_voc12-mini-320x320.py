@@ -1,5 +1,5 @@
-# Boxes (MobileNetV2): the classifier learns with AEFT's gated pyramid pooling, BANA makes labels
-# from its maps within the boxes.
+# Boxes (MobileNetV2): the classifier learns with AEFT's gated pyramid pooling, and BANA makes
+# labels from its maps within the boxes.
 _base_ = ['../bana/bana_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     head=dict(

@@ -1,4 +1,4 @@
-# Boxes (synthetic shapes): the classifier learns with AEFT's gated pyramid pooling, BANA makes
+# Boxes (synthetic shapes): the classifier learns with AEFT's gated pyramid pooling, and BANA makes
 # labels from its maps within the boxes.
 _base_ = ['../demo/bana-classifier_resnet18_shapes-96x96.py']
 model = dict(

@@ -1,5 +1,5 @@
-# Plain CAM with average pooling (MobileNetV2) and AEFT's erasing triplets: the score map is
-# embedded, and every image meets one without a common class.
+# Plain CAM with average pooling (MobileNetV2) and AEFT's erasing triplets. The score map is
+# embedded, and every image is paired with one that shares no class.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     objectives=[

@@ -1,5 +1,5 @@
-# Plain CAM with average pooling (synthetic shapes) and AEFT's erasing triplets: the score map is
-# embedded, and every image meets one without a common class.
+# Plain CAM with average pooling (synthetic shapes) and AEFT's erasing triplets. The score map is
+# embedded, and every image is paired with one that shares no class.
 _base_ = ['../demo/psa-cam_resnet18_shapes-96x96.py']
 model = dict(
     objectives=[

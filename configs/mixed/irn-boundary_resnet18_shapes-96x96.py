@@ -1,4 +1,4 @@
-# IRN's boundary network on synthetic shapes: it learns from the label maps of any method.
+# IRN's boundary network on synthetic shapes, which learns from the label maps of any method.
 _base_ = [
     '../_base_/networks/boundary-network_resnet18.py',
     '../_base_/datasets/shapes.py',

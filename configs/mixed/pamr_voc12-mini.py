@@ -1,5 +1,5 @@
-# Kept seeds from tags, refined by a CRF and by colours of neighbouring pixels (PAMR, PAR), side by
-# side. Name their scores in `model.folder`.
+# Kept seeds from tags, refined by a CRF and, for comparison, by the colours of neighbouring pixels
+# (PAMR, PAR). Name their scores in `model.folder`.
 _base_ = ['../_base_/datasets/voc12_tags_original_mini.py', '../_base_/default_runtime.py']
 crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 pamr = dict(type='PixelAdaptiveRefinement', kind='pamr', scale=0.5)

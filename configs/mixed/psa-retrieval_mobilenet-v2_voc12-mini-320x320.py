@@ -1,5 +1,5 @@
-# Seeds from tags (MobileNetV2), as AffinityNet starts, refined by a CRF and by BANA's retrieval:
-# every pixel gets the class whose mean feature resembles its own.
+# Seeds from tags (MobileNetV2), as at the start of AffinityNet, refined by a CRF and by BANA's
+# retrieval: every pixel gets the class whose mean feature is most similar to its own.
 _base_ = ['../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py']
 test_cfg = dict(
     keep_scores=(),

@@ -1,5 +1,5 @@
-# Seeds from tags (synthetic shapes), as AffinityNet starts, refined by a CRF and by BANA's
-# retrieval: every pixel gets the class whose mean feature resembles its own.
+# Seeds from tags (synthetic shapes), as at the start of AffinityNet, refined by a CRF and by BANA's
+# retrieval: every pixel gets the class whose mean feature is most similar to its own.
 _base_ = ['../demo/psa-cam_resnet18_shapes-96x96.py']
 test_cfg = dict(
     keep_scores=(),

@@ -1,5 +1,5 @@
-# Spatial-BCE beside the usual loss of a classifier with average pooling (synthetic shapes). Labels:
-# the learned thresholds separate the background.
+# Spatial-BCE next to the usual loss of a classifier with average pooling (synthetic shapes). In the
+# labels, the learned thresholds separate the background.
 _base_ = [
     '../_base_/models/cam_resnet18.py',
     '../_base_/datasets/shapes.py',
@@ -27,7 +27,7 @@ tta_pipeline = [
         ],
     ),
 ]
-# Whole images, because a proportion belongs to one; a flip leaves it as it is.
+# Whole images, because a proportion refers to one; a flip does not change it.
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='LoadWeakAnnotations'),

@@ -1,6 +1,6 @@
-# Tags to labels with parts of two methods (synthetic shapes): a plain classifier's labels give the
-# foreground proportions and the confident regions; Spatial-BCE learns on the former, the affinity
-# network on the latter; the seeds of the one walk over the affinities of the other.
+# Tags to labels with parts of two methods (synthetic shapes). The labels of a plain classifier give
+# the foreground proportions, from which Spatial-BCE learns, and the confident regions, from which
+# the affinity network learns. The seeds of the former walk over the affinities of the latter.
 stages = dict(
     classifier=dict(config='../demo/psa-cam_resnet18_shapes-96x96.py'),
     labels0=dict(

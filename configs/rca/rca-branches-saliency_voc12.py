@@ -1,5 +1,5 @@
 # Labels of RCA as published: maps kept in the training of its published architecture, a CRF, and
-# saliency maps in the place of the background.
+# saliency maps instead of the background.
 _base_ = [
     '../_base_/datasets/voc12_tags_original.py',
     '../_base_/pseudo_labels/rca_saliency_labels.py',

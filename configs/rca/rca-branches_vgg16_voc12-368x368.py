@@ -1,8 +1,7 @@
-# RCA on VGG16 as its published code has it: learned projections and no softmax in the aggregation,
-# a network of four convolutions for every class, memory and centroids that start as noise, partners
-# of any class, the projections at the rate of the backbone, images in the order of the list, and
-# the maps of the training as seeds (`training_cams`). Four fifths of the arithmetic are those of
-# the class branches.
+# RCA on VGG16 as in its published code: aggregation with learned projections and no softmax, a
+# network of four convolutions per class, memory and centroids that start as noise, partners of any
+# class, projections at the rate of the backbone, images in the order of the list, and the maps of
+# the training as seeds (`training_cams`). The class branches take four fifths of the computation.
 _base_ = [
     '../_base_/models/rca_vgg16.py',
     '../_base_/datasets/voc12_tags_368.py',

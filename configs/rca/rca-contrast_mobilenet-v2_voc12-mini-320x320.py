@@ -1,5 +1,5 @@
 # RCA on MobileNetV2 without aggregation: the plain CAM, whose regions are contrasted with a memory
-# from the third of ten epochs on.
+# starting with the third of ten epochs.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py']
 model = dict(
     objectives=[

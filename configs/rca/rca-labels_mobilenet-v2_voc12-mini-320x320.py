@@ -1,6 +1,6 @@
-# Labels of RCA on MobileNetV2, of train.txt. Exponent 1 in the place of 4: these maps are broader
-# still than those of the plain CAM, which have 2, as the threshold chosen with true masks says
-# (docs/results.md).
+# Labels of RCA on MobileNetV2 for train.txt. The exponent is 1 instead of 4, because these maps are
+# even broader than those of the plain CAM, which has 2. The threshold chosen with true masks shows
+# it (docs/results.md).
 _base_ = [
     '../affinitynet/psa-confident_mobilenet-v2_voc12-mini-320x320.py',
     '../_base_/models/rca.py',

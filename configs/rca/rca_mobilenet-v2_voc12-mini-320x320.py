@@ -1,6 +1,6 @@
-# RCA on MobileNetV2: contrast with a memory of regions and, from the second of ten epochs on,
-# aggregation of its centroids. The test is a sweep of the background threshold over multi-scale
-# CAMs, which uses ground truth.
+# RCA on MobileNetV2: contrast with a memory of regions and, starting with the second of ten epochs,
+# aggregation of its centroids. The test sweeps the background threshold over multi-scale CAMs,
+# which uses ground truth.
 _base_ = ['../cam/cam_mobilenet-v2_voc12-mini-320x320.py', '../_base_/models/rca.py']
 model = dict(
     head=dict(

@@ -6,8 +6,8 @@ _base_ = [
     '../_base_/schedules/mini_segmentor_400.py',
     '../_base_/default_runtime.py',
 ]
-# PyTorch's own scale of a 1x1 convolution of 128 channels. From the usual N(0, 0.01) a schedule of
-# 400 iterations ends before the rare classes are learned.
+# PyTorch's own scale for a 1x1 convolution of 128 channels. With the usual N(0, 0.01), a schedule
+# of 400 iterations ends before the rare classes are learned.
 model = dict(
     decode_head=dict(init_cfg=dict(type='Normal', std=0.05, override=dict(name='conv_seg')))
 )

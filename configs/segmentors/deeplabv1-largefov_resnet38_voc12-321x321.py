@@ -1,6 +1,6 @@
 # DeepLab-LargeFOV on the wide ResNet-38, all convolutions trained, plain cross entropy on one
 # pseudo label map; scale 0.5 to 2 as in AffinityNet's paper. Rates, iterations and batch were not
-# published: ours, those of BANA's segmentor on ResNet-101.
+# published; they are those of BANA's segmentor on ResNet-101.
 _base_ = [
     '../_base_/models/deeplabv1_resnet38-largefov.py',
     '../_base_/datasets/voc12_pseudo_321.py',

@@ -1,4 +1,4 @@
-# DeepLab-LargeFOV on VGG16, plain cross entropy on one pseudo label map: also the baseline of
+# DeepLab-LargeFOV on VGG16, plain cross entropy on one pseudo label map; also the baseline of
 # BANA's loss.
 _base_ = [
     '../_base_/models/deeplabv1_vgg16-largefov.py',

@@ -1,5 +1,6 @@
-# DeepLab-V2 on ResNet-101 with first weights from the *masks* of COCO, as in a part of the papers:
-# not comparable with ImageNet alone. tools/model_converters/deeplabv2_to_mmseg.py makes the file.
+# DeepLab-V2 on ResNet-101 with initial weights from the *masks* of COCO, as in some of the papers;
+# not comparable with weights from ImageNet only. tools/model_converters/deeplabv2_to_mmseg.py makes
+# the file.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_deeplabv2_321.py',

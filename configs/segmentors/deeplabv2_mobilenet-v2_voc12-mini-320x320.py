@@ -1,5 +1,5 @@
-# DeepLab-V2's head and three scales on MobileNetV2, plain cross entropy on one label map: half the
-# dilations, because the stride is 16.
+# DeepLab-V2's head and three scales on MobileNetV2, plain cross entropy on one label map. Dilations
+# are halved, because the stride is 16.
 _base_ = [
     '../_base_/models/aspp1_mobilenet-v2.py',
     '../_base_/datasets/voc12_pseudo_mini_320.py',

@@ -1,5 +1,5 @@
 # DeepLab-V2 on ResNet-101 as most weakly supervised papers train and test it, plain cross entropy
-# on one pseudo label map; first weights from ImageNet alone.
+# on one pseudo label map; initial weights only from ImageNet.
 _base_ = [
     '../_base_/models/deeplabv2_r101-d8.py',
     '../_base_/datasets/voc12_pseudo_deeplabv2_321.py',

@@ -1,5 +1,5 @@
-# Labels of the last round by IRN's walk up to boundaries: by how much probabilities exceed their
-# learned thresholds walks (`--tta`).
+# Labels of the last round by IRN's walk up to boundaries. What walks is the excess of the
+# probabilities over their learned thresholds (`--tta`).
 _base_ = [
     '../_base_/models/sbce_resnet38.py',
     '../_base_/networks/boundary-network_resnet50.py',

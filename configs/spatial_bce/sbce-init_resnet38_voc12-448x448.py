@@ -1,6 +1,6 @@
-# The first classifier, in the architecture of the rounds, which go on with its head; its test makes
-# labels (`--tta`), for their foreground proportions. It trains as AffinityNet's, with the rates of
-# the rounds. Thresholds and temperature do not learn yet.
+# The first classifier, in the architecture of the rounds, which continue with its head. Its test
+# makes labels (`--tta`) for their foreground proportions. It trains like AffinityNet's classifier,
+# with the rates of the rounds. Thresholds and temperature do not learn yet.
 _base_ = [
     '../_base_/models/sbce_resnet38.py',
     '../_base_/datasets/voc12_tags_448.py',

@@ -1,5 +1,5 @@
-# Labels of Spatial-BCE on MobileNetV2 by a random walk over the affinities of MobileNetV2: by how
-# much probabilities exceed their learned thresholds walks.
+# Labels of Spatial-BCE on MobileNetV2 by a random walk over the affinities of MobileNetV2. What
+# walks is the excess of the probabilities over their learned thresholds.
 _base_ = [
     '../_base_/models/sbce_mobilenet-v2.py',
     '../_base_/networks/affinity-network_mobilenet-v2.py',

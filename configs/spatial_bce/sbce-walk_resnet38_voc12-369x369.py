@@ -1,5 +1,5 @@
-# Labels of the last round by a random walk over the affinities of the wide ResNet-38: by how much
-# probabilities exceed their learned thresholds walks (`--tta`).
+# Labels of the last round by a random walk over the affinities of the wide ResNet-38. What walks is
+# the excess of the probabilities over their learned thresholds (`--tta`).
 _base_ = [
     '../_base_/models/sbce_resnet38.py',
     '../_base_/networks/affinity-network_resnet38.py',

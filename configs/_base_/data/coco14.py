@@ -1,13 +1,13 @@
 # MS COCO 2014 for every pipeline: python tools/train.py configs/<pipeline>.py --data <this file>.
 #
-# Move or link the images to data/coco/images/train2014 and data/coco/images/val2014; the id of an
+# Move or link the images to data/coco/images/train2014 and data/coco/images/val2014. The id of an
 # image is then train2014/COCO_train2014_000000000009. The JSON names images without their folder,
-# which is found. Then run tools/dataset_converters/coco_masks.py data/coco for masks and lists:
-# 82 081 images to train on and 40 137 for validation, those that have an annotation. Only the
-# labels of train2014 are read; validation needs masks alone.
+# which is found automatically. Then run tools/dataset_converters/coco_masks.py data/coco for masks
+# and lists: 82 081 images for training and 40 137 for validation, those that have an annotation.
+# Only the labels of train2014 are read; validation only needs masks.
 #
-# No method here has settings of its own for COCO: schedules and thresholds stay those of VOC. For
-# 82 081 images instead of 10 582, iterations are the first thing to raise.
+# No method here has separate settings for COCO: schedules and thresholds are those of VOC. With
+# 82 081 images instead of 10 582, the number of iterations is the first thing to raise.
 data = dict(
     root='{{$MMWSSS_DATA:data}}/coco',
     images='images',

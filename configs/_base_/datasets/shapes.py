@@ -1,6 +1,6 @@
 # Synthetic shapes: python tools/dataset_converters/make_shapes.py data/shapes
-# A config adds supervision and the pipeline of the training. The masks of the test are for the
-# table of results alone: no stage learns from them.
+# A config adds supervision and the training pipeline. The masks of the test are only for the table
+# of results; no stage learns from them.
 data_root = '{{$MMWSSS_DATA:data}}/shapes'
 jitter = dict(
     type='BrightnessContrastSaturation',

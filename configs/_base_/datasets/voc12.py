@@ -1,6 +1,6 @@
-# PASCAL VOC 2012: loaders of train_aug for training and, at their original size, for the images to
-# label. A child adds supervision, pipelines and the batch. To have labels evaluated as well, add
-# data_prefix=dict(seg_map_path=<folder of true masks>) to the test: no stage learns from it.
+# PASCAL VOC 2012: loaders of train_aug for training and, at the original size, for the images to
+# label. A child adds supervision, pipelines and batch size. To evaluate the labels as well, add
+# data_prefix=dict(seg_map_path=<folder of true masks>) to the test; no stage learns from it.
 data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
 label_pipeline = [
     dict(type='LoadImage'),

@@ -10,8 +10,8 @@ train_pipeline = [
     dict(type='AffinityLabels', stride=8),
     dict(type='PackWeakInputs'),
 ]
-# Name the scores: data_prefix=dict(foreground_score_path=..., background_score_path=...), absolute
-# or below data_root. A pipeline fills both in.
+# Set data_prefix=dict(foreground_score_path=..., background_score_path=...) to the scores, absolute
+# or below data_root. A pipeline fills in both.
 train_dataloader = dict(
     batch_size=8,
     dataset=dict(

@@ -10,8 +10,8 @@ train_pipeline = [
     dict(type='GridLabels', stride=4),
     dict(type='PackWeakInputs'),
 ]
-# Name the labels: data_prefix=dict(seg_map_path=<classes to trust>, aux_seg_map_path=<background to
-# trust>), absolute or below data_root. A pipeline fills both in.
+# Set data_prefix=dict(seg_map_path=<trusted classes>, aux_seg_map_path=<trusted background>) to the
+# labels, absolute or below data_root. A pipeline fills in both.
 train_dataloader = dict(
     batch_size=32,
     dataset=dict(

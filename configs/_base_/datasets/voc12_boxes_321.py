@@ -1,5 +1,5 @@
 # Boxes, the published settings of BANA (CVPR 2021) for the classifier and its pseudo labels.
-# No background masks on disk: they are made from the boxes on the fly.
+# There are no background masks on disk: they are made from the boxes on the fly.
 _base_ = ['./voc12.py']
 train_pipeline = [
     dict(type='LoadImage', to_float32=True),

@@ -1,5 +1,5 @@
 # PASCAL VOC 2012 in minutes on a CPU: tags, 320 px crops of train.txt; the same images to label at
-# their original size. The masks are for the table of results alone: no stage learns from them.
+# their original size. The masks are only for the table of results; no stage learns from them.
 data_root = '{{$MMWSSS_DATA:data}}/VOCdevkit/VOC2012'
 jitter = dict(
     type='BrightnessContrastSaturation',

@@ -19,8 +19,8 @@ val_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]
-# Name the pseudo labels: data_prefix=dict(seg_map_path=..., aux_seg_map_path=...), absolute or
-# below data_root. The second folder is for the noise-aware loss alone. A pipeline fills both in.
+# Set data_prefix=dict(seg_map_path=..., aux_seg_map_path=...) to the pseudo labels, absolute or
+# below data_root. Only the noise-aware loss uses the second folder. A pipeline fills in both.
 train_dataloader = dict(
     batch_size=20,
     dataset=dict(

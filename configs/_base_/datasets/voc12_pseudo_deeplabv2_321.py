@@ -19,7 +19,7 @@ val_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackWeakInputs'),
 ]
-# Name the pseudo labels: data_prefix=dict(seg_map_path=...), absolute or below data_root. A
+# Set data_prefix=dict(seg_map_path=...) to the pseudo labels, absolute or below data_root. A
 # pipeline fills it in.
 train_dataloader = dict(
     batch_size=10,

@@ -1,5 +1,5 @@
 # Tags for class activation maps, the published settings of AEFT (ECCV 2022): long side 256-512,
-# colour jitter for four images of five, crop 320 padded with the mean colour.
+# colour jitter on four of five images, crop 320 padded with the mean colour.
 _base_ = ['./voc12.py', '../test_time/multi_scale_cam.py']
 jitter = dict(type='mmpretrain.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
 train_pipeline = [

@@ -1,10 +1,10 @@
 # Tags for Spatial-BCE (ECCV 2022): the whole image warped to 369x369, then RandAugment, two of
 # fifteen operations with probability 0.5 each.
 #
-# Shear, Translate, Rotate and Cutout change which share of the picture a class covers. The expected
-# proportion of the image (`proportion_file`) is not adapted, here as in the published code.
-# Magnitudes are uniform between nothing and the published strongest (`magnitude_std='inf'`); the
-# published code draws from nine steps of it.
+# Shear, Translate, Rotate and Cutout change the share of the picture that a class covers. As in the
+# published code, the expected proportion of the image (`proportion_file`) is not adapted.
+# Magnitudes are uniform between zero and the published maximum (`magnitude_std='inf'`); the
+# published code draws from nine steps in that range.
 _base_ = ['./voc12.py', '../test_time/multi_scale_cam.py']
 train_pipeline = [
     dict(type='LoadImage'),
@@ -15,7 +15,7 @@ train_pipeline = [
         num_policies=2,
         magnitude_level=10,
         magnitude_std='inf',
-        hparams=dict(pad_val=(128, 128, 128)),  # one number would fill the first channel alone
+        hparams=dict(pad_val=(128, 128, 128)),  # one number would only fill the first channel
         policies=[
             dict(type='mmpretrain.Invert'),
             # Filled with BGR.

@@ -1,5 +1,5 @@
 # Tags and foreground proportions, whole images of 320x320; CAMs of train.txt at four sizes. A flip
-# leaves a proportion as it is; a crop would not.
+# does not change a proportion, but a crop would.
 _base_ = ['./voc12_mini_320.py', '../test_time/multi_size_cam_mini.py']
 train_pipeline = [
     dict(type='LoadImage'),

@@ -1,6 +1,6 @@
-# Plain classifier on MobileNetV2, output stride 16: hours become minutes on a CPU. Frozen up to its
-# last layer, one new 1x1 convolution before the classifier, average pooling. When maps are made,
-# each image is run together with its mirror image.
+# Plain classifier on MobileNetV2, output stride 16, which takes minutes instead of hours on a CPU.
+# Frozen up to its last layer, one new 1x1 convolution before the classifier, average pooling. When
+# maps are made, each image is run together with its mirror image.
 model = dict(
     type='CAMClassifier',
     data_preprocessor=dict(

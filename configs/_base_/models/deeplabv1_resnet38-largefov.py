@@ -1,5 +1,5 @@
-# DeepLab-LargeFOV on the wide ResNet-38: two 3x3 convolutions of dilation 12, stride 8. Nothing but
-# the normalisations is frozen.
+# DeepLab-LargeFOV on the wide ResNet-38: two 3x3 convolutions with dilation 12, stride 8. Only the
+# normalisations are frozen.
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(

@@ -1,5 +1,5 @@
 # DeepLab-LargeFOV (DeepLab-V1) on VGG16: fc6 with dilation 12, one linear classifier, stride 8.
-# For the noise-aware loss a leaf changes decode_head=dict(type='NoiseAwareLargeFOVHead').
+# For the noise-aware loss, a leaf sets decode_head=dict(type='NoiseAwareLargeFOVHead').
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=dict(

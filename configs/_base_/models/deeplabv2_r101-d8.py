@@ -1,5 +1,5 @@
-# DeepLab-V2 on the ResNet-101 of Caffe, three scales, stride 8; the normalisations are frozen.
-# First weights from ImageNet: MSRA's Caffe model, as Detectron2 published it.
+# DeepLab-V2 on the Caffe version of ResNet-101, three scales, stride 8, frozen normalisations.
+# Initial weights from ImageNet: MSRA's Caffe model, as published by Detectron2.
 model = dict(
     type='MultiScaleSegmentor',
     data_preprocessor=dict(

@@ -1,5 +1,5 @@
 # What RCA (CVPR 2022) adds to a classifier with 512 channels: contrast with a memory of regions,
-# and what the memory knows added to the features, which doubles their number.
+# and aggregation of the memory into the features, which doubles the number of channels.
 context = dict(type='SemanticAggregation', in_channels=512, num_classes=20)
 objectives = [
     dict(type='MultiLabelSoftMargin'),

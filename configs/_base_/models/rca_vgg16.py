@@ -1,6 +1,5 @@
 # Classifier with a memory of regions on VGG16 (RCA, CVPR 2022): output stride 8, 512 channels, no
-# fully connected layers, torchvision's poolings of 2x2
-# and input.
+# fully connected layers, input and 2x2 poolings as in torchvision.
 _base_ = ['./cam_vgg16.py', './rca.py']
 model = dict(
     data_preprocessor=dict(

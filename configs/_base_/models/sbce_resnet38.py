@@ -1,5 +1,5 @@
 # Classifier with learned thresholds on the wide ResNet-38 (Spatial-BCE, ECCV 2022): 4096 channels
-# reduced to 128, one linear classifier, one threshold and one temperature a class.
+# reduced to 128, one linear classifier, one threshold and one temperature per class.
 _base_ = ['./cam_resnet38.py']
 model = dict(
     head=dict(
@@ -9,5 +9,5 @@ model = dict(
     objectives=[dict(type='SpatialBCE')],
     rectify='never',
 )
-# Probabilities and thresholds learn in turns, so that some parameters get no gradient.
+# Probabilities and thresholds learn in turns, so some parameters get no gradient.
 find_unused_parameters = True

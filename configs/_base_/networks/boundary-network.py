@@ -1,4 +1,4 @@
-# What the boundary networks share: colours as torchvision's weights expect them, and five layers,
+# Shared by all boundary networks: colours as torchvision's weights expect them, and five layers,
 # the first two at stride 4, the third at 8, the others at 16.
 boundary_network = dict(
     type='BoundaryNetwork',

@@ -1,5 +1,5 @@
-# Boundary network on a narrow ResNet-18 whose weights stay as they are drawn: enough for the
-# synthetic shapes, which differ in colour.
+# Boundary network on a narrow ResNet-18 whose random weights stay fixed: enough for the synthetic
+# shapes, which differ in colour.
 _base_ = ['./boundary-network.py']
 boundary_network = dict(
     backbone=dict(

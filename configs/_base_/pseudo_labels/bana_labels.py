@@ -1,4 +1,4 @@
-# CAMs, softmax in the boxes, CRF (Y_crf); prototypes of Y_crf and retrieval (Y_ret).
+# CAMs, softmax in the boxes and CRF (Y_crf); then prototypes of Y_crf and retrieval (Y_ret).
 test_cfg = dict(
     type='PseudoLabelLoop',
     generator=dict(

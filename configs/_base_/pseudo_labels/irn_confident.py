@@ -1,5 +1,5 @@
-# CAMs (seed), and hard CRFs of what reaches a high and a low threshold: classes of the former and
-# the background of the latter are the confident regions of IRN.
+# CAMs (seed), and hard CRFs at a high and a low threshold. The classes of the former and the
+# background of the latter are the confident regions of IRN.
 crf = dict(type='DenseCRF', gt_prob=0.7, bilateral_weight=10, bilateral_xy=50, bilateral_rgb=5)
 test_cfg = dict(
     type='PseudoLabelLoop',

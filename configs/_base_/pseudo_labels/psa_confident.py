@@ -1,5 +1,5 @@
-# CAMs (seed), and CRF results with a low and a high exponent of the background: where the former
-# says foreground and where the latter says background are the confident regions of AffinityNet.
+# CAMs (seed), and CRF results with a low and a high exponent of the background. The foreground of
+# the former and the background of the latter are the confident regions of AffinityNet.
 crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',

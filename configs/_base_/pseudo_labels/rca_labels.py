@@ -1,4 +1,4 @@
-# Seeds, a CRF with background (1 - max)^4, then labels where it is clear.
+# Seeds, a CRF with background (1 - max)^4, then labels where its scores are clear.
 crf = dict(type='DenseCRF', bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13)
 test_cfg = dict(
     type='PseudoLabelLoop',

@@ -1,5 +1,5 @@
-# AdamW, 20 iterations of warm-up, poly decay, 420 iterations of 16 images (ten epochs of 677): for
-# the small settings; a leaf may set another length.
+# For the small settings: AdamW, 20 iterations of warm-up, poly decay, 420 iterations of 16 images
+# (ten epochs of 677). A leaf may set another length.
 max_iters = 420
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=1e-4),

@@ -1,6 +1,6 @@
-# RCA, classifier: 39 690 iterations (30 epochs; an epoch is 1323 times 8 of 10 582 images), steps
-# after 5 and 10 epochs, tenfold learning rate for new layers. Contrast begins with the third epoch;
-# centroids are renewed at the start of every epoch from the second on.
+# RCA, classifier: 39 690 iterations (30 epochs of 1323 iterations: 10 582 images in batches of 8),
+# steps after 5 and 10 epochs, tenfold learning rate for new layers. Contrast starts with the third
+# epoch. Centroids are updated at the start of every epoch but the first.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.001, momentum=0.9, nesterov=True, weight_decay=5e-4),
     paramwise_cfg=dict(

@@ -1,6 +1,6 @@
-# Spatial-BCE, one round: 17620 iterations (20 epochs of 12 of 10 582 images), poly decay, x10 for
-# new layers, no weight decay on the temperature; 80 iterations for the probabilities, 20 for the
-# thresholds, in turns.
+# Spatial-BCE, one round: 17620 iterations (20 epochs of 10 582 images in batches of 12), poly
+# decay, x10 for new layers, no weight decay on the temperature; 80 iterations for the probabilities
+# and 20 for the thresholds, in turns.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=1e-3, momentum=0.9, weight_decay=5e-4),
     paramwise_cfg=dict(
