@@ -156,6 +156,14 @@ def test_every_relative_link_leads_somewhere(path):
             assert anchor in anchors(file.read_text()), f'{path.name} links to {target}'
 
 
+@pytest.mark.parametrize('path', DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_prose_is_wrapped_at_100_columns(path):
+    text = re.sub(r'\]\(\S+?\)', ']', without_code(path.read_text()))
+    # Tables, indented code and HTML, and lines that begin with a code span, cannot be broken.
+    lines = [line for line in text.splitlines() if not re.match(r' {4}|\s*[|<`]', line)]
+    assert not [line for line in lines if len(line) > 100]
+
+
 def without_code(text: str) -> str:
     return re.sub(r'```.*?```', '', text, flags=re.DOTALL)
 
