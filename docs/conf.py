@@ -43,6 +43,7 @@ add_module_names = False
 python_maximum_signature_line_length = 60
 python_use_unqualified_type_names = True
 nitpicky = True
+toc_object_entries_show_parents = 'hide'
 
 html_theme = 'furo'
 html_title = f'mmwsss {version}'

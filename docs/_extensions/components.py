@@ -79,7 +79,8 @@ def entry(definition: Callable) -> str:
     if not inspect.isclass(definition):
         return f'.. autofunction:: {name}\n'
     if definition in own_components().values():
-        return f'.. autoclass:: {name}\n   :show-inheritance:\n'
+        bases = '   :show-inheritance:\n' if definition.__bases__ != (object,) else ''
+        return f'.. autoclass:: {name}\n{bases}'
     return f'.. autoclass:: {name}\n   :members:\n   :special-members: __call__\n'
 
 

@@ -40,8 +40,16 @@ def write_factories(
     return arguments and (arguments.replace('<factory>', '...'), returned)
 
 
+def skip_fields(
+    app: Sphinx, kind: str, name: str, member: object, skipped: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of named tuples: the docstring of the class describes them."""
+    return True if type(member).__name__ == '_tuplegetter' else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Prepare docstrings before napoleon, which is connected with priority 500."""
     app.connect('autodoc-process-docstring', prepare, priority=400)
     app.connect('autodoc-process-signature', write_factories)
+    app.connect('autodoc-skip-member', skip_fields)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
