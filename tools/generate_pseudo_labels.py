@@ -3,9 +3,9 @@
 python tools/generate_pseudo_labels.py configs/bana/bana_vgg16_voc12-321x321.py \
     work_dirs/bana_voc/classifier/iter_8000.pth --out-dir data/labels
 
-The folder holds manifest.json and one sub-folder of palette PNGs per label name. Images that are
-labelled already, from the same files with the same settings, are skipped; so are labels that were
-corrected by hand.
+The folder holds manifest.json and one subfolder of palette PNGs per label name. Images that were
+already labelled from the same files with the same settings are skipped, as are manually corrected
+labels.
 """
 
 import argparse
@@ -34,9 +34,9 @@ def main() -> None:
     )
     add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of the classifier')
-    parser.add_argument('--out-dir', help='folder of the labels; <work dir>/labels by default')
+    parser.add_argument('--out-dir', help='folder for the labels (default: <work dir>/labels)')
     parser.add_argument(
-        '--overwrite', action='store_true', help='also replace labels that were corrected by hand'
+        '--overwrite', action='store_true', help='also replace manually corrected labels'
     )
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     add_amp_argument(parser)
@@ -45,7 +45,7 @@ def main() -> None:
     if type_name(config.get('test_cfg') or {}) != 'PseudoLabelLoop':
         raise UserInputError(
             f'{args.config}: test_cfg is not a PseudoLabelLoop, so this config makes no labels. '
-            'There are configs that do in configs/bana and configs/cam.'
+            'Use a config that does, such as those in configs/bana and configs/cam.'
         )
     if args.checkpoint:
         config.load_from = args.checkpoint

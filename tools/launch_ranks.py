@@ -1,8 +1,8 @@
-"""Start several ranks of a tool on this machine, as torchrun does, whose options it takes.
+"""Start several ranks of a tool on this machine, with the options of torchrun.
 
 python tools/launch_ranks.py --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch
 
-When a rank ends with an error, the others are stopped, and one line says which it was and how.
+When a rank ends with an error, the others are stopped, and one line says which rank failed and how.
 """
 
 import signal
@@ -27,19 +27,19 @@ def main() -> None:
 
 
 def _order(failure: ProcessFailure) -> tuple:
-    """Sort the cause before the ranks that lost it and those that were stopped."""
+    """Sort the cause before ranks that lost their connection and ranks that were stopped."""
     code = failure.exitcode
     return code == -signal.SIGTERM, code >= 0, code != MISTAKE, failure.timestamp
 
 
 def _end_of(failure: ProcessFailure) -> str:
     if failure.exitcode >= 0:
-        return f'ended with exit code {failure.exitcode}, its own message is above; all ranks stop.'
+        return f'ended with exit code {failure.exitcode}; its own message is above. All ranks stop.'
     name = signal.Signals(-failure.exitcode).name
     why = ', often because memory ran out' if name == 'SIGKILL' else ''
     return (
         f'(process {failure.pid}) was ended by {name}{why}; all ranks stop. Run the same command '
-        'to go on, a training with --resume.'
+        'to continue; for training, add --resume.'
     )
 
 

@@ -4,10 +4,10 @@ python tools/predict.py work_dirs/bana_shapes/segmentor.py photos/ --out-dir pre
 python tools/predict.py configs/segmentors/SEGMENTOR.py iter_20000.pth photo.jpg --tta
 python tools/predict.py work_dirs/psa_shapes/walk.py 'photos/**/*.jpg'
 
-A pipeline writes such configs into its work folder, with their checkpoints in them; elsewhere the
-checkpoint comes after the config. Results are palette PNGs and pictures over the image. What is
-done already, from the same files with the same settings, is skipped. Images that cannot be read
-are skipped and counted; the exit code is 0 if all others are written.
+A pipeline writes such configs, which name their checkpoints, to its work folder. With any other
+config, the checkpoint comes after the config. Results are palette PNGs and pictures with the result
+over the image. Results that already exist, from the same files with the same settings, are skipped.
+Unreadable images are skipped and counted; the exit code is 0 if all others are written.
 """
 
 import argparse
@@ -26,13 +26,17 @@ def main() -> None:
         'inputs',
         nargs='+',
         metavar='input',
-        help='files, folders or patterns; a checkpoint (.pth) first, unless the config names it',
+        help='files, folders or patterns, after a checkpoint (.pth) unless the config names it',
     )
-    parser.add_argument('--out-dir', default='predictions', help='folder of the results')
+    parser.add_argument('--out-dir', default='predictions', help='folder for the results')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
-    parser.add_argument('--maps', action='store_true', help='activation maps instead of labels')
-    parser.add_argument('--device', help='such as cuda:1 or cpu; a GPU if there is one')
-    parser.add_argument('--data', help='own data that a shipped config was trained on')
+    parser.add_argument(
+        '--maps', action='store_true', help='write activation maps instead of labels'
+    )
+    parser.add_argument('--device', help='such as cuda:1 or cpu (default: a GPU if there is one)')
+    parser.add_argument(
+        '--data', help='description of your own data, on which a shipped config was trained'
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=Overrides, default={}, help='overrides key=value'
     )

@@ -1,4 +1,4 @@
-"""Evaluate a single stage: a checkpoint, or files that need none.
+"""Evaluate a single stage: a checkpoint, or files that do not need one.
 
 python tools/test.py configs/bana/SEGMENTOR.py work_dirs/bana_voc/segmentor/iter_23805.pth --tta
 """
@@ -27,7 +27,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_common_arguments(parser)
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint, if the model has weights')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint; only if the model has weights')
     parser.add_argument('--tta', action='store_true', help="use the config's tta_model")
     add_amp_argument(parser)
     args = parse_arguments(parser)

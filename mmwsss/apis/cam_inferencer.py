@@ -26,11 +26,11 @@ class CAMInferencer(ImageInferencer):
 
     A prediction is a dict of ``cams`` float32 (n, H, W) at the size of the image, ``cam_label``
     int64 (n,), ``classes``, their n names, and ``pred_score`` float32 (K,), or None for a source
-    without scores. Results are score files (:mod:`mmwsss.structures.score_files`) with an empty
-    background, ``cams/<img_id>.npz``, and heat maps side by side.
+    without scores. The files are score files (:mod:`mmwsss.structures.score_files`) with an empty
+    background, ``cams/<img_id>.npz``, and pictures of the heat maps side by side.
 
     Args:
-        model: Config of a classifier, or its path; arguments as of :class:`ImageInferencer`.
+        model: Config of a classifier, or its path; other arguments as in :class:`ImageInferencer`.
 
     Example:
         >>> inferencer = CAMInferencer('configs/CLASSIFIER.py', 'work_dirs/iter_8000.pth')
@@ -39,7 +39,7 @@ class CAMInferencer(ImageInferencer):
 
     model_kind: ClassVar[type] = CAMSource
     instead: ClassVar[str] = (
-        "gives no class activation maps. For a segmentor use mmseg's MMSegInferencer(model, "
+        "does not give class activation maps. For a segmentor use mmseg's MMSegInferencer(model, "
         "weights, scope='mmwsss')."
     )
     suffix: ClassVar[str] = '.npz'
@@ -55,14 +55,14 @@ class CAMInferencer(ImageInferencer):
         if isinstance(source, StoredCAMs):
             raise UserInputError(
                 f'{cfg.filename or "the config"} reads its maps from files, which new images do '
-                'not have. Name the config that the pipeline wrote beside its results, '
-                '<work folder>/<label stage>.py.'
+                'not have. Name the config that the pipeline wrote next to its results, <work '
+                'folder>/<label stage>.py.'
             )
         self._model_requires = frozenset(source.requires)
         return model
 
     def predict(self, image: InputImage, weak: dict | None, score_thr: float) -> Prediction:
-        """Give the maps of the classes that the image has, or seems to have."""
+        """Return the maps of the classes that the image has, or seems to have."""
         entry = self.loaded.entry_of(image, image.read(), weak)
         return Prediction(self._maps_of(entry, weak, score_thr))
 
@@ -76,7 +76,7 @@ class CAMInferencer(ImageInferencer):
         needed = (required | self._model_requires) & {'gt_instances', 'background_mask'}
         if needed and 'instances' not in (weak or {}):
             raise UserInputError(
-                f'image {entry["img_id"]}: these labels are made from boxes. Give `boxes`, and '
+                f'image {entry["img_id"]}: these labels are made from boxes. Pass `boxes`, and '
                 '`tags` with the class of each box.'
             )
         sample = self.loaded.run(entry, required)
@@ -88,7 +88,7 @@ class CAMInferencer(ImageInferencer):
         return sample
 
     def result_of(self, prediction: Prediction) -> dict[str, Any]:
-        """Give maps, classes and scores as arrays."""
+        """Return maps, classes and scores as arrays."""
         sample = prediction.sample
         label = sample.cam_label.cpu().numpy()
         scores = sample.get('pred_score')
@@ -100,7 +100,7 @@ class CAMInferencer(ImageInferencer):
         )
 
     def draw(self, pixels: np.ndarray, prediction: Prediction, name: str) -> np.ndarray:
-        """Draw the heat maps of all classes side by side; without one the image itself."""
+        """Draw the heat maps of all classes side by side, or the image if there are none."""
         if name != _MAPS:
             return super().draw(pixels, prediction, name)
         maps = prediction.sample.cams.float().clamp_min(0).cpu().numpy()

@@ -1,4 +1,4 @@
-"""What the command-line tools share: arguments, and one line for a user's mistake."""
+"""What command-line tools share: arguments, and one-line errors for a user's mistake."""
 
 import argparse
 import errno
@@ -16,24 +16,25 @@ from mmwsss.engine.config.data import finish_config, read_data
 from mmwsss.engine.config.files import read_config
 from mmwsss.structures import UserInputError, check_folder
 
-# What gloo and NCCL say when the process at the other end of a connection has ended.
+# Messages of gloo and NCCL when the process at the other end of a connection has ended.
 _LOST = ('closed by peer', 'reset by peer', 'Broken pipe', 'remote process exited')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that all tools with a runner have."""
     parser.add_argument('config', help='config of a pipeline or of a single stage')
-    parser.add_argument('--work-dir', help='folder of logs and results')
+    parser.add_argument('--work-dir', help='folder for logs and results')
     parser.add_argument('--data', help='config that describes your own data, data = dict(...)')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=Overrides,
         default={},
-        help='overrides key=value; in a pipeline <stage>.key=value; data.key=value for own data',
+        help='overrides, key=value; <stage>.key=value in a pipeline; data.key=value for your own '
+        'data',
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    # torch.distributed.launch passes one spelling or the other, depending on the version.
+    # torch.distributed.launch passes either spelling, depending on its version.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
@@ -42,18 +43,18 @@ def add_amp_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--amp',
         action='store_true',
-        help='networks in half precision: float16 on a GPU, bfloat16 on a CPU',
+        help='run networks in half precision: float16 on a GPU, bfloat16 on a CPU',
     )
 
 
 def use_amp(config: Config, task: str) -> None:
-    """Let the networks of a stage compute in half precision.
+    """Make the networks of a stage compute in half precision.
 
     Args:
         config: Config of the stage, changed in place.
         task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
     """
-    # What is missing is refused with all parts of the stage.
+    # Missing settings are refused together with all parts of the stage.
     if task == 'train' and config.get('optim_wrapper'):
         config.optim_wrapper.type = 'AmpOptimWrapper'
     if task == 'test' and config.get('test_cfg'):
@@ -61,14 +62,14 @@ def use_amp(config: Config, task: str) -> None:
 
 
 def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the arguments and make the rank known to mmengine."""
+    """Parse the arguments and tell mmengine the rank."""
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
 class Overrides(DictAction):
-    """``key=value`` pairs; what cannot be read as one is an error of the command line."""
+    """``key=value`` pairs; anything else is a command-line error."""
 
     def __call__(
         self,
@@ -96,8 +97,8 @@ def load_stage_config(args: argparse.Namespace) -> tuple[Config, dict[str, str]]
         :func:`~mmwsss.engine.config.data.use_data`.
 
     Raises:
-        UserInputError: If a file does not exist or is not a config, the data do not fit, or an
-            override does not.
+        UserInputError: If a file does not exist or is not a config, or the data or an override do
+            not fit.
     """
     config = read_config(args.config)
     if args.data:
@@ -106,23 +107,23 @@ def load_stage_config(args: argparse.Namespace) -> tuple[Config, dict[str, str]]
 
 
 def check_measured(unmeasured: dict[str, str]) -> None:
-    """Refuse a test that has nothing to measure with.
+    """Refuse a test without data to measure on.
 
     Raises:
-        UserInputError: Naming what the data lack.
+        UserInputError: If there are none; it names what the data lack.
     """
     if 'test' in unmeasured:
         raise UserInputError(
-            f'there is nothing to test with: the data have no {unmeasured["test"]}. Add it to the '
+            f'there is nothing to test on: the data have no {unmeasured["test"]}. Add it to the '
             'description of the data.'
         )
 
 
 def work_dir_of(args: argparse.Namespace) -> Path:
-    """Give the work folder: the option, else ``work_dirs/<config name>[_<data name>]``.
+    """Return the work folder: the option, or else ``work_dirs/<config name>[_<data name>]``.
 
     Raises:
-        UserInputError: If it cannot be made or written to.
+        UserInputError: If it cannot be created or written to.
     """
     names = [Path(path).stem for path in (args.config, args.data) if path]
     folder = Path(args.work_dir or os.path.join('work_dirs', '_'.join(names)))
@@ -157,17 +158,17 @@ def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command aga
     except RuntimeError as error:
         if not _says_rank_is_lost(error):
             raise
-        line = f'error: rank {get_rank()} stops: it lost another rank, which ended.'
+        line = f'error: rank {get_rank()} stops because another rank ended.'
         print(line, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends at once
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends immediately
         if is_main_process():
-            print(f'interrupted: {go_on} to go on.', file=sys.stderr)
+            print(f'interrupted: {go_on} to continue.', file=sys.stderr)
         sys.exit(130)
 
 
-# What the machine refuses, and what to do about it where that is not plain.
+# Errors of the operating system, and the remedy unless it is obvious.
 _USERS_ERRORS = {
     errno.EACCES: 'Change its permissions, or name another file or folder.',
     errno.EPERM: 'Change its permissions, or name another file or folder.',
@@ -185,7 +186,7 @@ _USERS_ERRORS = {
 
 
 def _message(text: str) -> str:
-    """Give a message as one line; a data loader's worker wraps it in its own traceback."""
+    """Return a message as one line; a data loader's worker wraps it in a traceback."""
     if text.startswith('Caught '):
         text = text.rpartition(f'{UserInputError.__module__}.{UserInputError.__qualname__}: ')[2]
     return ' '.join(text.split())

@@ -1,4 +1,4 @@
-"""What the inferencers of this package share: reading images, files of results, pictures."""
+"""What the inferencers of this package share: reading images, result files, pictures."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +45,7 @@ class Prediction:
     Attributes:
         sample: The sample that the model filled.
         labels: Label map uint8 (H, W) of each name.
-        asked: Weak label and threshold with which it was asked for.
+        asked: Weak label and threshold of the request.
     """
 
     sample: SegDataSample
@@ -57,16 +57,16 @@ class ImageInferencer(BaseInferencer):
     """Predicts new images with a config and a checkpoint, in the scope of this package.
 
     Args:
-        model: Path of a config, or the config itself. The one in a checkpoint is not looked at.
+        model: Path of a config, or the config itself. A config in a checkpoint is ignored.
         weights: Checkpoint of the model; by default ``load_from`` of the config.
-        device: Where the model runs; by default on the GPU if there is one.
+        device: Where the model runs; by default a GPU if there is one.
         tta: Use ``tta_model`` and ``tta_pipeline`` of the config.
         show_progress: Show a bar.
 
     Attributes:
         model_kind: What the class of the model must derive from.
-        instead: What is said of one that does not.
-        suffix: Suffix of the files of results.
+        instead: End of the error message for a model that does not.
+        suffix: Suffix of result files.
 
     Raises:
         UserInputError: If config and checkpoint do not fit each other or cannot be read.
@@ -112,9 +112,9 @@ class ImageInferencer(BaseInferencer):
     @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
-        """Names of the results, which are those of their folders."""
+        """Names of the results and of their folders."""
 
-    # What BaseInferencer asks for
+    # Required by BaseInferencer
 
     def _init_model(self, cfg: Config, weights: str | None, device: str = 'cpu') -> nn.Module:
         self.loaded = LoadedModel(cfg, weights, device, kind=self.model_kind, instead=self.instead)
@@ -127,7 +127,7 @@ class ImageInferencer(BaseInferencer):
         return pseudo_collate
 
     def _init_visualizer(self, cfg: Config) -> None:
-        """The pictures are those of :mod:`mmwsss.visualization`."""
+        """Do nothing, as pictures come from :mod:`mmwsss.visualization`."""
 
     def _inputs_to_list(self, inputs: Any) -> list[InputImage]:
         return input_images(inputs)
@@ -140,15 +140,15 @@ class ImageInferencer(BaseInferencer):
         boxes: Any = None,
         many: bool = False,
     ) -> Iterator[list[tuple[InputImage, dict | None]]]:
-        """Give chunks of images with their weak labels."""
+        """Yield chunks of images with their weak labels."""
         weak = weak_labels(tags, boxes, inputs, self.foreground_classes, many=many)
         yield from self._get_chunk_data(zip(inputs, weak, strict=True), batch_size)
 
     def forward(
         self, inputs: list[tuple[InputImage, dict | None]], score_thr: float = SCORE_THR
     ) -> list[Prediction]:
-        """Predict images one by one: their sizes differ."""
-        # Refiners build their networks at the first image.
+        """Predict images one by one, because their sizes differ."""
+        # Refiners build their networks when they see the first image.
         with torch.no_grad(), DefaultScope.overwrite_default_scope('mmwsss'):
             predictions = [self.predict(image, weak, score_thr) for image, weak in inputs]
         for prediction, (_, weak) in zip(predictions, inputs, strict=True):
@@ -179,24 +179,24 @@ class ImageInferencer(BaseInferencer):
 
         Args:
             inputs: Path, folder, pattern, array (uint8 BGR), or a list of them.
-            tags: For each image names or indices of its foreground classes; for a single image its
-                tags themselves. None: classes whose score is above ``score_thr``.
-            boxes: For each image its boxes, xyxy in pixels of the upright image, (m, 4); its tags
+            tags: For each image, names or indices of its foreground classes; for a single image,
+                just its tags. None uses the classes with scores above ``score_thr``.
+            boxes: For each image, its boxes, xyxy in pixels of the upright image, (m, 4); its tags
                 then name the class of each box.
-            return_datasamples: Give data samples instead of dicts.
+            return_datasamples: Return data samples instead of dicts.
             batch_size: Images in a chunk. They run one by one, because their sizes differ.
-            return_vis: Give pictures, uint8 RGB.
-            show: Show them in a window.
-            wait_time: Seconds for each; 0 waits for a key.
+            return_vis: Return pictures, uint8 RGB.
+            show: Show the pictures in a window.
+            wait_time: Seconds to show each picture; 0 waits for a key.
             out_dir: Folder of the results: ``<name>/<img_id>.png`` or ``.npz``, and pictures
                 ``<name>_overlay/<img_id>.jpg``.
-            label: Name of the label to draw and to write; by default the last one is drawn and all
-                are written.
+            label: Name of the label to draw and write; by default the last one is drawn and all are
+                written.
             **kwargs: ``score_thr``, 0.5 by default.
 
         Returns:
-            ``predictions``, a list if the input was a list or folder, else the only one; and
-            ``visualization``, a list of pictures if they were asked for.
+            ``predictions``, a list if the input was a list or folder, otherwise a single one; and
+            ``visualization``, a list of pictures if requested.
 
         Raises:
             UserInputError: If an input, a tag or a box cannot be used.
@@ -238,7 +238,7 @@ class ImageInferencer(BaseInferencer):
         vis_dir: str = '',
         drawn: Sequence[str] = (),
     ) -> list[np.ndarray]:
-        """Draw predictions: the last of the labels for the caller, all of them into files."""
+        """Draw predictions: the last label for the caller, all labels into files."""
         shown = []
         for image, prediction in zip(inputs, preds, strict=True):
             if not (show or return_vis or vis_dir):
@@ -267,7 +267,7 @@ class ImageInferencer(BaseInferencer):
         as_list: bool = False,
         names: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Write files and give results."""
+        """Write files and return results."""
         if out_dir:
             for image, prediction in zip(images, preds, strict=True):
                 for name in names:
@@ -277,18 +277,18 @@ class ImageInferencer(BaseInferencer):
 
     @abstractmethod
     def result_of(self, prediction: Prediction) -> dict[str, Any]:
-        """Give a prediction as arrays."""
+        """Return a prediction as arrays."""
 
     # Files
 
     def write(self, out_dir: str, name: str, image: InputImage, prediction: Prediction) -> None:
-        """Write a result; after its picture, so that where it is all is there."""
+        """Write a result; called after its picture, so that a result implies that both exist."""
         stamp = self.stamp_of(image, prediction.asked)
         path = result_path(out_dir, name, image)
         write_new_label(path, prediction.labels[name], self.palette, stamp)
 
     def state_of(self, out_dir: str, image: InputImage) -> LabelFile:
-        """Say whether results of an image without tags are there, of the same image and model."""
+        """Tell whether results for this image, without tags, and this model already exist."""
         stamp = self.stamp_of(image, (None, SCORE_THR))
         states = [
             result_state(
@@ -303,11 +303,11 @@ class ImageInferencer(BaseInferencer):
         return LabelFile.BY_HAND if LabelFile.BY_HAND in states else LabelFile.DONE
 
     def files(self) -> tuple[str, ...]:
-        """Files that decide the results, beside the config."""
+        """Files that determine the results, besides the config."""
         return (self.weights,) if self.weights else ()
 
     def stamp_of(self, image: InputImage, asked: tuple[dict | None, float]) -> str:
-        """Fingerprint of the model with its settings, and of the image with what was asked."""
+        """Fingerprint of the model with its settings, and of the image with the request."""
         if self._stamp is None:
             settings = {key: self.cfg.get(key) for key in _DECIDES}
             hashes = [file_hash(path) for path in self.files()]

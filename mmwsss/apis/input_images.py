@@ -1,4 +1,4 @@
-"""Images to predict: files, folders, patterns and arrays, with what is known of each."""
+"""Images to predict: files, folders, patterns and arrays, with what is known about each."""
 
 import glob
 import os
@@ -31,7 +31,7 @@ class InputImage:
     pixels: np.ndarray | None = None
 
     def read(self) -> np.ndarray:
-        """Give the upright image, uint8 RGB (H, W, 3)."""
+        """Return the upright image, uint8 RGB (H, W, 3)."""
         if self.pixels is None:
             return read_image(str(self.path))
         return np.ascontiguousarray(self.pixels[..., ::-1])
@@ -40,11 +40,12 @@ class InputImage:
 def input_images(inputs: Any) -> list[InputImage]:
     """List the images of an input: a path, folder, pattern, array, or a list of them.
 
-    A folder gives its image files, those of its folders too, sorted; its images are named by their
-    path below it without suffix, a single file by its name, an array by its number.
+    A folder stands for its image files, including those in its subfolders, sorted. These images are
+    named after their path below it without suffix, a single file after its name, and an array after
+    its number.
 
     Raises:
-        UserInputError: If there is no image, or one is not of these kinds.
+        UserInputError: If there is no image, or an input is of another kind.
     """
     entries = inputs if isinstance(inputs, list | tuple) else [inputs]
     images: list[InputImage] = []
@@ -72,14 +73,14 @@ def is_list(inputs: Any) -> bool:
 
 
 def check_names(images: Sequence[InputImage]) -> None:
-    """Refuse images of one name, whose results would replace each other."""
+    """Refuse images of the same name, whose results would overwrite each other."""
     twice = [name for name, count in Counter(image.img_id for image in images).items() if count > 1]
     if twice:
         paths = [str(image.path) for image in images if image.img_id == twice[0]]
         raise UserInputError(
-            f'{len(twice)} names stand for several images, the first is {twice[0]!r} '
-            f'({", ".join(paths[:2])}): their results would replace each other. Rename them, or '
-            'give the folder above them.'
+            f'names shared by several images: {len(twice)}, the first is {twice[0]!r} '
+            f'({", ".join(paths[:2])}). Their results would overwrite each other. Rename them, or '
+            'pass the folder above them.'
         )
 
 
@@ -97,7 +98,7 @@ def _of_path(path: str) -> list[InputImage]:
     if not os.path.lexists(path) and glob.has_magic(path):
         found = sorted(filter(_is_image, glob.glob(path, recursive=True)))
         if not found:
-            raise UserInputError(f'No image file fits the pattern {path!r}.')
+            raise UserInputError(f'No image file matches the pattern {path!r}.')
         return [InputImage(Path(file).stem, file) for file in found]
     check_file(path, 'image file')
     return [InputImage(Path(path).stem, path)]
@@ -123,11 +124,11 @@ def _is_image(path: str) -> bool:
 def weak_labels(
     tags: Any, boxes: Any, images: Sequence[InputImage], classes: tuple[str, ...], *, many: bool
 ) -> list[dict | None]:
-    """Give the weak label of every image as an entry of a data list has it.
+    """Return the weak label of every image in the form of a data list entry.
 
     Args:
-        tags: Names or indices of the classes of each image, with boxes one for each box. For a
-            single image its tags themselves. None where nothing is known.
+        tags: Names or indices of the classes of each image; with boxes, one for each box. For a
+            single image, just its tags. None if nothing is known.
         boxes: xyxy in pixels, (m, 4), of each image, or None.
         images: The images.
         classes: Names of the foreground classes.
@@ -151,7 +152,7 @@ def _one_for_each(name: str, values: Any, images: Sequence[InputImage], *, many:
     values = list(values) if many and not isinstance(values, str) else [values]
     if len(values) != len(images):
         raise UserInputError(
-            f'`{name}` must have an entry for each of the {len(images)} images, got {len(values)}.'
+            f'`{name}` must have one entry per image, {len(images)} in all, got {len(values)}.'
         )
     return values
 

@@ -1,4 +1,4 @@
-"""Finds what a label report needs: in a description of data, or in folders."""
+"""Finds what a label report needs, in a description of data or in folders."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -29,11 +29,11 @@ def source_of_data(
         labels: The label set that is judged.
         others: Other sets of the same images.
         data: Description of the data.
-        masks: Folder of true masks, encoded like those of the data, in the place of theirs.
+        masks: Folder of true masks to use instead of those of the data, with the same encoding.
 
     Raises:
-        UserInputError: The description is wrong, a file is missing, or labels are of images that do
-            not exist.
+        UserInputError: The description is wrong, a file is missing, or labels belong to images that
+            do not exist.
     """
     description = DataDescription.from_dict(data)
     if masks is not None:
@@ -68,7 +68,7 @@ def source_of_folders(
     masks: Path | None,
     encoding: Mapping[str, Any],
 ) -> ReportSource:
-    """Find images and masks in folders; tags are not known.
+    """Find images and masks in folders; tags are unknown.
 
     Args:
         labels: The label set that is judged.
@@ -80,7 +80,7 @@ def source_of_folders(
             :func:`~mmwsss.datasets.true_masks.read_true_mask`.
 
     Raises:
-        UserInputError: A folder is missing, or labels are of images that do not exist.
+        UserInputError: A folder is missing, or labels belong to images that do not exist.
     """
     files = _by_id(images, IMAGE_SUFFIXES, 'images')
     paths = {} if masks is None else _by_id(masks, ('.png',), 'masks')
@@ -104,26 +104,26 @@ def _labelled(
     """List the images that all label sets have.
 
     Raises:
-        UserInputError: Labels are of images that do not exist, or no image has all labels.
+        UserInputError: Labels belong to images that do not exist, or no image has all labels.
     """
     sets = {one.folder: _by_id(Path(one.folder), ('.png',), 'labels') for one in (labels, *others)}
     own = sets[labels.folder]
     if foreign := [img_id for img_id in own if img_id not in images]:
         raise UserInputError(
-            f'{labels.folder} has {len(foreign)} labels of images that are not in {folder}, the '
-            f'first is {foreign[0]!r}. Name the folder of the images of these labels.'
+            f'{labels.folder} has labels of images that are not in {folder}: {len(foreign)}, the '
+            f'first is {foreign[0]!r}. Name the folder that has the images of these labels.'
         )
     common = [img_id for img_id in own if all(img_id in found for found in sets.values())]
     if not common:
         raise UserInputError(
-            f'{labels.folder} has no label of an image that all of {[*sets]} label.'
+            f'{labels.folder} has no label for an image that is labelled in all of {[*sets]}.'
         )
     for note, count in (
-        ('labels lack a counterpart in another set and are left out', len(own) - len(common)),
-        ('images have no label and are left out', len(images) - len(own)),
+        ('labels without a counterpart in another set, left out', len(own) - len(common)),
+        ('images without a label, left out', len(images) - len(own)),
     ):
         if count:
-            print_log(f'{labels.folder}: {count} {note}.', 'current', logging.WARNING)
+            print_log(f'{labels.folder}: {note}: {count}.', 'current', logging.WARNING)
     return common
 
 
@@ -132,5 +132,5 @@ def _by_id(folder: Path, suffixes: Sequence[str] | frozenset[str], what: str) ->
         raise UserInputError(f'{folder} is not a folder; expected the folder of the {what}.')
     files = files_below(folder, suffixes)
     if not files:
-        raise UserInputError(f'{folder} holds no file of {what} ({", ".join(sorted(suffixes))}).')
+        raise UserInputError(f'{folder} contains no {what} ({", ".join(sorted(suffixes))}).')
     return {name[: name.rindex('.')]: path for name, path in files.items()}

@@ -1,4 +1,4 @@
-"""A trained model with the transforms of its config, which runs on one image."""
+"""A trained model with the transforms of its config, run on single images."""
 
 import numpy as np
 from mmcv.transforms import Compose
@@ -20,18 +20,18 @@ class LoadedModel:
 
     Args:
         config: Config of the model.
-        weights: Its checkpoint; a model without parameters needs none.
+        weights: Its checkpoint; not needed for a model without parameters.
         device: Where it runs.
         kind: What its class must derive from.
-        instead: What to do with a model that does not.
+        instead: End of the error message for a model that does not.
 
     Attributes:
         classes: Names of the classes, background first.
         palette: RGB colour of each.
 
     Raises:
-        UserInputError: If the model is of another kind, config and checkpoint do not fit each
-            other, or one cannot be read.
+        UserInputError: If the model is of the wrong kind, or config and checkpoint do not match or
+            cannot be read.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class LoadedModel:
             if not isinstance(base_model(self.model), kind):
                 found = type(base_model(self.model)).__name__
                 raise UserInputError(f'{config.filename or "the config"}: {found} {instead}')
-            # What is given is read before, so that files and arrays go the same way.
+            # Inputs are read beforehand, so that files and arrays are treated alike.
             loader, *transforms = without(pipeline_of(config), 'LoadAnnotations')
             self._unlabelled = Compose(without(transforms, 'LoadWeakAnnotations'))
-            self._labelled = Compose(transforms)  # which changes what it is given
+            self._labelled = Compose(transforms)  # changes its input
         self._to_float32 = loader.get('to_float32', False)
         checkpoint = None
         if any(True for _ in self.model.parameters()):
@@ -59,18 +59,18 @@ class LoadedModel:
     def _load(self, weights: str | None) -> dict:
         if not weights:
             raise UserInputError(
-                f'{type(self.model).__name__} needs trained weights: name its checkpoint.'
+                f'{type(self.model).__name__} needs trained weights. Name its checkpoint.'
             )
         checkpoint = read_checkpoint(weights)
         load_fitting(self.model, checkpoint, weights)
         return checkpoint
 
     def entry_of(self, image: InputImage, pixels: np.ndarray, weak: dict | None) -> dict:
-        """Give what the transforms after the loader expect.
+        """Return what the transforms after the loader expect.
 
         Args:
             image: The image.
-            pixels: As it was read, uint8 RGB (H, W, 3).
+            pixels: Its pixels as read, uint8 RGB (H, W, 3).
             weak: Its weak label, or None.
         """
         bgr = np.ascontiguousarray(pixels[..., ::-1])
@@ -86,7 +86,7 @@ class LoadedModel:
         }
 
     def run(self, entry: dict, required: frozenset[str] = frozenset()) -> SegDataSample:
-        """Run transforms and model on an entry; `required` are fields that the sample asks for."""
+        """Run transforms and model on an entry; `required` are extra fields of the sample."""
         has_label = 'gt_label' in entry or 'instances' in entry
         transforms = self._labelled if has_label else self._unlabelled
         batch = pseudo_collate([transforms(entry)])

@@ -1,4 +1,4 @@
-"""Arguments of tools that read label maps: their classes, and those of true masks."""
+"""Arguments of tools that read label maps: their classes and those of true masks."""
 
 import argparse
 from typing import Any
@@ -18,19 +18,19 @@ def add_class_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--mask-classes',
         nargs='+',
-        help='names of the classes of the true masks in the order of their values, where these are '
-        'not those of --classes',
+        help='names of the classes of the true masks in the order of their values, if they differ '
+        'from --classes',
     )
     parser.add_argument(
         '--mask-others',
         choices=['background', 'ignore'],
         default='background',
-        help='what the classes of the true masks become that are not among --classes',
+        help='what becomes of classes of the true masks that are not among --classes',
     )
 
 
 def mask_encoding(args: argparse.Namespace) -> dict[str, Any]:
-    """Give what :func:`~mmwsss.datasets.true_masks.read_true_mask` needs beside the file.
+    """Return what :func:`~mmwsss.datasets.true_masks.read_true_mask` needs besides the file.
 
     Raises:
         UserInputError: The two lists of classes do not fit.

@@ -11,7 +11,7 @@ import numpy as np
 from mmwsss.structures import UserInputError
 
 _LIST_MAGIC = 0x112
-# An array begins with one of these or, in the oldest files, with its number of dimensions.
+# An array starts with one of these or, in the oldest files, with its number of dimensions.
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _DENSE = 0
 _TYPES = ('<f4', '<f8', '<f2', 'u1', '<i4', 'i1', '<i8')
@@ -31,11 +31,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         without elements has shape (0,).
 
     Raises:
-        UserInputError: If the file does not exist, is none of MXNet, is cut off, or holds sparse
-            arrays or arrays without names.
+        UserInputError: If the file does not exist, is not an MXNet file, is cut off, or holds
+            sparse arrays or arrays without names.
 
-    Source: the format of MXNet 1.x, from ``0xF993FAC8`` (V1) to ``0xF993FACA`` (V3), and that
-        without a version number before it.
+    Source: the format of MXNet 1.x, from ``0xF993FAC8`` (V1) to ``0xF993FACA`` (V3), and the older
+        format without a version number.
     """
     if not path.is_file():
         raise UserInputError(f'{path} does not exist.')
@@ -43,9 +43,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         reader = _Reader(file, path)
         magic, _, count = reader.numbers('Q', 3)
         if magic != _LIST_MAGIC:
-            raise reader.error('it does not begin like a parameter file of MXNet')
+            raise reader.error('it does not start like a parameter file of MXNet')
         arrays: list[np.ndarray] = []
-        while len(arrays) < count:  # every turn reads or fails, so an absurd count ends, too
+        while len(arrays) < count:  # every pass reads or fails, so even an absurd count ends
             arrays.append(reader.array(len(arrays)))
         names = [reader.name() for _ in range(reader.count_of_names(count))]
         if len(set(names)) < len(names):
@@ -54,7 +54,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 class _Reader:
-    """Little-endian values from the current position of a file on."""
+    """Reads little-endian values from the current position of a file."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
@@ -63,12 +63,12 @@ class _Reader:
 
     def error(self, reason: str) -> UserInputError:
         return UserInputError(
-            f'{self.path} cannot be read: {reason}. Give the complete file that mx.nd.save wrote.'
+            f'{self.path} cannot be read: {reason}. Name the complete file that mx.nd.save wrote.'
         )
 
     def raw(self, num_bytes: int) -> bytes:
         if num_bytes > self.left:
-            raise self.error(f'it is cut off, {num_bytes} bytes are due where {self.left} are left')
+            raise self.error(f'it is cut off (bytes expected: {num_bytes}, left: {self.left})')
         self.left -= num_bytes
         return self.file.read(num_bytes)
 
@@ -95,26 +95,26 @@ class _Reader:
         return np.frombuffer(content, dtype).reshape(shape)
 
     def shape(self, version: int, index: int) -> tuple[int, ...] | None:
-        """Read the sizes; None if the array is nothing at all."""
+        """Read the sizes; None if there is no array at all."""
         if version in (_V1, _V2, _V3):
             (dims,) = self.numbers('i' if version == _V3 else 'I')
             code = 'q'
         else:
             dims, code = version, 'I'
-        # In the last version no dimension means a scalar, and -1 stands for an array of nothing.
+        # In the last version, no dimension means a scalar, and -1 means no array.
         if dims == (-1 if version == _V3 else 0):
             return None
         if not 0 <= dims <= _MAX_DIMS:
-            raise self.error(f'array {index} seems to have {dims} dimensions')
+            raise self.error(f'array {index} has an invalid number of dimensions, {dims}')
         shape = self.numbers(code, dims)
         if any(size < 0 for size in shape):
-            raise self.error(f'array {index} seems to have the shape {shape}')
+            raise self.error(f'array {index} has an invalid shape, {shape}')
         return shape
 
     def count_of_names(self, num_arrays: int) -> int:
         (count,) = self.numbers('Q')
         if count != num_arrays:
-            raise self.error(f'it has {count} names for {num_arrays} arrays')
+            raise self.error(f'its number of names is {count}, but that of arrays is {num_arrays}')
         return count
 
     def name(self) -> str:

@@ -27,10 +27,10 @@ def inferencer_of(config: Config, weights: str | None, *, maps: bool, **options:
     """Build the inferencer that fits a config.
 
     Args:
-        config: Config of a segmentor, of a label stage or of a classifier.
-        weights: Checkpoint, if the config does not name it.
-        maps: Give the activation maps of a classifier, even if the config makes labels.
-        **options: Those of :class:`ImageInferencer`.
+        config: Config of a segmentor, label stage or classifier.
+        weights: Checkpoint, unless the config names it.
+        maps: Predict the activation maps of a classifier, even if the config makes labels.
+        **options: Options of :class:`ImageInferencer`.
     """
     model = config_for_prediction(config).model
     with DefaultScope.overwrite_default_scope('mmwsss'):
@@ -43,7 +43,7 @@ def inferencer_of(config: Config, weights: str | None, *, maps: bool, **options:
 
 
 def predict_images(inferencer: ImageInferencer, inputs: Sequence[str], out_dir: str) -> None:
-    """Write the predictions of all images that are not done, and say what was skipped.
+    """Write the predictions of all images that are not done, and report what was skipped.
 
     Raises:
         UserInputError: If there is no image, or none can be read.
@@ -60,18 +60,18 @@ def predict_images(inferencer: ImageInferencer, inputs: Sequence[str], out_dir: 
             state = inferencer.state_of(out_dir, image) if is_there else LabelFile.TO_MAKE
             if state is LabelFile.TO_MAKE and (trouble := _trouble(image)):
                 unreadable += 1
-                logger.warning(f'Image no. {unreadable} that cannot be read, skipped: {trouble}')
+                logger.warning(f'Unreadable image {unreadable}, skipped: {trouble}')
                 continue
             counts[state] += 1
             if state is LabelFile.TO_MAKE:
                 inferencer([image], out_dir=out_dir)
     if unreadable == len(images):
-        raise UserInputError(f'None of the {len(images)} images can be read.')
+        raise UserInputError(f'No image can be read (images: {len(images)}).')
     folders = ', '.join(f'{out_dir}/{name}' for name in inferencer.names)
     print(
-        f'{counts[LabelFile.TO_MAKE]} images predicted, {counts[LabelFile.DONE]} done already, '
-        f'{counts[LabelFile.BY_HAND]} corrected by hand and kept, {unreadable} cannot be read: '
-        f'{folders}'
+        f'Images predicted: {counts[LabelFile.TO_MAKE]}, already done: {counts[LabelFile.DONE]}, '
+        f'manually corrected and kept: {counts[LabelFile.BY_HAND]}, unreadable: {unreadable}. '
+        f'Results: {folders}'
     )
 
 

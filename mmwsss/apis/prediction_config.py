@@ -1,4 +1,4 @@
-"""What a config says of the prediction of new images: model, transforms, classes."""
+"""What a config says about predicting new images: model, transforms, classes."""
 
 import copy
 import os
@@ -23,12 +23,12 @@ def config_for_prediction(model: object, *, tta: bool = False) -> Config:
         tta: Whether to use its ``tta_model`` and ``tta_pipeline``.
 
     Raises:
-        UserInputError: If it is none, or not one of a model. The config text in a checkpoint is
+        UserInputError: If it is not a config, or has no model. The config text in a checkpoint is
             code, so it is not used.
     """
     if model is None:
         raise UserInputError(
-            'Give the config of the model: the config text in a checkpoint is code and is not run.'
+            'Pass the config of the model. The config text in a checkpoint is code and is not run.'
         )
     if isinstance(model, str | os.PathLike):
         config = read_config(model)
@@ -49,23 +49,23 @@ def config_for_prediction(model: object, *, tta: bool = False) -> Config:
 
 
 def pipeline_of(config: Config) -> list[dict]:
-    """Give the transforms of the images to predict, as a stage would run them.
+    """Return the transforms for images to predict, as a stage would run them.
 
     Raises:
-        UserInputError: If there are none, or they do not begin by loading an image.
+        UserInputError: If there are none, or they do not start by loading an image.
     """
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     pipeline = dataset.get('pipeline') or config.get('test_pipeline')
     if not pipeline or type_name(pipeline[0]) not in _LOADERS:
         raise UserInputError(
-            f'{config.filename or "the config"}: test_dataloader.dataset.pipeline must begin with '
+            f'{config.filename or "the config"}: test_dataloader.dataset.pipeline must start with '
             'LoadImage.'
         )
     return copy.deepcopy(list(pipeline))
 
 
 def without(pipeline: Iterable[Any], *names: str) -> list[Any]:
-    """Copy a pipeline without some transforms, those inside others too."""
+    """Copy a pipeline without some transforms, even if they are inside others."""
     kept: list[Any] = []
     for transform in pipeline:
         if isinstance(transform, list | tuple):
@@ -81,11 +81,11 @@ def without(pipeline: Iterable[Any], *names: str) -> list[Any]:
 def metainfo_of(config: Config, checkpoint: dict | None) -> dict[str, Any]:
     """Find names and colours of the classes, background first.
 
-    Those in the meta of the checkpoint come first, then ``metainfo`` of the config, then those of
-    the data set that it names, which need not be there.
+    The meta of the checkpoint takes precedence over ``metainfo`` of the config, which takes
+    precedence over the data set that it names. The data need not exist.
 
     Raises:
-        UserInputError: If nobody names the classes.
+        UserInputError: If the classes are not named anywhere.
     """
     dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
     kind = find_class(dataset, DATASETS)

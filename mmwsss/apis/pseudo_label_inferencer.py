@@ -1,4 +1,4 @@
-"""Pseudo labels of new images, as a label stage makes them."""
+"""Pseudo labels for new images, as a label stage makes them."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from mmwsss.structures import (
 
 @dataclass(frozen=True)
 class _Step:
-    """A later label stage: it starts from the scores of a label of the stage before."""
+    """A later label stage, which starts from a label's scores of the previous stage."""
 
     scores: str
     stride: int
@@ -33,19 +33,19 @@ class _Step:
 
 
 class PseudoLabelInferencer(CAMInferencer):
-    """Labels of new images, the same as the label stage of the config writes.
+    """Labels for new images, the same as the label stage of the config would write.
 
-    A prediction has what :class:`CAMInferencer` gives and ``labels``, a map uint8 (H, W) of 0..K
-    and 255 for each name. Results are palette PNGs ``<label>/<img_id>.png`` and overlays.
+    A prediction has what :class:`CAMInferencer` gives and ``labels``, with a map uint8 (H, W) of
+    0..K and 255 for each name. Results are palette PNGs ``<label>/<img_id>.png`` and overlays.
 
-    Where a later label stage starts from kept scores of an earlier one, as a random walk does, the
+    If a later label stage starts from kept scores of an earlier one, as a random walk does, the
     config has ``label_steps``, a list of ``dict(scores=<label>, stride=1, generator=<config>)``.
-    Each makes labels from the scores of that label of the step before, reduced to the stride at
-    which they are kept; the labels of the last step count. A pipeline writes such a config beside
-    its results, with its checkpoints in it.
+    Each step makes labels from that label's scores of the previous step, reduced to the stride at
+    which they are kept. The labels of the last step are the result. A pipeline writes such a
+    config, including its checkpoints, next to its results.
 
     Args:
-        model: Config of a label stage, or its path; arguments as of :class:`ImageInferencer`.
+        model: Config of a label stage, or its path; other arguments as in :class:`ImageInferencer`.
 
     Example:
         >>> inferencer = PseudoLabelInferencer('work_dirs/psa_shapes/walk.py')
@@ -67,8 +67,8 @@ class PseudoLabelInferencer(CAMInferencer):
         generator = (self.cfg.get('test_cfg') or {}).get('generator')
         if not generator:
             raise UserInputError(
-                f'{self.cfg.filename or "the config"} makes no labels: it has no '
-                'test_cfg.generator. CAMInferencer gives the maps of its classifier.'
+                f'{self.cfg.filename or "the config"} makes no labels, because it has no '
+                'test_cfg.generator. Use CAMInferencer for the maps of its classifier.'
             )
         with DefaultScope.overwrite_default_scope('mmwsss'):
             self.generator: PseudoLabelGenerator = TASK_UTILS.build(generator)
@@ -103,7 +103,8 @@ class PseudoLabelInferencer(CAMInferencer):
         if weak is None:
             entry['gt_label'] = sample.gt_label.tolist()
         for step in self._steps:
-            # What a stage with `StoredCAMs` reads: annotations of the image itself, rounded scores.
+            # As a stage with `StoredCAMs` reads them: annotations of the original image, rounded
+            # scores.
             later: SegDataSample = self._annotate({**entry, 'seg_fields': []})['data_samples']
             later = later.to(sample.cams.device)
             scores = maps.scores[step.scores]
@@ -115,5 +116,5 @@ class PseudoLabelInferencer(CAMInferencer):
         return Prediction(sample, maps.labels)
 
     def result_of(self, prediction: Prediction) -> dict[str, Any]:
-        """Give maps, classes, scores and labels as arrays."""
+        """Return maps, classes, scores and labels as arrays."""
         return {**super().result_of(prediction), 'labels': prediction.labels}

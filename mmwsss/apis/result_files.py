@@ -1,4 +1,4 @@
-"""Files of predictions: palette PNGs and pictures, with a mark by which they are known again."""
+"""Files of predictions: palette PNGs and pictures, with a mark that identifies them."""
 
 import hashlib
 from pathlib import Path
@@ -24,7 +24,7 @@ def picture_path(out_dir: str, name: str, image: InputImage) -> Path:
 
 
 def image_stamp(image: InputImage, asked: tuple) -> str:
-    """Fingerprint of an image and of what was asked of it."""
+    """Fingerprint of an image and of the request for it."""
     if image.path is not None:
         content = file_hash(image.path)
     else:
@@ -38,13 +38,13 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 def write_new_label(path: Path, label: np.ndarray, palette: list, stamp: str) -> None:
-    """Write a label map, unless one lies there that was corrected by hand."""
+    """Write a label map, unless a manually corrected one exists."""
     if not path.exists() or label_file_state(path, stamp) is not LabelFile.BY_HAND:
         write_label(path, label, palette, stamp)
 
 
 def result_state(path: Path, picture: Path, stamp: str) -> LabelFile:
-    """Say whether a result and its picture are there, of the same image and model."""
+    """Tell whether a result and its picture, for the same image and model, exist."""
     if not picture.is_file():
         return LabelFile.TO_MAKE
     if path.suffix == '.npz':

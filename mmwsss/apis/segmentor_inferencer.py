@@ -10,7 +10,7 @@ from mmwsss.apis.input_images import InputImage
 
 
 class SegmentorInferencer(ImageInferencer):
-    """What ``tools/predict.py`` uses for segmentors; mmseg's ``MMSegInferencer`` takes them too.
+    """Inferencer of ``tools/predict.py`` for segmentors; mmseg's ``MMSegInferencer`` also works.
 
     A prediction is a label map uint8 (H, W). Results are palette PNGs ``pred/<img_id>.png`` and
     overlays.
@@ -31,5 +31,5 @@ class SegmentorInferencer(ImageInferencer):
         return Prediction(sample, {'pred': label})
 
     def result_of(self, prediction: Prediction) -> Any:
-        """Give the label map."""
+        """Return the label map."""
         return prediction.labels['pred']

@@ -24,8 +24,8 @@ class Network:
         enum: Torchvision's name for its weights.
         backbone: The backbone that takes them.
         input: The input that the converted weights expect.
-        first: A tensor of the file, by which a prefix is found.
-        build: Builds a backbone of the same names and shapes.
+        first: Name of a tensor in the file, used to find a prefix.
+        build: Builds a backbone with the same names and shapes.
     """
 
     enum: str
@@ -63,7 +63,7 @@ NETWORKS = {
 
 
 def convert(name: str, source: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename and check the tensors of torchvision's network; its classifier is left out.
+    """Rename and check the tensors of torchvision's network, without its classifier.
 
     Args:
         name: One of :data:`NETWORKS`.
@@ -71,10 +71,11 @@ def convert(name: str, source: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Returns:
         State dict of the backbone. That of ``vgg16`` is changed to take the input of Caffe's
-        weights, see :mod:`mmwsss.apis.vgg16_weights`; that of ``vgg16_rgb`` is not.
+        weights, see :mod:`mmwsss.apis.vgg16_weights`; that of ``vgg16_rgb`` is unchanged.
 
     Raises:
-        UserInputError: If it is another network, or tensors are missing or have another shape.
+        UserInputError: If it is a different network, or tensors are missing or have a different
+            shape.
     """
     network = NETWORKS[name]
     prefix = prefix_of(source, network.first)
@@ -93,7 +94,7 @@ def convert(name: str, source: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def mobilenet_name(name: str) -> str | None:
-    """Rename a tensor of torchvision's MobileNetV2 to mmseg's name; None for one that it lacks."""
+    """Rename a tensor of torchvision's MobileNetV2 to mmseg's name; None if mmseg lacks it."""
     part, _, rest = name.partition('.')
     if part != 'features':
         return None
@@ -120,7 +121,7 @@ def _conv_or_bn(name: str) -> str:
 
 
 def _place(index: int) -> tuple[int | None, int]:
-    """Give layer and block of torchvision's features[index]."""
+    """Return layer and block of torchvision's features[index]."""
     index -= 1
     for layer, count in enumerate(_BLOCKS, start=1):
         if index < count:

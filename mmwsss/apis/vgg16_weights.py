@@ -1,4 +1,4 @@
-"""Weights of VGG16 for the backbone VGG16DeepLab: names, thinned layers, the input they expect."""
+"""VGG16 weights for the backbone VGG16DeepLab: names, thinned layers, expected input."""
 
 import torch
 from torch import Tensor
@@ -31,11 +31,11 @@ def convert(source: dict[str, Tensor], *, keep_input: bool = False) -> dict[str,
 
     Args:
         source: State dict of VGG16, names with any common prefix.
-        keep_input: Leave the first convolution as it is: weights with torchvision's names that
-            expect BGR minus mean already, or a config that feeds torchvision's own input.
+        keep_input: Leave the first convolution unchanged, for weights with torchvision's names that
+            already expect BGR minus mean or for a config that feeds torchvision's own input.
 
     Returns:
-        State dict of VGG16DeepLab. What ``source`` holds beyond it is left out.
+        State dict of VGG16DeepLab. Everything else in ``source`` is left out.
 
     Raises:
         UserInputError: If tensors are missing or have another shape.
@@ -45,14 +45,14 @@ def convert(source: dict[str, Tensor], *, keep_input: bool = False) -> dict[str,
     missing = [name for name in expected if name not in source]
     if missing:
         raise UserInputError(
-            f'{len(missing)} of {len(expected)} tensors are missing, e.g. {missing[0]}. Expected '
+            f'missing tensors: {len(missing)} of {len(expected)}, e.g. {missing[0]}. Expected '
             'VGG16 without batch normalisation, with its fully connected layers.'
         )
     converted = {name: _thin_out(name, source[name]).clone() for name in expected}
     for name, tensor in converted.items():
         if tensor.shape != expected[name].shape:
             raise UserInputError(
-                f'{name} has shape {tuple(source[name].shape)}, which does not lead to '
+                f'{name} has shape {tuple(source[name].shape)}, which cannot be converted to '
                 f'{tuple(expected[name].shape)}: these are not weights of VGG16.'
             )
     if from_torchvision and not keep_input:
@@ -61,27 +61,27 @@ def convert(source: dict[str, Tensor], *, keep_input: bool = False) -> dict[str,
 
 
 def left_over(source: dict[str, Tensor]) -> list[str]:
-    """List the tensors of a state dict that the backbone has no place for."""
+    """List the tensors of a state dict that the backbone does not use."""
     names, _ = _canonical_names(source)
     return sorted(set(names) - set(_expected()))
 
 
 def _expected() -> dict[str, Tensor]:
-    """Give the names and, as tensors without memory, the shapes of the backbone's parameters."""
+    """Return the names and shapes of the backbone's parameters, as tensors without memory."""
     with torch.device('meta'):
         return VGG16DeepLab().state_dict()
 
 
 def _canonical_names(source: dict[str, Tensor]) -> tuple[dict[str, Tensor], bool]:
-    """Rename to conv1_1 ... fc7; also say whether the names were torchvision's."""
+    """Rename to conv1_1 ... fc7; also tell whether the names were torchvision's."""
     prefix = prefix_of(source, 'conv1_1.weight')
     from_torchvision = prefix is None
     if from_torchvision:
         prefix = prefix_of(source, 'features.0.weight')
     if prefix is None:
         raise UserInputError(
-            'the file has neither conv1_1.weight nor features.0.weight: it is no VGG16 that this '
-            f'tool knows. Its first names are {list(source)[:3]}.'
+            'the file has neither conv1_1.weight nor features.0.weight, so it is not a VGG16 that '
+            f'this tool knows. Its first names are {list(source)[:3]}.'
         )
     renamed = {}
     for name, tensor in source.items():
@@ -105,8 +105,8 @@ def _thin_out(name: str, tensor: Tensor) -> Tensor:
 def _expect_caffe_input(state: dict[str, Tensor]) -> None:
     """Fold torchvision's normalisation into conv1_1, in place.
 
-    ``(x/255 - m) / s = (z + M - 255 m) / (255 s)`` with z = x - M. At the border, where zeros pad
-    z instead of the normalised image, it is exact up to the small difference of the two means.
+    ``(x/255 - m) / s = (z + M - 255 m) / (255 s)`` with z = x - M. At the border, where zeros pad z
+    instead of the normalised image, this is exact up to the small difference between the two means.
     """
     weight = state['conv1_1.weight'].double()  # (64, 3, 3, 3), RGB
     std = torch.tensor(TORCHVISION_STD_RGB).double()

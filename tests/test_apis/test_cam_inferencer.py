@@ -84,7 +84,7 @@ def test_unknown_arguments_are_refused(inferencer, photos):
 
 
 def test_a_config_is_always_given(label_stage):
-    with pytest.raises(UserInputError, match='the config text in a checkpoint is code'):
+    with pytest.raises(UserInputError, match='The config text in a checkpoint is code'):
         CAMInferencer(None, label_stage[1])
 
 

@@ -28,7 +28,7 @@ def test_a_folder_gives_its_images_sorted_and_named_by_their_path(photos):
 
 def test_a_pattern_gives_the_files_that_fit_it(photos):
     assert [image.img_id for image in input_images(f'{photos}/**/*.*')] == ['a 1', 'b', 'tür']
-    with pytest.raises(UserInputError, match=r'No image file fits the pattern'):
+    with pytest.raises(UserInputError, match=r'No image file matches the pattern'):
         input_images(f'{photos}/*.gif')
 
 
@@ -63,7 +63,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
 
 def test_images_whose_results_would_have_one_name_are_refused(photos):
     Image.new('RGB', (4, 3)).save(photos / 'zoo/b.png')
-    with pytest.raises(UserInputError, match=r"1 names stand for several images, .* 'b'"):
+    with pytest.raises(UserInputError, match=r"names shared by several images: 1, .* 'b'"):
         check_names(input_images([photos / 'b.JPG', photos / 'zoo/b.png']))
 
 
@@ -88,7 +88,7 @@ def test_tags_of_a_single_image_stand_for_themselves(photos):
     ('tags', 'boxes', 'message'),
     [
         ([['horse']], None, "unknown class 'horse'"),
-        ([['dog'], ['dog']], None, 'an entry for each of the 1 images, got 2'),
+        ([['dog'], ['dog']], None, 'one entry per image, 1 in all, got 2'),
         (None, [[[0, 0, 1, 1]]], '`boxes` need `tags`'),
         ([['dog']], [[[0, 0, 1, 1], [0, 0, 2, 2]]], 'each of the 2 boxes, got 1'),
     ],

@@ -118,5 +118,5 @@ def test_another_network_is_refused(name):
 def test_a_network_of_another_depth_is_refused():
     with torch.device('meta'):
         source = torchvision_models.resnet50(weights=None).state_dict()
-    with pytest.raises(UserInputError, match='tensors are missing'):
+    with pytest.raises(UserInputError, match='missing tensors'):
         convert('resnet101', source)

@@ -47,7 +47,7 @@ def test_own_tags_are_counted_and_drawn(browse, tmp_path):
         'training images: 10, 0 without a class',
         '|cat|6|',
         '|dog|5|',
-        'together most often: cat and dog (1)',
+        'most often together: cat and dog (1)',
         'size of images: width 96 to 96 (median 96), height 80 to 80 (median 80)',
     ):
         assert line in lines
@@ -81,7 +81,7 @@ def test_a_config_of_other_data_needs_no_description(browse, load_tool, tmp_path
 
 
 def test_a_config_that_trains_nothing_is_explained(browse):
-    with pytest.raises(UserInputError, match='trains nothing'):
+    with pytest.raises(UserInputError, match='has no training'):
         browse(CONFIGS / '_base_/default_runtime.py')
 
 

@@ -131,8 +131,8 @@ def test_masks_that_are_there_are_kept(tool, tree, capsys):
     capsys.readouterr()
     run(tool, tree)
     out = capsys.readouterr().out
-    assert '1 masks written, 1 were there, 80 classes' in out
-    assert '0 masks written, 1 were there' in out
+    assert 'masks written: 1, already there: 1, classes: 80' in out
+    assert 'masks written: 0, already there: 1' in out
 
 
 def test_masks_of_another_option_are_not_mixed(tool, tree):
@@ -197,7 +197,7 @@ def test_objects_without_an_outline_are_counted(tool, tree, capsys):
     tree.annotations['train2014'][1]['segmentation'] = [0, 0, 6, 0, 6, 4]  # not a list of polygons
     run(tool, tree.write())
     out = capsys.readouterr().out
-    assert 'train2014.json: 2 annotations without a `segmentation` are not painted' in out
+    assert 'train2014.json: annotations without a `segmentation`, not painted: 2' in out
     assert out.count('not painted') == 1
 
 

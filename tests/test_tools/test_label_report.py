@@ -170,7 +170,7 @@ def test_bad_input_is_one_error(report, data, tmp_path):
     refused('one of the two', data / 'labels')
     masks = tmp_path / 'masks'
     masks.mkdir()
-    refused('holds no file of labels', masks, *images)
+    refused('contains no labels', masks, *images)
     Image.new('L', (5, 4)).save(masks / 'd.png')
     refused('d.png is 4x5, but its image is 80x96', data / 'labels', *images, '--masks', masks)
     small = tmp_path / 'small'

@@ -104,7 +104,7 @@ def test_half_precision_becomes_single_precision(converter, source):
 
 def test_missing_arrays_are_named(converter, source):
     del source['aux:bn7_moving_var']
-    with pytest.raises(UserInputError, match=r'1 of 191 tensors are missing: bn7\.running_var'):
+    with pytest.raises(UserInputError, match=r'missing tensors: 1 of 191 \(bn7\.running_var'):
         converter.convert(source)
 
 

@@ -51,7 +51,7 @@ def predict(weights, inputs, out_dir):
 def test_a_folder_is_predicted_once(weights, photos, tmp_path, capsys):
     out_dir = tmp_path / 'out'
     predict(weights, [photos], out_dir)
-    assert '3 images predicted, 0 done already' in capsys.readouterr().out
+    assert 'Images predicted: 3, already done: 0' in capsys.readouterr().out
     labels = sorted(str(p.relative_to(out_dir)) for p in out_dir.glob('pred/**/*.png'))
     assert labels == ['pred/a.png', 'pred/b.png', 'pred/zoo/ä 1.png']
     with Image.open(out_dir / 'pred/zoo/ä 1.png') as label:
@@ -66,19 +66,19 @@ def test_a_folder_is_predicted_once(weights, photos, tmp_path, capsys):
     Image.new('L', (40, 30)).save(out_dir / 'pred/zoo/ä 1.png')  # corrected by hand
     predict(weights, [photos], out_dir)
     line = capsys.readouterr().out
-    assert '2 images predicted, 0 done already, 1 corrected by hand and kept' in line
+    assert 'Images predicted: 2, already done: 0, manually corrected and kept: 1' in line
     predict(weights, [photos], out_dir)
     line = capsys.readouterr().out
-    assert '0 images predicted, 2 done already, 1 corrected by hand and kept' in line
+    assert 'Images predicted: 0, already done: 2, manually corrected and kept: 1' in line
 
 
 def test_images_that_cannot_be_read_are_skipped_and_counted(weights, photos, tmp_path, capsys):
     (photos / 'c.jpg').write_bytes(b'no image')
     (photos / 'd.jpg').symlink_to('a disk that is not there')
     predict(weights, [photos], tmp_path / 'out')
-    assert '3 images predicted' in (line := capsys.readouterr().out)
-    assert '2 cannot be read' in line
-    with pytest.raises(UserInputError, match='None of the 1 images can be read'):
+    assert 'Images predicted: 3' in (line := capsys.readouterr().out)
+    assert 'unreadable: 2' in line
+    with pytest.raises(UserInputError, match=r'No image can be read \(images: 1\)'):
         predict(weights, [photos / 'c.jpg'], tmp_path / 'out')
 
 
@@ -89,12 +89,12 @@ def test_images_that_cannot_be_read_are_skipped_and_counted(weights, photos, tmp
         (['{config}', '{photos}'], 'EncoderDecoder needs trained weights'),
         (['{config}', 'missing.pth', '{photos}'], r'missing\.pth does not exist'),
         (['{config}', '{weights}', '{photos}/nothing'], 'does not exist'),
-        (['{config}', '{weights}', '{photos}/*.gif'], 'No image file fits the pattern'),
+        (['{config}', '{weights}', '{photos}/*.gif'], 'No image file matches the pattern'),
         (['{config}', '{weights}', '{photos}', '--tta'], 'needs `tta_model`'),
         (['psa-cam_resnet18_shapes-96x96.py', '{weights}', '{photos}'], 'does not fit the model'),
         (
             ['psa-affinity_resnet18_shapes-96x96.py', '{weights}', '{photos}'],
-            r'96x96\.py: AffinityNetwork gives no class activation maps',
+            r'96x96\.py: AffinityNetwork does not give class activation maps',
         ),
         (['psa-walk_resnet18_shapes.py', '{photos}'], 'reads its maps from files'),
     ],
@@ -121,4 +121,4 @@ def test_the_tool_says_what_it_wrote(weights, photos, tmp_path):
         timeout=PATIENCE,
     )
     assert run.returncode == 0, run.stderr
-    assert '2 images predicted' in run.stdout and (tmp_path / 'out/pred/a.png').is_file()
+    assert 'Images predicted: 2' in run.stdout and (tmp_path / 'out/pred/a.png').is_file()

@@ -151,7 +151,7 @@ def test_what_has_no_place_is_listed(converter, tmp_path, capsys):
 def test_missing_tensors_are_named(converter, backbone, lost, named):
     source = affinity_source(backbone)
     del source[lost]
-    with pytest.raises(UserInputError, match=f'tensors are missing: {named}'):
+    with pytest.raises(UserInputError, match=f'missing tensors: .*{named}'):
         converter.convert(source)
 
 
@@ -177,6 +177,6 @@ def test_another_network_is_refused(converter):
 
 def test_a_checkpoint_with_anything_else_is_refused(converter, tmp_path):
     torch.save({'state_dict': {'conv1a.weight': 'text'}}, tmp_path / 'source.pth')
-    with pytest.raises(UserInputError, match='holds no state dict'):
+    with pytest.raises(UserInputError, match='does not hold a state dict'):
         converter.main([str(tmp_path / 'source.pth'), str(tmp_path / 'target.pth')])
     assert not (tmp_path / 'target.pth').exists()

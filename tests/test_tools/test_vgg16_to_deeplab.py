@@ -98,7 +98,7 @@ def test_written_checkpoint_initialises_the_backbone(tmp_path, torchvision_sourc
 
 def test_missing_tensors_are_named(source):
     incomplete = {name: value for name, value in source.items() if not name.startswith('fc7')}
-    with pytest.raises(UserInputError, match=r'2 of 30 tensors are missing, e\.g\. fc7\.weight'):
+    with pytest.raises(UserInputError, match=r'missing tensors: 2 of 30, e\.g\. fc7\.weight'):
         converter.convert(incomplete)
 
 
@@ -139,5 +139,5 @@ def test_code_in_a_file_is_never_run(tmp_path, monkeypatch):
 
 def test_checkpoint_without_state_dict_is_explained(tmp_path):
     torch.save([torch.zeros(1)], tmp_path / 'list.pth')
-    with pytest.raises(UserInputError, match='no state dict'):
+    with pytest.raises(UserInputError, match='not hold a state dict'):
         converter.load_state_dict(tmp_path / 'list.pth')

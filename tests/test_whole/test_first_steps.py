@@ -51,7 +51,7 @@ def test_the_notebook_leads_from_tags_to_masks_of_new_images(notebook, tmp_path)
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     printed = ''.join(output.get('text', '') for output in outputs)
     assert 'written to work_dirs/first_steps/results.json' in printed
-    assert '4 images predicted' in printed
+    assert 'Images predicted: 4' in printed
     assert 'Traceback' not in printed
     assert sum('image/png' in output.get('data', {}) for output in outputs) == 3
     masks = sorted((tmp_path / 'work_dirs/first_steps/predictions/pred').glob('*.png'))

@@ -192,4 +192,4 @@ def test_single_stages_take_own_data(own, tmp_path):
     assert len(list((tmp_path / 'seed').rglob('*.png'))) == len(IDS)
     segmentor = DEMO / 'psa-ce_resnet18_shapes-96x96.py'
     printed = own.run('test', segmentor, 'randomness.seed=0', code=2)
-    assert 'nothing to test with: the data have no `val`' in printed and printed.count('\n') == 1
+    assert 'nothing to test on: the data have no `val`' in printed and printed.count('\n') == 1

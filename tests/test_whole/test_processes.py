@@ -167,7 +167,7 @@ def test_a_rank_that_is_killed_ends_the_other_with_one_line(two_ranks):
     codes, outputs = two_ranks(function)
     assert time.monotonic() - start < 30
     assert codes == [1, -signal.SIGKILL]
-    assert outputs[0].splitlines()[-1].startswith('error: rank 0 stops: it lost another rank')
+    assert outputs[0].splitlines()[-1].startswith('error: rank 0 stops because another rank ended')
     assert 'Traceback' not in outputs[0]
 
 

@@ -1,10 +1,10 @@
-"""A first look at data before a training: counts, and the augmented inputs with their labels.
+"""Look at data before training: counts, and augmented inputs with their labels.
 
 python tools/analysis_tools/browse_dataset.py --data my_data.py
 python tools/analysis_tools/browse_dataset.py configs/bana_voc.py --out bana.png
 
-The inputs are what the training pipeline of the config makes; of a pipeline with stages, its first
-training. Without a config it is that of the small CAM configs, 320 px crops.
+The inputs come from the training pipeline of the config or, if it has stages, of its first training
+stage. Without a config, the inputs are those of the small CAM configs, 320 px crops.
 """
 
 import argparse
@@ -31,22 +31,24 @@ from mmwsss.structures import UserInputError
 from mmwsss.visualization import caption_of, contact_sheet, draw_boxes, draw_tags, overlay
 
 CONFIG = Path(__file__).parents[2] / 'configs/cam/cam_mobilenet-v2_voc12-mini-320x320.py'
-_MEASURED = 500  # images whose size is read: they may be on a slow disk
+_MEASURED = 500  # images whose size is read, as they may be on a slow disk
 _PAIRS = 10
 _NAMED = 20  # images without a label
-_CELL = (320, 320)  # so that the text on common inputs can be read
+_CELL = (320, 320)  # large enough to read the text on common inputs
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', nargs='?', help='config of a pipeline or of a training')
+    parser.add_argument('config', nargs='?', help='config of a pipeline or training stage')
     parser.add_argument('--data', help='config that describes your own data, data = dict(...)')
     parser.add_argument('--cfg-options', nargs='+', action=Overrides, default={}, help='overrides')
     parser.add_argument('--count', type=int, default=8, help='number of images on the sheet')
-    parser.add_argument('--views', type=int, default=3, help='inputs made of each image')
-    parser.add_argument('--seed', type=int, default=0, help='which images, and how augmented')
+    parser.add_argument('--views', type=int, default=3, help='inputs to make from each image')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed for choosing and augmenting images'
+    )
     parser.add_argument('--out', type=Path, default=Path('dataset.png'), help='PNG to write')
     args = parser.parse_args(arguments)
     if not args.config and not args.data:
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def load_training(args: argparse.Namespace, *, boxes: bool) -> Config:
-    """Give the config of the training whose inputs are drawn; without one, of boxes or tags."""
+    """Return the config of the training stage to draw; by default one for boxes or tags."""
     if args.config is None:
         args.config = str(CONFIG)
         config, _ = load_stage_config(args)
@@ -80,13 +82,15 @@ def load_training(args: argparse.Namespace, *, boxes: bool) -> Config:
 def build_dataset(config: Config) -> BaseDataset:
     """Build the training data set of a config."""
     if not config.get('train_dataloader'):
-        raise UserInputError(f'{config.filename} trains nothing: name the config of a training.')
+        raise UserInputError(
+            f'{config.filename} has no training. Name the config of a training stage.'
+        )
     init_default_scope('mmwsss')
     return DATASETS.build(config.train_dataloader.dataset)
 
 
 def describe(data: DataDescription) -> str:
-    """Say what there is of own data and what is missing."""
+    """Describe what own data include and what is missing."""
     labelled, images = data.labels().objects, data.image_files
     unlabelled = [img_id for img_id in images if img_id not in labelled]
     more = ', ...' if len(unlabelled) > _NAMED else ''
@@ -115,8 +119,8 @@ def summarize(dataset: BaseDataset) -> Iterator[str]:
     for name, images, count in zip(classes, present.sum(axis=0), boxes, strict=True):
         table.add_row([name, images, *([count] if has_boxes else [])])
     yield f'training images: {len(infos)}, {(present.sum(axis=1) == 0).sum()} without a class'
-    yield f'classes of an image: {present.sum(axis=1).mean():.2f} on average\n{table}'
-    yield f'together most often: {_pairs(present, classes)}'
+    yield f'classes per image: {present.sum(axis=1).mean():.2f} on average\n{table}'
+    yield f'most often together: {_pairs(present, classes)}'
     yield _image_sizes(infos)
     if has_boxes:
         yield _box_sizes(infos)
@@ -129,7 +133,7 @@ def _labels(info: dict) -> list[int]:
 
 
 def _pairs(present: np.ndarray, classes: Sequence[str]) -> str:
-    """Name the pairs of classes that most images have."""
+    """Name the pairs of classes that occur in the most images."""
     together = np.triu(present.T @ present, k=1)
     order = np.argsort(-together, axis=None, kind='stable')[:_PAIRS]
     pairs = [
@@ -162,7 +166,7 @@ def _spread(values: np.ndarray) -> str:
 
 
 def draw_inputs(dataset: BaseDataset, args: argparse.Namespace) -> Path:
-    """Draw images with their weak labels beside inputs of the training."""
+    """Draw images with their weak labels next to inputs of the training."""
     set_random_seed(args.seed)
     count = min(args.count, len(dataset))
     picks = sorted(np.random.permutation(len(dataset))[:count].tolist())
@@ -192,7 +196,7 @@ def _with_labels(image: np.ndarray, info: dict, metainfo: dict) -> np.ndarray:
 
 
 def _input(packed: dict, metainfo: dict) -> np.ndarray:
-    """Draw what the network is given; of several views of an image, the first."""
+    """Draw the input of the network; of several views, only the first."""
     inputs, sample = packed['inputs'], packed['data_samples']
     inputs = inputs[0] if isinstance(inputs, list) else inputs
     sample = sample[0] if isinstance(sample, list) else sample

@@ -1,4 +1,4 @@
-"""Draw images beside one or more folders of label maps as one PNG.
+"""Draw images next to label maps from one or more folders, as one PNG.
 
 python tools/analysis_tools/browse_labels.py data/VOCdevkit/VOC2012/JPEGImages \
     work_dirs/bana_voc/labels/Y_crf --masks data/VOCdevkit/VOC2012/SegmentationClass --out sheet.png
@@ -29,9 +29,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('labels', type=Path, nargs='+', help='folders of label maps')
     parser.add_argument('--masks', type=Path, help='folder of true masks')
     add_class_arguments(parser)
-    parser.add_argument('--split', type=Path, help='list of image ids; else those of the labels')
+    parser.add_argument(
+        '--split', type=Path, help='list of image ids (default: those of the labels)'
+    )
     parser.add_argument('--count', type=int, default=12, help='number of images')
-    parser.add_argument('--seed', type=int, help='draw the images; else the first ones')
+    parser.add_argument(
+        '--seed', type=int, help='choose images at random (default: the first ones)'
+    )
     parser.add_argument('--suffix', default='.jpg', help='suffix of the images')
     parser.add_argument('--out', type=Path, default=Path('labels.png'), help='PNG to write')
     return parser.parse_args()
@@ -65,7 +69,7 @@ def choose(args: argparse.Namespace) -> list[str]:
         folder = args.labels[0]
         img_ids = sorted(str(p.relative_to(folder).with_suffix('')) for p in folder.rglob('*.png'))
     if not img_ids:
-        raise UserInputError(f'{args.labels[0]} holds no PNG.')
+        raise UserInputError(f'{args.labels[0]} contains no PNG. Name a folder of label maps.')
     if args.seed is not None:
         random.Random(args.seed).shuffle(img_ids)
     return img_ids[: args.count]
@@ -75,7 +79,10 @@ def read_label(image: np.ndarray, path: Path, num_classes: int) -> np.ndarray:
     """Read a label map of an image."""
     label = read_label_map(path, num_classes=num_classes)
     if label.shape != image.shape[:2]:
-        raise UserInputError(f'{path} has the size {label.shape}, its image {image.shape[:2]}.')
+        raise UserInputError(
+            f'{path} has size {label.shape}, but its image {image.shape[:2]}. Use '
+            'labels of the same size.'
+        )
     return label
 
 

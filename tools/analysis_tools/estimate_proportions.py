@@ -3,9 +3,9 @@
 python tools/analysis_tools/estimate_proportions.py work_dirs/cam_voc/labels/crf \
     --out data/VOCdevkit/VOC2012/proportions.npz
 
-The file is what `proportion_file` of a data set names (Spatial-BCE). Labels are palette or
-greyscale PNGs named after the image. True masks, whose values --mask-classes explains, would be
-cheating; they give an upper bound.
+The file is for `proportion_file` of a data set (Spatial-BCE). Labels are palette or greyscale PNGs
+named after the image. Using true masks, whose values --mask-classes names, would be cheating, but
+gives an upper bound.
 """
 
 import argparse
@@ -32,11 +32,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     if args.out.suffix != '.npz':
-        raise UserInputError(f'--out {args.out}: expected a file that ends in .npz.')
+        raise UserInputError(f'--out {args.out}: expected a file name that ends in .npz.')
     pngs = args.labels.rglob('*.png')
     img_ids = sorted(str(path.relative_to(args.labels).with_suffix('')) for path in pngs)
     if not img_ids:
-        raise UserInputError(f'{args.labels} holds no PNG.')
+        raise UserInputError(f'{args.labels} contains no PNG. Name a folder of label maps.')
     foreground = args.classes[1:]
     progress = track(img_ids, description='label maps')
     values = proportions_of_folder(

@@ -4,8 +4,8 @@ python tools/analysis_tools/evaluate_labels.py work_dirs/bana_voc/labels/Y_crf \
     --split data/VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt \
     --masks data/VOCdevkit/VOC2012/SegmentationClass
 
-Labels and masks are palette or greyscale PNGs named after the image. Labels of some classes of VOC
-need --classes and, for the values of the masks, --mask-classes.
+Labels and masks are palette or greyscale PNGs named after the image. Labels with only some classes
+of VOC need --classes and, for the values of the masks, --mask-classes.
 """
 
 import argparse
@@ -25,9 +25,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('labels', type=Path, help='folder of label maps')
-    parser.add_argument('--split', type=Path, required=True, help='list of image ids, one a line')
+    parser.add_argument('--split', type=Path, required=True, help='list of image ids, one per line')
     parser.add_argument('--masks', type=Path, required=True, help='folder of true masks')
-    parser.add_argument('--second', type=Path, help='folder of other label maps of the images')
+    parser.add_argument('--second', type=Path, help='folder of other label maps of the same images')
     parser.add_argument('--boxes', type=Path, help='folder of VOC XML: measure agreement in boxes')
     add_class_arguments(parser)
     parser.add_argument('--json', type=Path, help='file to write the figures to')
@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     if args.boxes and not args.second:
-        raise UserInputError('--boxes is for the agreement with a second folder: give --second.')
+        raise UserInputError('--boxes measures the agreement with a second folder. Add --second.')
     img_ids = read_image_ids(args.split)
     encoding = mask_encoding(args)
     masks = {i: {'seg_map_path': args.masks / f'{i}.png', **encoding} for i in img_ids}

@@ -4,8 +4,8 @@ python tools/analysis_tools/label_report.py work_dirs/psa_voc_pets/walk/labels/w
     --data my_data.py --earlier work_dirs/psa_voc_pets/seeds/labels/seed --out report.html
 python tools/analysis_tools/label_report.py labels --images images --classes background cat dog
 
-The weak labels, and true masks if there are any, are those of the data file. Without one, --images
-names the folder of the images, --masks that of the masks, and nothing is compared with tags.
+The weak labels, and true masks if there are any, are those of the data file. Without it, --images
+names the folder of the images and --masks that of the masks, and labels are not compared with tags.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, default=Path('report.html'), help='HTML to write')
     args = parser.parse_args(arguments)
     if (args.data is None) == (args.images is None):
-        raise UserInputError('name the images by --data or by --images, one of the two.')
+        raise UserInputError('name the images with either --data or --images.')
     labels, *others = _label_sets([args.labels, *args.earlier, *filter(None, [args.second])])
     if args.data:
         source = source_of_data(labels, others, read_data(args.data), masks=args.masks)
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _label_sets(folders: list[Path]) -> list[LabelSet]:
-    """Name folders by their last part, or by more of the path where two end alike."""
+    """Name folders by their last part, or by more of the path if two end alike."""
     names = [folder.resolve().name for folder in folders]
     return [
         LabelSet(name if names.count(name) == 1 else str(folder), str(folder))

@@ -4,9 +4,9 @@ python tools/dataset_converters/coco_masks.py data/coco
 
 For every split it reads `annotations/instances_<split>.json` and writes `masks/<split>/*.png` and
 `<split>.txt`, a list of the images that have an annotation. Their ids are `<split>/<file name
-without suffix>`, so the images belong to `images/<split>/`. Label values count the categories by
-rising id, from 1; 0 is the background. Of overlapping objects the smaller one is on top. The masks
-are for evaluation only. Running it again writes what is missing.
+without suffix>`, so the images belong to `images/<split>/`. Label values number the categories from
+1 by ascending id; 0 is the background. Of overlapping objects, the smaller one is on top. The masks
+are for evaluation only. Running the command again writes what is missing.
 
 It needs pycocotools: pip install "mmwsss[coco]".
 """
@@ -33,7 +33,7 @@ from mmwsss.structures import UserInputError, read_json, write_json
 from mmwsss.structures.atomic_files import write_atomically
 
 SETTINGS = 'coco_masks.json'
-_CHUNK = 64  # images that a process paints at a time
+_CHUNK = 64  # images that a process paints per job
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,16 +42,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('root', type=Path, help='folder of COCO, with annotations/')
     parser.add_argument(
-        '--splits', nargs='+', default=['train2014', 'val2014'], help='default: those of 2014'
+        '--splits', nargs='+', default=['train2014', 'val2014'], help='default: the splits of 2014'
     )
     parser.add_argument(
         '--crowd',
         choices=['class', 'ignore', 'background'],
         default='class',
-        help='what a crowd becomes (default: class, below all other objects)',
+        help='how to paint a crowd (default: class, below all other objects)',
     )
     parser.add_argument(
-        '--keep-empty', action='store_true', help='list images without an annotation as well'
+        '--keep-empty', action='store_true', help='also list images without an annotation'
     )
     parser.add_argument('--workers', type=int, default=2, help='number of processes (default: 2)')
     args = parser.parse_args(arguments)
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def convert(root: Path, split: str, args: argparse.Namespace) -> None:
-    """Write the masks of one split, and its list when they are complete."""
+    """Write the masks of a split and, once they are complete, its list."""
     path = root / 'annotations' / f'instances_{split}.json'
     file = check_coco(read_annotation_json(path, keep_polygons=True), path)
     values = classes_of(file)
@@ -76,30 +76,30 @@ def convert(root: Path, split: str, args: argparse.Namespace) -> None:
     ids = ''.join(f'{split}/{one.name}\n' for one in images)
     write_atomically(root / f'{split}.txt', ids.encode())
     print(
-        f'{folder}: {len(missing)} masks written, {len(images) - len(missing)} were there, '
-        f'{len(values)} classes; {root / split}.txt lists them.'
+        f'{folder}: masks written: {len(missing)}, already there: {len(images) - len(missing)}, '
+        f'classes: {len(values)}. {root / split}.txt lists the images.'
     )
 
 
 def check_outlines(images: list[CocoImage], path: Path) -> None:
-    """Refuse objects without an outline, such as boxes alone; count them if only some have none."""
+    """Refuse annotations without any outline, such as boxes; count objects that lack one."""
     found = [isinstance(one.segmentation, str | dict) for image in images for one in image.objects]
     if found and not any(found):
         raise UserInputError(
-            f'{path}: no annotation has a `segmentation`, polygons or run lengths, of which masks '
-            'are painted. Boxes alone give none.'
+            f'{path}: no annotation has a `segmentation` (polygons or run lengths) to paint a mask '
+            'from. Boxes are not enough.'
         )
     if lacking := found.count(False):
-        print(f'{path}: {lacking} annotations without a `segmentation` are not painted.')
+        print(f'{path}: annotations without a `segmentation`, not painted: {lacking}.')
 
 
 def check_settings(folder: Path, settings: dict) -> None:
-    """Refuse to go on in a folder of masks that were painted in another way."""
+    """Refuse to continue in a folder of masks that were painted in another way."""
     path = folder / SETTINGS
     if path.exists() and read_json(path) != settings:
         raise UserInputError(
             f'{folder} holds masks of other annotations or with another --crowd, see {SETTINGS} '
-            'there. Remove the folder, or give the same annotations and options.'
+            'there. Remove the folder, or use the same annotations and options.'
         )
     write_json(path, settings)
 

@@ -18,15 +18,15 @@ from mmwsss.apis.command_line import run_tool
 from mmwsss.datasets.shapes import CLASSES, ShapesSample, ShapesWeakDataset, make_sample
 from mmwsss.structures import UserInputError
 
-VERSION = 1  # raise it when the same seed gives other images
+VERSION = 1  # increase it when the same seed gives different images
 MARKER = 'shapes.json'
 
 
 def make_shapes(out: Path, *, train: int, val: int, size: int, seed: int) -> bool:
-    """Write the data set, all of it or nothing.
+    """Write the data set, either completely or not at all.
 
     Returns:
-        Whether something was written; False if this very data set is there already.
+        Whether something was written; False if the same data set already exists.
 
     Raises:
         UserInputError: ``out`` holds something else.
@@ -38,7 +38,7 @@ def make_shapes(out: Path, *, train: int, val: int, size: int, seed: int) -> boo
         )
     settings = {'version': VERSION, 'train': train, 'val': val, 'size': size, 'seed': seed}
     if out.exists() and not out.is_dir():
-        raise UserInputError(f'{out} is a file. Give a new folder.')
+        raise UserInputError(f'{out} is a file. Name a new folder.')
     if out.is_dir() and any(out.iterdir()):
         if _read_marker(out) == settings:
             return False
@@ -101,7 +101,7 @@ def _add(parent: ElementTree.Element, name: str, fields: dict) -> ElementTree.El
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('out', type=Path, help='folder to write, the data root of the configs')
+    parser.add_argument('out', type=Path, help='folder to write to, the data root of the configs')
     parser.add_argument('--train', type=int, default=200, help='training images (default: 200)')
     parser.add_argument('--val', type=int, default=50, help='validation images (default: 50)')
     parser.add_argument('--size', type=int, default=96, help='side of the images (default: 96)')

@@ -2,11 +2,11 @@
 
 python tools/dataset_converters/voc_train_aug.py data/VOCdevkit/VOC2012 benchmark_RELEASE/dataset
 
-SBD, the Semantic Boundaries Dataset, is `benchmark.tgz` of its project page (Hariharan et al.,
-"Semantic Contours from Inverse Detectors", ICCV 2011). The list is SBD's train and val united with
-VOC's train, without VOC's val: 10 582 images, the same as in all published lists of that name. The
-masks, `SegmentationClassAug/`, are VOC's where VOC has one, else SBD's. They are for evaluation;
-`--list-only` writes none. Running it again writes what is missing.
+SBD, the Semantic Boundaries Dataset, is `benchmark.tgz` from its project page (Hariharan et al.,
+"Semantic Contours from Inverse Detectors", ICCV 2011). The list is the union of SBD's train and val
+and VOC's train, without VOC's val: 10 582 images, the same as in all published lists of that name.
+The masks, `SegmentationClassAug/`, are VOC's if VOC has one, otherwise SBD's. They are for
+evaluation; `--list-only` does not write them. Running the command again writes what is missing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from mmwsss.structures import UserInputError
 from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.input_files import read_bytes
 
-# Of the sorted ids, one a line: the same images in the lists of all published methods.
+# Hash of the sorted ids, one per line: all published methods have these images in their lists.
 PUBLISHED_SHA256 = 'd1326bd532648d73bc4b1bd275434eba81930982dc7401a65a8cecb26c028e24'
 LISTS = 'ImageSets/Segmentation'
 _MAX_BYTES = 1 << 26
@@ -34,7 +34,7 @@ _NUM_CLASSES = 20
 
 
 def train_aug_ids(voc: Path, sbd: Path) -> list[str]:
-    """Unite SBD's lists with VOC's train and leave VOC's val out; sorted."""
+    """Unite SBD's lists with VOC's train, without VOC's val; sorted."""
     voc_lists = {
         name: set(read_image_ids(voc / LISTS / f'{name}.txt')) for name in ('train', 'val')
     }
@@ -54,14 +54,14 @@ def read_sbd_mask(path: Path) -> np.ndarray:
     """Read the classes of an SBD file, uint8 (H, W) of 0..20.
 
     Raises:
-        UserInputError: It cannot be read, or holds something else.
+        UserInputError: The file cannot be read, or holds something else.
     """
     content = read_bytes(path, 'SBD file', max_bytes=_MAX_BYTES, remedy='Check the SBD folder.')
     try:
         mask = loadmat(io.BytesIO(content))['GTcls']['Segmentation'][0, 0]
-    except Exception as error:  # only SciPy's reader runs here, which fails in many ways
+    except Exception as error:  # only SciPy's reader runs here, and it fails in many ways
         raise UserInputError(
-            f'{path} is not a file of SBD with GTcls.Segmentation: {error}. Restore it.'
+            f'{path} is not an SBD file with GTcls.Segmentation: {error}. Restore it.'
         ) from error
     if mask.ndim != 2 or mask.max(initial=0) > _NUM_CLASSES:
         raise UserInputError(f'{path}: expected a map of 0..{_NUM_CLASSES}. Restore it.')
@@ -69,7 +69,7 @@ def read_sbd_mask(path: Path) -> np.ndarray:
 
 
 def write_masks(voc: Path, sbd: Path, ids: list[str]) -> int:
-    """Write the masks that are missing, as palette PNGs; return their number."""
+    """Write the missing masks as palette PNGs; return their number."""
     written = 0
     palette = np.asarray(VOCWeakDataset.METAINFO['palette'], dtype=np.uint8)
     colors = np.full((256, 3), 224, dtype=np.uint8)  # 255: VOC's light border
@@ -105,11 +105,12 @@ def main(arguments: list[str] | None = None) -> None:
     target = args.voc / LISTS / 'train_aug.txt'
     write_atomically(target, ''.join(f'{img_id}\n' for img_id in ids).encode())
     known = 'the published list' if is_published(ids) else 'NOT the published list of 10582 images'
-    print(f'{target}: {len(ids)} images, {known}.')
+    print(f'{target}: {known}, images: {len(ids)}.')
     if not args.list_only:
         written = write_masks(args.voc, args.sbd, ids)
         print(
-            f'{args.voc / "SegmentationClassAug"}: {written} masks written, the others were there.'
+            f'{args.voc / "SegmentationClassAug"}: masks written: {written}, all others were '
+            'already there.'
         )
 
 

@@ -4,8 +4,9 @@ python tools/model_converters/deeplabv2_to_mmseg.py \
     deeplabv1_resnet101-coco.pth weights/deeplabv2_resnet101_coco.pth
 
 The file is the conversion of DeepLab's `init.caffemodel` by the PyTorch reimplementation that the
-papers name, or a network that it trained. Its head, where there is one, is left out. The weights
-have seen the masks of COCO: what starts from them is not comparable with what starts from ImageNet.
+papers name, or a network that it trained. Its head, if any, is left out. The weights have seen the
+masks of COCO, so results that start from them are not comparable with results that start from
+ImageNet.
 """
 
 import argparse
@@ -33,7 +34,7 @@ _NUMBERS = {'reduce': 1, 'conv3x3': 2, 'increase': 3}
 
 
 def backbone_name(name: str) -> str | None:
-    """Rename a tensor of the published network; None for one of its head."""
+    """Rename a tensor of the published network; None if it belongs to the head."""
     stem = re.fullmatch(r'layer1\.conv1\.(conv|bn)\.(\w+)', name)
     if stem:
         return f'{stem[1]}1.{stem[2]}'
@@ -51,12 +52,13 @@ def convert(source: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename and check the tensors of a state dict, names with any common prefix.
 
     Raises:
-        UserInputError: If it is another network, or tensors are missing or have another shape.
+        UserInputError: If it is a different network, or tensors are missing or have a different
+            shape.
     """
     prefix = prefix_of(source, _FIRST)
     if prefix is None:
         raise UserInputError(
-            f'the file has no {_FIRST}: it is not the published ResNet-101 of DeepLab-V2. Its '
+            f'the file has no {_FIRST}, so it is not the published ResNet-101 of DeepLab-V2. Its '
             f'first names are {list(source)[:3]}.'
         )
     names = {name: backbone_name(name.removeprefix(prefix)) for name in source}

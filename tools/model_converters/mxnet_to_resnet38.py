@@ -1,10 +1,10 @@
-"""Turn MXNet's ImageNet weights of the wide ResNet-38 into a checkpoint for the backbone ResNet38.
+"""Convert MXNet's ImageNet weights of the wide ResNet-38 for the backbone ResNet38.
 
 python tools/model_converters/mxnet_to_resnet38.py \
     ilsvrc-cls_rna-a1_cls1000_ep-0001.params weights/resnet38.pth
 
-MXNet itself is not needed. The weights expect what the configs feed: RGB values, normalised with
-ImageNet's mean and deviation. The ImageNet classifier, linear1000, is left out.
+MXNet itself is not needed. The weights expect the input that the configs feed: RGB values,
+normalised with ImageNet's mean and deviation. The ImageNet classifier, linear1000, is left out.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _KINDS = {
 
 
 def canonical_name(name: str) -> str:
-    """Rename a tensor of MXNet's network to ResNet38's name; other names stay as they are."""
+    """Rename a tensor of MXNet's network to ResNet38's name; other names stay unchanged."""
     name = name.removeprefix('arg:').removeprefix('aux:')
     match = _NAME.fullmatch(name)
     if match is None:
@@ -52,10 +52,10 @@ def convert(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Rename and check the arrays.
 
     Returns:
-        State dict of ResNet38. What ``arrays`` holds beyond it is left out.
+        State dict of ResNet38. Everything else in ``arrays`` is left out.
 
     Raises:
-        UserInputError: If tensors are missing or have another shape.
+        UserInputError: If tensors are missing or have a different shape.
     """
     expected = expected_shapes(ResNet38)
     named = {canonical_name(name): array for name, array in arrays.items()}
@@ -68,7 +68,7 @@ def convert(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def left_over(arrays: dict[str, np.ndarray]) -> list[str]:
-    """List the arrays that the backbone has no place for, by their names in the file."""
+    """List the arrays that the backbone does not use, by their names in the file."""
     expected = expected_shapes(ResNet38)
     return sorted(name for name in arrays if canonical_name(name) not in expected)
 

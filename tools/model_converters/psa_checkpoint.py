@@ -3,9 +3,10 @@
 python tools/model_converters/psa_checkpoint.py res38_cls.pth weights/psa-cam_resnet38.pth
 python tools/model_converters/psa_checkpoint.py vgg16_aff.pth weights/psa-affinity_vgg16.pth
 
-What the file is shows in its names: with `fc8` a CAMClassifier, with `f8_3`, `f8_4`, `f8_5` and
-`f9` an AffinityNetwork, otherwise a backbone alone. Backbones are ResNet38 (`conv1a`) and
-VGG16DeepLab (`conv1_1`). Networks are loaded with `load_from`, backbones as `Pretrained`.
+The kind of file is recognised by its names: `fc8` means a CAMClassifier, `f8_3`, `f8_4`, `f8_5` and
+`f9` mean an AffinityNetwork, and anything else is only a backbone. Backbones are ResNet38
+(`conv1a`) and VGG16DeepLab (`conv1_1`). Load networks with `load_from` and backbones as
+`Pretrained`.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from mmwsss.apis.weight_files import (
 from mmwsss.models.backbones import ResNet38, VGG16DeepLab
 from mmwsss.structures import UserInputError
 
-# Of each backbone: its first tensor, and tensors as long as its three features have channels.
+# For each backbone: its first tensor, and tensors with the channel numbers of its three features.
 _FIRST = {ResNet38: 'conv1a.weight', VGG16DeepLab: 'conv1_1.weight'}
 _FEATURES = {
     ResNet38: ('b5.bn_branch2a.weight', 'b6.bn_branch2a.weight', 'bn7.weight'),
@@ -43,7 +44,7 @@ _HEAD_NAMES = {
 
 @dataclass(frozen=True)
 class Converted:
-    """A renamed state dict, the components it belongs to, and names that found no place."""
+    """A renamed state dict, the components it belongs to, and names that were not used."""
 
     state_dict: dict[str, Tensor]
     network: str
@@ -57,7 +58,8 @@ def convert(source: dict[str, Tensor]) -> Converted:
         source: State dict of a published network, names with any common prefix.
 
     Raises:
-        UserInputError: If it is none of the networks, tensors are missing or have another shape.
+        UserInputError: If it is none of the networks, or tensors are missing or have a different
+            shape.
     """
     backbone, prefix = _backbone_of(source)
     source = {name.removeprefix(prefix): tensor for name, tensor in source.items()}
@@ -84,7 +86,7 @@ def _backbone_of(source: dict[str, Tensor]) -> tuple[type, str]:
         if prefix is not None:
             return backbone, prefix
     raise UserInputError(
-        f'the file has neither {" nor ".join(_FIRST.values())}: it is none of the networks of '
+        f'the file has neither {" nor ".join(_FIRST.values())}, so it is not a network of '
         f'AffinityNet. Its first names are {list(source)[:3]}.'
     )
 
@@ -103,7 +105,7 @@ def _classifier_shapes(head: dict[str, Tensor], channels: int) -> dict[str, torc
 def _affinity_shapes(
     head: dict[str, Tensor], channels: list[int], *, norms: bool
 ) -> dict[str, torch.Size]:
-    """Expect a branch of any width for each feature, perhaps normalised, and their fusion."""
+    """Expect a branch of any width for each feature, possibly normalised, and their fusion."""
     shapes = {}
     width = 0
     for index, in_channels in enumerate(channels):

@@ -1,4 +1,4 @@
-"""Turn torchvision's ImageNet weights into checkpoints for the backbones here, by name.
+"""Convert torchvision's ImageNet weights, chosen by name, for the backbones of the configs.
 
 python tools/model_converters/torchvision_weights.py \
     mobilenet_v2 weights/mobilenet_v2_torchvision.pth
@@ -6,8 +6,8 @@ python tools/model_converters/torchvision_weights.py vgg16 weights/vgg16_deeplab
 python tools/model_converters/torchvision_weights.py \
     resnet50 weights/resnet50.pth --source resnet50-0676ba61.pth
 
-Without `--source` the file is downloaded by torchvision, which compares its checksum (V1 weights,
-to torch's cache). docs/weights.md lists files, checksums and the input that they expect.
+Without `--source`, torchvision downloads the file (V1 weights) to torch's cache and verifies its
+checksum. docs/weights.md lists files, checksums and the input that they expect.
 """
 
 import argparse
@@ -22,19 +22,19 @@ from mmwsss.structures import UserInputError
 
 
 def download(name: str) -> dict[str, Tensor]:
-    """Fetch the V1 weights of a network through torchvision.
+    """Download the V1 weights of a network through torchvision.
 
     Raises:
-        UserInputError: If that fails.
+        UserInputError: If the download fails.
     """
     from torchvision.models import get_weight
 
     weights = get_weight(f'{NETWORKS[name].enum}.IMAGENET1K_V1')
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:  # no connection; a wrong checksum
+    except (OSError, RuntimeError) as error:  # no connection, or a wrong checksum
         raise UserInputError(
-            f'{weights.url} cannot be downloaded: {error}. Fetch it another way and name the file '
+            f'{weights.url} cannot be downloaded: {error}. Get it another way and name the file '
             'with --source.'
         ) from error
 
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('name', choices=sorted(NETWORKS), help='name of the network')
     parser.add_argument('target', type=Path, help='checkpoint to write')
-    parser.add_argument('--source', type=Path, help="torchvision's file, if it is here already")
+    parser.add_argument('--source', type=Path, help="torchvision's file, if you already have it")
     args = parser.parse_args(arguments)
     source = load_state_dict(args.source) if args.source else download(args.name)
     converted = convert(args.name, source)

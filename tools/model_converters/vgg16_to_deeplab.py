@@ -1,4 +1,4 @@
-"""Turn weights of VGG16 into a checkpoint for the backbone VGG16DeepLab.
+"""Convert weights of VGG16 into a checkpoint for the backbone VGG16DeepLab.
 
 python tools/model_converters/vgg16_to_deeplab.py vgg16-397923af.pth weights/vgg16_deeplab.pth
 python tools/model_converters/vgg16_to_deeplab.py vgg_caffe.pth weights/vgg16_deeplab.pth
@@ -6,8 +6,9 @@ python tools/model_converters/vgg16_to_deeplab.py vgg_caffe.pth weights/vgg16_de
 The source is either torchvision's VGG16 (`features.N`, `classifier.N`) or a conversion of a Caffe
 model (`conv1_1` ... `fc7`). fc6 and fc7 with 4096 channels are thinned out to 1024, as DeepLab did.
 
-The result always expects what the configs feed: BGR values of 0..255 minus (104.008, 116.669,
-122.675). Torchvision's own weights expect RGB, normalised; that is folded into conv1_1.
+The result always expects the input that the configs feed: BGR values of 0..255 minus (104.008,
+116.669, 122.675). Torchvision's own weights expect normalised RGB; the difference is folded into
+conv1_1.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         '--caffe-input',
         action='store_true',
-        help="the weights bear torchvision's names but expect BGR values minus the mean",
+        help="the weights have torchvision's names but expect BGR values minus the mean",
     )
     args = parser.parse_args(arguments)
     source = load_state_dict(args.source)

@@ -1,4 +1,4 @@
-"""The report on a set of labels: one HTML file for people who decide whether it is good enough."""
+"""The report on a label set: one HTML file for people who decide whether it is good enough."""
 
 from mmwsss.engine.label_report.report import write_label_report
 from mmwsss.engine.label_report.source import (

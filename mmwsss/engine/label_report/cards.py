@@ -1,4 +1,4 @@
-"""Which images a report shows, and their pictures."""
+"""Chooses the images that a report shows and draws their pictures."""
 
 import logging
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from mmwsss.visualization.label_pictures import draw_contours, label_uri, photo_
 from mmwsss.visualization.report_page import Card, Picture, css_color
 from mmwsss.visualization.sheets import IGNORE_COLOR
 
-_LONGEST = 320  # pixels of a side
+_LONGEST = 320  # pixels per side
 _MAX_BYTES = 12_500_000  # of all pictures, so that the page can still be sent by mail
 
 
 def lists_of(measures: Sequence[Measure], count: int) -> dict[str, list[int]]:
-    """Give the images of every measure, by their indices, in order."""
+    """List the images of every measure, by index, in order."""
     return {measure.key: most_suspicious(measure.suspicion, count) for measure in measures}
 
 
@@ -42,7 +42,7 @@ def draw_cards(
     pool: RefinePool,
     logger: logging.Logger,
 ) -> list[Card]:
-    """Draw the images of all lists, the first of every list first, until the page is full."""
+    """Draw the images of all lists, starting with the first of each, until the page is full."""
     chosen = _in_turn(lists)
     plain, jobs = replace(source, images=()), []
     for index in chosen:
@@ -63,7 +63,7 @@ def draw_cards(
 
 
 def draw_pictures(source: ReportSource, image: ReportImage) -> list[Picture]:
-    """Draw the flat label maps of an image, the judged one last, its contours, and the truth."""
+    """Draw an image's flat label maps, the judged one last, its contours, and the true mask."""
     pixels = read_image(image.path)
     shape = pixels.shape[:2]
     maps = read_labels_of(source, image, shape)
@@ -114,7 +114,7 @@ def _card(
 
 
 def _values(measures: Sequence[Measure], index: int) -> list[tuple[str, str, str]]:
-    """Give the name of every value of an image, its text, and the keys of its measures."""
+    """List the name of every value of an image, its text, and the keys of its measures."""
     found: dict[str, tuple[str, str]] = {}
     for measure in measures:
         value = float(measure.shown[index])
@@ -127,7 +127,7 @@ def _values(measures: Sequence[Measure], index: int) -> list[tuple[str, str, str
 def _legend(
     source: ReportSource, measured: Measured, index: int
 ) -> list[tuple[int, str, str, str, bool]]:
-    """List the classes of an image, those it has a tag of and those it is labelled as."""
+    """List the classes of an image: those with a tag and those that are labelled."""
     image, size = source.images[index], measured.sizes[index]
     pixels = measured.pixels[index]
     lines = []

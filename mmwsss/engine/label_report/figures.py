@@ -11,7 +11,7 @@ from mmwsss.visualization.report_page import Figure
 
 
 def figures(source: ReportSource, measured: Measured, tags: np.ndarray | None) -> list[Figure]:
-    """Give the numbers at the top of the page."""
+    """List the figures at the top of the page."""
     return [
         *_of_coverage(measured),
         *([] if tags is None else _of_tags(measured, tags)),

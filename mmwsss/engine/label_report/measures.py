@@ -1,4 +1,4 @@
-"""The measures of a report, with what they mean in plain words."""
+"""The measures of a report, explained in plain words."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Measure:
         key: Short name, unique.
         title: What images at the top of the list have in common.
         name: What the value is; measures that show the same value have the same name.
-        sentence: What it means, for people who know tags and masks but not the code.
-        suspicion: The higher, the earlier in the list; NaN or 0 where it says nothing, (N,).
+        sentence: Explanation for people who know tags and masks but not the code.
+        suspicion: Higher values come earlier in the list; NaN or 0 means no suspicion, (N,).
         shown: The value that people see, (N,).
         form: Turns a shown value into text.
     """
@@ -34,17 +34,17 @@ class Measure:
 
 
 def percent(value: float) -> str:
-    """Write a share as a percentage; one that is not 0 does not look like 0."""
+    """Write a share as a percentage, in which only 0 looks like 0."""
     return '<0.1%' if 0 < value < 0.0005 else f'{100 * value:.1f}%'
 
 
 def count(value: float) -> str:
-    """Write a number of things."""
+    """Write a count."""
     return f'{value:.0f}'
 
 
 def factor(value: float) -> str:
-    """Write a distance of binary logarithms as a factor."""
+    """Write a difference of binary logarithms as a factor."""
     times = 2**value
     return f'{times:,.0f}-fold' if times >= 10 else f'{times:.1f}-fold'
 
@@ -52,11 +52,11 @@ def factor(value: float) -> str:
 def all_measures(
     source: ReportSource, measured: Measured, tags: np.ndarray | None
 ) -> list[Measure]:
-    """Give the measures that say something about these labels.
+    """List the measures that apply to these labels.
 
     Args:
         source: What the report is about.
-        measured: What was measured.
+        measured: The results of measuring them.
         tags: Tags of all images, see :func:`~mmwsss.evaluation.label_statistics.tag_table`.
     """
     found = [
@@ -126,7 +126,7 @@ def _of_coverage(measured: Measured, tags: np.ndarray | None) -> list[Measure]:
             'ignored',
             'Much left undecided',
             'Ignored',
-            'Many pixels are marked to be ignored, so that nothing is learnt from them.',
+            'Many pixels are marked to be ignored, so nothing is learnt from them.',
             *(ignored, ignored, percent),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Measures all images of a report, in several processes, a chunk of images at a time.
+"""Measures all images of a report in several processes, in chunks of images.
 
 Legend: N images, K foreground classes, S other label sets.
 """
@@ -31,7 +31,7 @@ _NAN = float('nan')
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured. Rows are images, in their order; sums are over all images with a mask.
+    """Results of measuring. Rows are images in order; sums cover all images with a mask.
 
     Attributes:
         sizes: Pixels of every image, (N,).
@@ -67,9 +67,9 @@ def measure_images(source: ReportSource, pool: RefinePool, logger: logging.Logge
     """Measure all images.
 
     Args:
-        source: What the report is about, with at least one image.
-        pool: Where the images are read.
-        logger: Where the progress goes.
+        source: Subject of the report, with at least one image.
+        pool: Pool in which the images are read.
+        logger: Logger for the progress.
 
     Raises:
         UserInputError: A file of an image is missing, damaged or does not fit.
@@ -125,7 +125,7 @@ def _compare(
     for row, label in zip(counts, labels, strict=True):
         pairs = pixel_pairs(label, mask)
         row[:] = count_pairs(pairs, classes)
-    # Of the judged labels, the last in the loop.
+    # These are the judged labels, the last ones in the loop.
     return image_iou(pairs), dict(
         sum_counts=counts,
         sum_confusion=np.vstack([pairs[:classes, :classes], pairs[-1:, :classes]]),

@@ -11,18 +11,18 @@ UNKNOWN = '-'
 
 
 def quality_of(source: ReportSource, measured: Measured, place: int = -1) -> LabelQuality:
-    """Give the quality of a label set by its place; the judged one is the last."""
+    """Return the quality of a label set by its position; the judged one is the last."""
     masks = int((~np.isnan(measured.iou)).sum())
     counts = measured.sum_counts[place]
     return label_quality(counts, classes=source.classes, num_images=masks)
 
 
 def boundary_iou(measured: Measured) -> np.ndarray:
-    """Give the boundary IoU of every class, NaN where there is no such pixel, (1+K,)."""
+    """Return the boundary IoU of every class, NaN for classes without such pixels, (1+K,)."""
     intersection, union = measured.sum_boundary.astype(float)
     return np.where(union > 0, intersection / np.maximum(union, 1), np.nan)
 
 
 def share_text(value: float) -> str:
-    """Write a share that may not be known."""
+    """Write a share that may be unknown."""
     return UNKNOWN if np.isnan(value) else percent(value)

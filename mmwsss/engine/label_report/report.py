@@ -21,7 +21,7 @@ from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.visualization.report_page import Card, Reason, ReportPage, histogram, render_page
 
 _LISTED = 40
-_FEW = 200  # images, for which other processes would take longer to start than to help
+_FEW = 200  # images; with fewer, starting other processes takes longer than they save
 
 
 def write_label_report(source: ReportSource, path: Path, *, num_workers: int) -> Path:
@@ -29,14 +29,14 @@ def write_label_report(source: ReportSource, path: Path, *, num_workers: int) ->
 
     Args:
         source: What the report is about.
-        path: The HTML file; its folder is made.
-        num_workers: Processes for many images.
+        path: The HTML file; its folder is created if needed.
+        num_workers: Number of processes if there are many images.
 
     Returns:
         The path.
 
     Raises:
-        UserInputError: If there are no images, or a file is missing, damaged or of another size.
+        UserInputError: If there are no images, or a file is missing, damaged or of the wrong size.
     """
     if not source.images:
         raise UserInputError(f'{source.labels.folder} has no label map to report on.')

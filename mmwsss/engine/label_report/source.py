@@ -1,4 +1,4 @@
-"""What a report is about: label sets, images, and what is known of them."""
+"""The subject of a report: label sets, images, and what is known about them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class ReportImage(NamedTuple):
     """An image of the report.
 
     Attributes:
-        img_id: Its id, which names its label maps.
+        img_id: Id of the image, which names its label maps.
         path: Its file.
-        tags: Indices of its foreground classes, None where they are not known.
+        tags: Indices of its foreground classes, or None if they are unknown.
         mask: Entry of its true mask for :func:`~mmwsss.datasets.true_masks.read_true_mask`.
     """
 
@@ -42,8 +42,8 @@ class ReportSource:
 
     Attributes:
         labels: The label set that is judged.
-        others: Other sets of the same images, such as earlier stages, in order. The last one is
-            what the labels are compared with.
+        others: Other sets of the same images, such as earlier stages, in order. The labels are
+            compared with the last one.
         classes: Names of all classes, background first.
         palette: RGB colour of every class.
         images: All images.
@@ -62,7 +62,7 @@ class ReportSource:
 
     @property
     def has_masks(self) -> bool:
-        """Whether an image has a true mask."""
+        """Whether any image has a true mask."""
         return any(image.mask is not None for image in self.images)
 
 
@@ -83,10 +83,11 @@ def image_of_entry(entry: Mapping[str, Any]) -> ReportImage:
 def read_labels_of(
     source: ReportSource, image: ReportImage, shape: tuple[int, ...]
 ) -> list[np.ndarray]:
-    """Read the label maps of an image: of the other sets, then of the judged one.
+    """Read the label maps of an image, first from the other sets, then from the judged one.
 
     Raises:
-        UserInputError: One is missing, damaged, of another size than the image or of other classes.
+        UserInputError: A label map is missing or damaged, or does not match the image in size or
+            the classes.
     """
     return [_read(labels, source, image, shape) for labels in (*source.others, source.labels)]
 
@@ -111,7 +112,7 @@ def _read(
     label = read_label_map(path, num_classes=source.num_classes)
     if label.shape != shape:
         raise UserInputError(
-            f'{path} is {label.shape[0]}x{label.shape[1]}, its image {image.path} is {shape[0]}x'
-            f'{shape[1]} (height x width). Labels must have the size of their image.'
+            f'{path} is {label.shape[0]}x{label.shape[1]}, but its image {image.path} is '
+            f'{shape[0]}x{shape[1]} (height x width). Labels must have the size of their image.'
         )
     return label

@@ -13,7 +13,7 @@ _SIZES = {'small': '≤ 32²', 'medium': '≤ 96²', 'large': '> 96²'}
 
 
 def tables(source: ReportSource, measured: Measured, tags: np.ndarray | None) -> list[Table]:
-    """Give the tables of the page."""
+    """List the tables of the page."""
     found = [_class_table(source, measured, tags)]
     if source.has_masks:
         found += [_quality_table(source, measured)]
@@ -45,9 +45,9 @@ def _class_table(source: ReportSource, measured: Measured, tags: np.ndarray | No
     columns += [
         ('Share of the pixels', 'Of all pixels labelled as an object, how many are of the class.'),
         ('Images with pixels', 'Images in which a pixel is labelled as the class.'),
-        ('Usual size', 'Median share of the image, where the class occurs.'),
-        ('Parts', 'Separate parts per image, where the class occurs.'),
-        ('In the largest part', 'Median share of the pixels of the class in its largest part.'),
+        ('Usual size', 'Median share of an image in which the class occurs.'),
+        ('Parts', 'Separate parts per image in which the class occurs.'),
+        ('In the largest part', "Median share of the class's pixels in its largest part."),
     ]
     values += [
         (share_text, measured.pixels.sum(axis=0) / objects),
@@ -71,7 +71,7 @@ def _quality_table(source: ReportSource, measured: Measured) -> Table:
     quality = quality_of(source, measured)
     columns = [
         ('Class', 'Background and the foreground classes.'),
-        ('IoU', 'Pixels of both labels and masks by those of either.'),
+        ('IoU', 'Pixels in both labels and masks, divided by those in either.'),
         ('Precision', 'Share of the labelled pixels that are right.'),
         ('Recall', 'Share of the true pixels that are found.'),
         ('Boundary IoU', 'IoU within 2% of the diagonal along the borders of objects.'),
@@ -105,7 +105,7 @@ def _stage_table(source: ReportSource, measured: Measured) -> Table:
         'recall': 'Recall',
         **{f'mIoU_{size}': f'IoU, {size}' for size in _SIZES},
     }
-    columns = [('Labels', 'The label sets in their order.')]
+    columns = [('Labels', 'The label sets, in order.')]
     columns += [(title, f'{title}, mean over the classes.') for title in names.values()]
     values = [
         (share_text, np.array([quality.metrics.get(key, np.nan) for quality in qualities]) / 100)

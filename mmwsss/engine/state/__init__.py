@@ -1,1 +1,1 @@
-"""What decided a stage, what it gave, and whether that still holds."""
+"""What determined a stage's result, what it produced, and whether that still holds."""

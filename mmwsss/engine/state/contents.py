@@ -1,4 +1,4 @@
-"""What lies in the files that decide a result: hashed once, then only when they change."""
+"""Hashes the files that determine a result, and hashes them again only when they change."""
 
 import json
 import logging
@@ -24,16 +24,16 @@ from mmwsss.structures.atomic_files import write_atomically
 from mmwsss.structures.deleted_scores import NOTE
 from mmwsss.structures.input_files import check_file
 
-# Entries of a data list that follow from other settings, or are the same for all images.
+# Entries of a data list that depend on other settings or are the same for all images.
 _DERIVED = {'label_map', 'reduce_zero_label', 'sample_idx', 'seg_fields'}
 _CHUNK = 64
 _THREADS = 8
-_KEPT = 4  # files of one name
-_MANY = 2000  # files; reading more may take long enough to watch
+_KEPT = 4  # files of the same name
+_MANY = 2000  # files; reading more may take long enough to show progress
 
 
 class _Known(NamedTuple):
-    """A file as it was when it was hashed: size, time of its last change, hash of its content."""
+    """State of a file when it was hashed: size, time of its last change, hash of its content."""
 
     size: int
     time: int
@@ -43,13 +43,13 @@ class _Known(NamedTuple):
 class Contents:
     """Hashes of the contents of files, kept between runs.
 
-    A file is read again only if its size or time changed. Names are relative to the root of the
-    data where a file lies below it, so that data which were moved are not read again.
+    A file is read again only if its size or time changed. Names of files below the root of the data
+    are relative to it, so moved data are not read again.
 
     Args:
         path: JSON file ``{name: [[size, time in ns, hash], ...]}``, with an entry for each of the
-            last files of a name, since data of several roots may have equal names. One that is
-            missing or damaged costs time and nothing else: everything is hashed anew.
+            last files of a name, since data of several roots may have equal names. If it is missing
+            or damaged, only time is lost, because everything is hashed anew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,8 +60,8 @@ class Contents:
         """Hash the content of files; several ranks share the reading.
 
         Args:
-            files: Paths, the same on every rank.
-            root: Root of the data, which does not count.
+            files: Paths of the files, the same on every rank.
+            root: Root of the data, which has no influence.
 
         Raises:
             UserInputError: A file cannot be read.
@@ -77,7 +77,7 @@ class Contents:
         return [entry.hash for entry in entries]
 
     def _note(self, found: dict[str, _Known]) -> bool:
-        """Keep what was found; say if anything of it is new."""
+        """Keep the findings; tell if any of them is new."""
         new = {
             name: entry for name, entry in found.items() if entry not in self._known.get(name, ())
         }
@@ -86,7 +86,7 @@ class Contents:
         return bool(new)
 
     def of_path(self, path: str) -> str:
-        """Hash the content of a file, or of all files in a folder with their names in it."""
+        """Hash the content of a file, or the contents and names of all files in a folder."""
         if not on_first_rank(lambda: os.path.isdir(path)):
             return self.of_files([path])[0]
         files = on_first_rank(lambda: sorted(map(str, files_below(path))))
@@ -104,7 +104,7 @@ class Contents:
         return fingerprint(self.of_infos(infos, data_root(config)))
 
     def of_infos(self, infos: list[dict], root: str | None) -> list[dict]:
-        """Copy entries of a data list, with the content of each file in place of its path."""
+        """Copy entries of a data list, with each file's content in place of its path."""
         keys = [sorted(k for k, v in info.items() if _is_file_key(k, v)) for info in infos]
         files = [info[key] for info, own in zip(infos, keys, strict=True) for key in own]
         hashes = iter(self.of_files(files, root))
@@ -122,7 +122,7 @@ class Contents:
         return entries
 
     def _unchanged(self, file: str, name: str) -> _Known:
-        """Size and time of a file, with the hash that is known if both are the same as then."""
+        """Size and time of a file, with its known hash if neither has changed."""
         try:
             stat = os.stat(file)
         except FileNotFoundError as error:
@@ -131,28 +131,28 @@ class Contents:
             return _Known(0, 0, was.hash)
         except OSError as error:
             raise _unreadable(file, error) from error
-        # The second one is set by the system alone: a copy with the old date is noticed.
+        # Only the system can set the second one, so a copy with the old date is noticed.
         size, time = stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns)
         known = [k for k in self._known.get(name, ()) if (k.size, k.time) == (size, time)]
         return known[-1] if known else _Known(size, time, '')
 
 
 def files_below(folder: str | Path) -> set[Path]:
-    """List all files in a folder and its subfolders, with scores that were deleted on purpose."""
+    """List all files in a folder and its subfolders, and scores that were deleted on purpose."""
     folder = Path(folder)
     there = {path for path in folder.rglob('*') if path.is_file()}
-    # Locks and temporary files decide nothing.
+    # Locks and temporary files have no influence.
     counting = {path for path in there if not path.name.startswith('.')}
     return (counting - {folder / NOTE}) | {folder / name for name in deleted_scores(folder)}
 
 
 def _infos(config: dict) -> list[dict]:
-    with without_warnings():  # they come again when the stage builds the data set
+    with without_warnings():  # they appear again when the stage builds the data set
         dataset = DATASETS.build(config)
         while isinstance(dataset, RepeatDataset | ClassBalancedDataset):
-            dataset = dataset.dataset  # how often it shows an image is in the settings
+            dataset = dataset.dataset  # its repetitions count through the settings
         if not hasattr(dataset, 'get_data_info'):
-            return []  # of another library: its settings count, its files cannot be known
+            return []  # from another library: its settings count, but its files are unknown
         return [dataset.get_data_info(i) for i in range(len(dataset))]
 
 
@@ -172,7 +172,7 @@ def _is_entry(entry: object) -> bool:
 
 
 def _is_file_key(key: str, value: object) -> bool:
-    # What lies at an address counts by its name.
+    # The content of an address counts by its name.
     return key.endswith('_path') and isinstance(value, str) and '://' not in value
 
 
@@ -184,7 +184,7 @@ def _names(files: Sequence[str], root: str | None) -> list[str]:
 
 
 def _hash(file: str) -> str:
-    check_file(file, 'file')  # a pipe would be waited for
+    check_file(file, 'file')  # reading a pipe would wait
     try:
         return file_hash(file)
     except OSError as error:
@@ -200,7 +200,7 @@ def _unreadable(file: str, error: OSError) -> UserInputError:
 
 @contextmanager
 def _watching(num_files: int, num_chunks: int) -> Iterator[Callable[[Iterable], Iterable]]:
-    """Show the progress where there are many files."""
+    """Show progress if there are many files."""
     if num_files < _MANY:
         yield iter
         return

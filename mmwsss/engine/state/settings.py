@@ -1,4 +1,4 @@
-"""What a config decides, in one form: the same settings written in other words are equal."""
+"""Normalises the settings of a config: settings with the same meaning become equal."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ from mmwsss.datasets.description import DataDescription
 from mmwsss.registry import type_name
 from mmwsss.structures import Checked
 
-# Settings that change how a stage runs but not what it makes.
+# Settings that change how a stage runs but not what it produces.
 _INDIFFERENT = {
     'num_workers',
     'out_dir',
@@ -28,7 +28,7 @@ _INDIFFERENT = {
     'val_begin',
     'val_interval',
 }
-# Where data lie; what lies there counts by its content.
+# Locations of data, which count by their content.
 _PLACES = {
     'ann_file',
     'data_prefix',
@@ -43,10 +43,10 @@ _PLACES = {
     'true_masks',
 }
 _OWN_DATA = 'CustomWeakDataset'
-# Where the first weights of a network come from; a checkpoint that is loaded replaces them all.
+# Sources of a network's initial weights; loading a checkpoint replaces all of them.
 _FIRST_WEIGHTS = {'init_cfg', 'pretrained'}
 _FOLDER_KEYS = {'dir', 'folder', 'path', 'root'}
-# Default hooks that show or save what happens, and those that every training has.
+# Default hooks that only show or save, and those that every training has.
 _USUAL_HOOKS = {
     'CheckpointHook',
     'DistSamplerSeedHook',
@@ -58,9 +58,9 @@ _USUAL_HOOKS = {
     'SegVisualizationHook',
     'VisualizationHook',
 }
-# Those without which a training is another one.
+# Hooks whose removal changes a training.
 _NEEDED_HOOKS = {'param_scheduler', 'sampler_seed'}
-# What a setting without a type is given to.
+# Callables that receive settings without a type.
 _TAKEN_BY = {
     'randomness': Runner.set_randomness,
     'test_dataloader': DataLoader,
@@ -97,10 +97,10 @@ LOADERS = {'train': ('train_dataloader', 'val_dataloader'), 'test': ('test_datal
 
 
 def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str, Any]:
-    """Pick the settings that decide the result of a stage, as plain values by top-level key.
+    """Pick the settings that determine the result of a stage, as plain values by top-level key.
 
-    Settings that equal the defaults of their component are left out, so that it does not matter
-    whether a config spells them out; so are settings of another task, and where data lie.
+    Settings that equal the defaults of their component are left out, so it does not matter whether
+    a config spells them out. Settings of other tasks and locations of data are also left out.
 
     Args:
         config: The stage's config.
@@ -126,7 +126,7 @@ def decisive_settings(config: dict, task: str, *, tta: bool = False) -> dict[str
 
 
 def _decides(name: str, hook: dict | None) -> bool:
-    """Say if a default hook changes what a training makes."""
+    """Tell if a default hook changes the result of a training."""
     if hook is None:
         return name in _NEEDED_HOOKS
     kind = hook.get('type')
@@ -134,9 +134,9 @@ def _decides(name: str, hook: dict | None) -> bool:
 
 
 def label_making_settings(config: dict) -> dict[str, object]:
-    """Pick the settings that decide the content of labels, whatever the images."""
+    """Pick the settings that determine the content of labels, whatever the images."""
     chosen = decisive_settings(config, 'test')
-    # Of own data the names of the classes are left by now, which no label holds.
+    # At this point only the class names of own data are left, and labels do not contain these.
     dataset = without_keys(chosen.pop('test_dataloader')['dataset'], {'data'})
     loop = chosen.pop('test_cfg')
     loop_settings = {key: loop[key] for key in ('generator', 'fp16') if key in loop}
@@ -145,7 +145,7 @@ def label_making_settings(config: dict) -> dict[str, object]:
 
 
 def _with_class_names(node: Any) -> Any:
-    """Reduce descriptions of own data to the classes; the rest says where data lie."""
+    """Reduce descriptions of own data to the classes; the rest only locates the data."""
     if isinstance(node, list):
         return [_with_class_names(child) for child in node]
     if not isinstance(node, dict):
@@ -157,7 +157,7 @@ def _with_class_names(node: Any) -> Any:
 
 
 def data_root(dataset: dict) -> str | None:
-    """Give the root of the data that the config of a data set names."""
+    """Return the root of the data that the config of a data set names."""
     data = dataset.get('data')
     return data.get('root') if isinstance(data, dict) else dataset.get('data_root')
 
@@ -180,11 +180,11 @@ def without_keys(node: Any, keys: set[str]) -> Any:
 
 
 def plain_settings(node: object, *, kind: object = None) -> object:
-    """Give settings as JSON values, without what is indifferent or equals a default.
+    """Convert settings to JSON values, without those that have no effect or equal a default.
 
     Args:
         node: The settings.
-        kind: What they are given to, where they have no ``type``.
+        kind: What receives the settings if they have no ``type``.
     """
     if isinstance(node, dict):
         return _plain_options(node, kind)
@@ -193,7 +193,7 @@ def plain_settings(node: object, *, kind: object = None) -> object:
     if isinstance(node, set | frozenset):
         return sorted(str(child) for child in node)
     if isinstance(node, float) and node.is_integer():
-        return int(node)  # 1.0 and 1 say the same
+        return int(node)  # 1.0 and 1 mean the same
     if isinstance(node, np.ndarray | np.generic):
         return plain_settings(node.tolist())
     if isinstance(node, os.PathLike):
@@ -202,12 +202,12 @@ def plain_settings(node: object, *, kind: object = None) -> object:
         return node
     named = node if hasattr(node, '__qualname__') else type(node)
     text = f'{named.__module__}.{named.__qualname__}'
-    # What an object prints may be its address, another one in every run.
+    # The text of an object may contain its address, which differs in every run.
     return text if named is node or ' at 0x' in repr(node) else f'{text}: {node!r}'
 
 
 def _plain_options(node: dict, kind: object) -> dict[str, object]:
-    """Plain options of a component, without defaults; all of them if its name is not clear."""
+    """Plain options of a component, without defaults; all of them if its name is ambiguous."""
     component = node.get('type', kind)
     if isinstance(component, str):
         component = _component(component)
@@ -218,7 +218,7 @@ def _plain_options(node: dict, kind: object) -> dict[str, object]:
         given = plain_settings(value, kind=parts.get(key))
         if key in parts and isinstance(given, dict):
             given = {k: v for k, v in given.items() if (k, v) != ('type', parts[key].__name__)}
-            given = given or None  # nothing but what leaving the part out would say
+            given = given or None  # the same as leaving out the part
         if key not in _INDIFFERENT and (key not in defaults or defaults[key] != given):
             plain[str(key)] = given
     return plain
@@ -233,7 +233,7 @@ def _part_types(component: object) -> Mapping[str, type]:
 
 @functools.cache
 def _component(name: str) -> object | None:
-    """Find what a name is registered for; None if no registry or more than one thing has it."""
+    """Find what a name is registered for; None if it is unknown or ambiguous."""
     found = {}
     for node in vars(registry).values():
         if isinstance(node, Registry):
@@ -245,7 +245,7 @@ def _component(name: str) -> object | None:
 
 @functools.cache
 def _signature_defaults(component: object) -> dict[str, object]:
-    """Defaults of all options, those that a class hands to its parents included."""
+    """Defaults of all options, including those that a class passes to its parents."""
     inits: list[Any] = [component]
     if isinstance(component, type):
         inits = [vars(cls)['__init__'] for cls in component.__mro__ if '__init__' in vars(cls)]
@@ -287,7 +287,7 @@ def _is_path(text: str, key: str) -> bool:
 
 
 def by_content(node: object, contents: Mapping[str, object]) -> object:
-    """Put what a path stands for in the place of the path, which may change."""
+    """Replace each path, which may change, with what it stands for."""
     if isinstance(node, dict):
         return {key: by_content(value, contents) for key, value in node.items()}
     if isinstance(node, list | tuple):

@@ -1,9 +1,9 @@
-"""The state of a stage: what decided its result, whether it is finished, where it goes on.
+"""The state of a stage: what determined its result, if it is finished, where it resumes.
 
 A stage's folder has ``started.json`` from its start and ``stage.json`` once it is finished. Both
-say what decided the result; ``stage.json`` is removed when the stage starts again, so that it never
-speaks of files that another run has begun to replace. Checkpoints carry the fingerprint of the
-stage that wrote them. Only this module reads and writes the state.
+record what determined the result. ``stage.json`` is removed when the stage starts again, so it
+never describes files that another run has begun to replace. Checkpoints carry the fingerprint of
+the stage that wrote them. Only this module reads and writes the state.
 """
 
 import math
@@ -33,7 +33,7 @@ _LAST = 'last_checkpoint'
 
 @dataclass
 class StageResult:
-    """What a stage leaves behind.
+    """Results of a stage.
 
     Attributes:
         outputs: Output name -> path: ``checkpoint`` of a training (and the folder
@@ -48,13 +48,13 @@ class StageResult:
     seconds: float = 0.0
 
     def to_dict(self) -> dict:
-        """Give the fields as plain JSON values; a metric that is not a number becomes null."""
+        """Convert the fields to plain JSON values; a metric that is not a number becomes null."""
         metrics = {k: v if math.isfinite(v) else None for k, v in self.metrics.items()}
         return {**asdict(self), 'metrics': metrics}
 
     @classmethod
     def from_dict(cls, content: dict) -> 'StageResult':
-        """Read what :meth:`to_dict` gave; other keys are ignored.
+        """Read the result of :meth:`to_dict`; other keys are ignored.
 
         Raises:
             ValueError: If the content has another form.
@@ -75,7 +75,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class Decided:
-    """What decides the result of a stage.
+    """What determines the result of a stage.
 
     Attributes:
         parts: Fingerprint of each part: top-level settings, and the files that a data set lists.
@@ -85,20 +85,20 @@ class Decided:
 
     @property
     def stamp(self) -> str:
-        """One fingerprint of all parts."""
+        """Single fingerprint of all parts."""
         return fingerprint(self.parts)
 
     def changes_since(self, other: dict[str, str]) -> list[str]:
-        """Name the parts that are not those of `other`."""
+        """Name the parts that differ from `other`."""
         keys = sorted({*self.parts, *other})
         return [key for key in keys if self.parts.get(key) != other.get(key)]
 
 
 def decide(config: Config, contents: Contents, *, task: str, tta: bool = False) -> Decided:
-    """Find what decides the result of a stage, on all ranks together.
+    """Find what determines the result of a stage, shared among all ranks.
 
-    Settings count in one form (:mod:`mmwsss.engine.state.settings`), and what they name counts by
-    its content: data, checkpoints, first weights, any other file or folder. Where it lies does not.
+    Settings are normalised (:mod:`mmwsss.engine.state.settings`). Data, checkpoints, initial
+    weights and any other file or folder that they name count by content, not by location.
 
     Args:
         config: The stage's config, with the paths that it takes from earlier stages.
@@ -121,7 +121,7 @@ def decide(config: Config, contents: Contents, *, task: str, tta: bool = False) 
 
 
 class StageState:
-    """Reads and writes the state of a stage; the first rank writes.
+    """Reads and writes the state of a stage; only the first rank writes.
 
     Args:
         folder: Folder of the stage.
@@ -131,10 +131,10 @@ class StageState:
         self.folder = folder
 
     def result(self) -> StageResult | None:
-        """Result of the finished stage, whatever decided it; None if it is not finished.
+        """Result of the finished stage, whatever determined it; None if it is not finished.
 
         Raises:
-            UserInputError: If ``stage.json`` is damaged; running the stage again repairs it.
+            UserInputError: If ``stage.json`` is damaged. Running the stage again repairs it.
         """
         path = self.folder / _DONE
         if not path.exists():
@@ -144,15 +144,15 @@ class StageState:
         except ValueError as error:
             raise UserInputError(
                 f'{path} is damaged: {error}. Run the stage again without --stages, or delete this '
-                'file to make the stage from the start.'
+                'file to repeat the stage from the start.'
             ) from error
-        # Relative ones are below the folder of the stage, which may have been moved.
+        # Relative paths are below the folder of the stage, which may have been moved.
         folder = self.folder.absolute()
         outputs = {name: os.path.join(folder, output) for name, output in result.outputs.items()}
         return replace(result, outputs=outputs)
 
     def finished(self, decided: Decided) -> tuple[StageResult | None, str]:
-        """Result of the stage if it is finished and the same things decide it now, and why not."""
+        """Result of the stage if it is finished and still up to date, or else the reason."""
         path = self.folder / _DONE
         if not path.exists():
             return None, ''
@@ -160,7 +160,10 @@ class StageState:
             result = self.result()
             parts = _parts(_read_state(path))
         except ValueError:
-            return None, f'{path} is damaged (a training goes on from its checkpoint with --resume)'
+            return (
+                None,
+                f'{path} is damaged (with --resume, training continues from its checkpoint)',
+            )
         changes = decided.changes_since(parts)
         if changes:
             return None, f'{path} was made with other settings or data: {", ".join(changes)}'
@@ -169,7 +172,7 @@ class StageState:
         return (None, f'{gone[0]} is gone') if gone else (result, '')
 
     def start(self, decided: Decided) -> None:
-        """Record that the stage has started, and so is no longer finished."""
+        """Record that the stage has started and is thus no longer finished."""
         if is_main_process():
             (self.folder / _DONE).unlink(missing_ok=True)
             write_json(self.folder / _STARTED, dict(decided=decided.parts))
@@ -186,7 +189,7 @@ class StageState:
         return output if relative.startswith('..') else relative
 
     def changes_since_start(self, decided: Decided) -> list[str]:
-        """Name the parts that changed since the stage was started last."""
+        """Name the parts that changed since the stage was last started."""
         try:
             return decided.changes_since(_parts(_read_state(self.folder / _STARTED)))
         except ValueError:  # never started, or not readable any more
@@ -195,15 +198,16 @@ class StageState:
     def checkpoint(self, stamp: str | None = None) -> tuple[str | None, str]:
         """Find the last complete checkpoint of the stage.
 
-        It is the one that ``last_checkpoint`` names, or a later one: a kill may come between the
-        two files. If that one is missing or damaged, it is the newest of the others.
+        This is the one that ``last_checkpoint`` names, or a later one, because a kill may come
+        between writing the two files. If that one is missing or damaged, it is the newest of the
+        others.
 
         Args:
-            stamp: Fingerprint of what decided the stage that wrote it; any if None.
+            stamp: Fingerprint of what determined the stage that wrote it; None accepts any.
 
         Returns:
-            The path, None if there is no such checkpoint, and what is wrong with the one that
-            ``last_checkpoint`` names, '' if nothing.
+            The path, or None if there is no such checkpoint; and what is wrong with the one that
+            ``last_checkpoint`` names, or ''.
         """
         named = self._named_checkpoint()
         files = self.folder.glob('*.pth')
@@ -222,14 +226,14 @@ class StageState:
         return None, trouble
 
     def name_last(self, path: str) -> None:
-        """Let ``last_checkpoint`` name a checkpoint; a kill may have come before it did."""
+        """Make ``last_checkpoint`` name a checkpoint, in case a kill prevented that."""
         if self._named_checkpoint() != [Path(path)]:
             write_atomically(self.folder / _LAST, path.encode())
 
     def _is_later(self, path: Path, named: Path) -> bool:
-        """Say if a checkpoint is of a later iteration, and was written after the other was noted.
+        """Tell if a checkpoint has a later iteration and was written after the other was recorded.
 
-        The time alone would mislead in a folder that was copied.
+        In a copied folder the time on its own would be misleading.
         """
         noted = (self.folder / _LAST).stat().st_mtime_ns
         return _number(path) > _number(named) and path.stat().st_mtime_ns >= noted
@@ -238,7 +242,7 @@ class StageState:
         try:
             name = (self.folder / _LAST).read_text().strip()
             path = self.folder / name  # mmengine writes an absolute path
-            # The folder may have been moved since.
+            # The folder may have been moved since then.
             moved = self.folder / path.name
             return [path if path.is_file() or not moved.is_file() else moved] if name else []
         except (OSError, ValueError):  # missing, not text, or not a path
@@ -252,14 +256,14 @@ def _number(path: Path) -> int:
 
 
 def checkpoint_meta(path: str | Path) -> dict:
-    """Read a whole checkpoint, to see that training can go on from it, and give its ``meta``."""
+    """Read a whole checkpoint to check that training can resume from it; return its ``meta``."""
     content = load_checkpoint_file(path, map_location='cpu')
     keys = {'meta', 'state_dict', 'message_hub'}
     if not isinstance(content, dict) or not keys <= content.keys():
         raise ValueError(f'{path} is not a checkpoint of a training')
     meta = content['meta']
     if not isinstance(meta, dict) or not all(type(meta.get(k)) is int for k in ('iter', 'epoch')):
-        raise ValueError(f'{path} does not say of which iteration it is')
+        raise ValueError(f'{path} does not record its iteration')
     return meta
 
 
@@ -273,7 +277,7 @@ def _read_state(path: Path) -> dict:
 def _parts(content: dict) -> dict[str, str]:
     parts = content.get('decided')
     if not isinstance(parts, dict) or not all(isinstance(v, str) for v in parts.values()):
-        raise ValueError('`decided` is missing: it is not known what the stage was made from')
+        raise ValueError('`decided` is missing, so it is unknown what the stage was made from')
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Versions of packages: noted with every result, never a reason to make it again."""
+"""Versions of packages, recorded with every result but never a reason to repeat it."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -152,5 +152,5 @@ def test_a_segmentor_has_a_config_with_its_checkpoint(shapes_data, tmp_path, mon
     assert inferencer.classes == META['classes']
     image = np.zeros((30, 40, 3), dtype=np.uint8)
     assert inferencer(image)['predictions'].shape == (30, 40)
-    with pytest.raises(UserInputError, match=r'gives no class activation maps'):
+    with pytest.raises(UserInputError, match=r'does not give class activation maps'):
         PseudoLabelInferencer(path, device='cpu')
