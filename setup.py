@@ -1,8 +1,8 @@
 """Packaging: what pyproject.toml cannot express.
 
 A regular installation also carries the configs and the tools, where ``mim`` looks for them. An
-editable one needs no copy: mim reads the checkout itself, and it refuses a config which it finds
-twice, so that the links that other projects create in the package would break it.
+editable one needs no copy, because mim reads the checkout itself. It refuses a config that it finds
+twice, so the links that other projects create in the package would break it.
 """
 
 import shutil
@@ -37,9 +37,9 @@ def copy_mim_files(folder: Path) -> None:
 
 
 class BuildWheel(bdist_wheel):
-    """A wheel with the configs and the tools: in the package for openmim, and beside the metadata.
+    """A wheel with configs and tools, in the package for openmim and next to the metadata.
 
-    onedl-mim takes the first folder of a distribution's list of files for its package, and that is
+    onedl-mim takes the first folder in a distribution's list of files for its package, which is
     ``mmwsss-<version>.dist-info``.
     """
 
@@ -47,7 +47,7 @@ class BuildWheel(bdist_wheel):
         """Write the last file of the metadata folder ``wheelfile_base``."""
         super().write_wheelfile(wheelfile_base)
         contents = Path(self.bdist_dir)
-        if Path(wheelfile_base).is_relative_to(contents):  # else it is an editable wheel
+        if Path(wheelfile_base).is_relative_to(contents):  # otherwise it is an editable wheel
             copy_mim_files(contents / 'mmwsss')
             copy_mim_files(Path(wheelfile_base))
 

@@ -2,9 +2,9 @@
 
 python tools/benchmarks/benchmark_affinity.py --threads 2
 
-The plain form copies both cells of every pair out, all pairs at once. Every form runs in a process
-of its own; memory is the peak beyond what the process holds before. The plain form needs several
-GiB at the sizes of the paper's training, which are the defaults.
+The plain form copies both cells of every pair, all pairs at once. Every form runs in its own
+process; memory is the peak above what the process held before. At the sizes of the paper's
+training, which are the defaults, the plain form needs several GiB.
 """
 
 import argparse
@@ -32,13 +32,13 @@ def make_feats(args: argparse.Namespace, channels_last: bool) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     size = (args.images, args.channels, args.size, args.size)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
-    # Made in place, because a copy that is gone would hide the peak that follows.
+    # Made in place, because a freed copy would hide the peak that follows.
     feats = torch.empty(size, memory_format=memory_format).normal_(generator=generator)
     return torch.nn.functional.elu_(feats).requires_grad_()
 
 
 def measure(name: str, args: argparse.Namespace, channels_last: bool) -> tuple[float, float, float]:
-    """Give the seconds of the fastest run, the peak memory in MiB, and the sum of affinities."""
+    """Return the seconds of the fastest run, the peak memory in MiB, and the sum of affinities."""
     torch.set_num_threads(args.threads)
     feats = make_feats(args, channels_last)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -65,7 +65,7 @@ def main() -> None:
     results: dict[str, tuple[float, float, float]] = {}
     for channels_last in (False, True):
         for name in FORMS:
-            # A process of its own, because the peak memory of a process never falls.
+            # A separate process, because the peak memory of a process never falls.
             with get_context('spawn').Pool(1) as pool:
                 results[name] = pool.apply(measure, (name, args, channels_last))
             layout = 'channels last' if channels_last else 'channels first'

@@ -3,8 +3,8 @@
 python tools/benchmarks/benchmark_background_aware_pooling.py --threads 2
 
 The plain form builds the resampled features of every box and classifies pooled features, box by
-box; both start from the same features and end with the cross entropy of all regions. Time and
-peak memory beyond the inputs are those of forward and backward together, the classifier included.
+box. Both forms start from the same features and end with the cross entropy of all regions. Time and
+peak memory above the inputs cover forward and backward together, including the classifier.
 """
 
 import argparse
@@ -32,7 +32,7 @@ NUM_CLASSES = 20
 
 
 def make_samples(num_images: int, num_boxes: int, pixels: int) -> list[SegDataSample]:
-    """Make images with random boxes, of a fifth to four fifths of each side."""
+    """Make images with random boxes that span a fifth to four fifths of each side."""
     generator = torch.Generator().manual_seed(0)
     samples = []
     for _ in range(num_images):
@@ -70,7 +70,7 @@ FORMS = {'product': product_loss, 'plain': plain_loss}
 
 
 def measure(name: str, args: argparse.Namespace, channels_last: bool) -> tuple[float, float, float]:
-    """Give the seconds of the fastest run, the peak memory in MiB, and the loss."""
+    """Return the seconds of the fastest run, the peak memory in MiB, and the loss."""
     torch.set_num_threads(args.threads)
     samples = make_samples(args.images, args.boxes, args.pixels)
     generator = torch.Generator().manual_seed(1)
@@ -97,7 +97,7 @@ def measure(name: str, args: argparse.Namespace, channels_last: bool) -> tuple[f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=20)
-    parser.add_argument('--boxes', type=int, default=3, help='boxes an image')
+    parser.add_argument('--boxes', type=int, default=3, help='boxes per image')
     parser.add_argument('--channels', type=int, default=1024)
     parser.add_argument('--size', type=int, default=41, help='side of the feature map')
     parser.add_argument('--pixels', type=int, default=321, help='side of the image')
@@ -107,7 +107,7 @@ def main() -> None:
     results = {}
     for channels_last in (False, True):
         for name in FORMS:
-            # A process of its own, because the peak memory of a process never falls.
+            # A separate process, because the peak memory of a process never falls.
             with get_context('spawn').Pool(1) as pool:
                 seconds, peak, loss = pool.apply(measure, (name, args, channels_last))
             results[name] = seconds

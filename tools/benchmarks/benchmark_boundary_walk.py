@@ -2,8 +2,8 @@
 
 python tools/benchmarks/benchmark_boundary_walk.py --threads 1
 
-The plain form of the affinities copies every cell of every path out, all pairs at once. Every form
-runs in a process of its own; memory is the peak beyond what the process holds before.
+The plain form of the affinities copies every cell of every path, all pairs at once. Every form runs
+in its own process; memory is the peak above what the process held before.
 """
 
 import argparse
@@ -27,12 +27,12 @@ def peak_mib() -> float:
 
 
 def time_affinities(name: str, args: argparse.Namespace) -> tuple[float, float, float]:
-    """Give the seconds of the fastest forward and backward pass, the peak in MiB, and the sum."""
+    """Return the seconds of the fastest forward and backward pass, the peak in MiB, and the sum."""
     torch.set_num_threads(args.threads)
     size = (args.size, args.size)
     edge = torch.rand(args.images, 1, *size, generator=torch.Generator().manual_seed(0))
     edge.requires_grad_()
-    # What is computed once does not count.
+    # One-time computations do not count.
     if name == 'plain':
         reference.path_indices(size, args.radius)
     else:
@@ -51,7 +51,7 @@ def time_affinities(name: str, args: argparse.Namespace) -> tuple[float, float, 
 
 
 def time_walk(size: tuple[int, int], args: argparse.Namespace) -> tuple[float, float]:
-    """Give the seconds of the fastest walk, affinities included, and the peak in MiB."""
+    """Return the seconds of the fastest walk, including affinities, and the peak in MiB."""
     torch.set_num_threads(args.threads)
     generator = torch.Generator().manual_seed(0)
     cells = [-(-side // 4) for side in size]
@@ -77,7 +77,7 @@ def main() -> None:
     args = parser.parse_args()
     results = []
     for name in ('shared', 'plain'):
-        # A process of its own, because the peak memory of a process never falls.
+        # A separate process, because the peak memory of a process never falls.
         with get_context('spawn').Pool(1) as pool:
             results.append(pool.apply(time_affinities, (name, args)))
         seconds, peak, total = results[-1]

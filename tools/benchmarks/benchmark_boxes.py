@@ -1,4 +1,4 @@
-"""Time the normalisation of maps in boxes against its plain form, a full-size mask for every box.
+"""Time the normalisation of maps in boxes against its plain form, with a full-size mask per box.
 
 python tools/benchmarks/benchmark_boxes.py --size 480 640 --boxes 60
 """

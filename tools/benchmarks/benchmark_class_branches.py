@@ -1,14 +1,14 @@
-"""Time what class maps cost beyond a linear classifier, forward and backward.
+"""Time the cost of class maps beyond a linear classifier, forward and backward.
 
 python tools/benchmarks/benchmark_class_branches.py --threads 2
 
-- branches: networks of all classes as grouped convolutions, against one module a class. Both do
-  the same arithmetic, so that on a CPU the ratio is about 1 or below.
+- branches: networks of all classes as grouped convolutions, against one module per class. Both do
+  the same arithmetic, so on a CPU the ratio is about 1 or below.
 - aggregation: centroids added to the features by one C x C matrix, against the matrix of the
   affinities of all positions and centroids (the published form, without a softmax).
 
-Both forms of a pair have the same weights and results. The published sizes are 512 channels on
-46 x 46 positions, 8 images; 20 branches of them need minutes and some 10 GiB on a CPU. The
+Both forms of a pair have the same weights and results. The published sizes are 512 channels on 46 x
+46 positions and 8 images. At these sizes, 20 branches need minutes and some 10 GiB on a CPU. The
 defaults take seconds.
 """
 
@@ -44,7 +44,7 @@ def branch_forms(channels: int) -> dict[str, nn.Module]:
 
 
 class Separate(nn.Module):
-    """One module a class."""
+    """One module per class."""
 
     def __init__(self, branches: nn.ModuleList) -> None:
         super().__init__()
@@ -56,16 +56,16 @@ class Separate(nn.Module):
 
 
 def aggregation_forms(channels: int) -> dict[str, nn.Module]:
-    """Aggregation of ten centroids a class in both forms."""
+    """Aggregation of ten centroids per class in both forms."""
     context = ProjectedAggregation(channels, NUM_CLASSES)
-    # Of length one, so that sums stay comparable.
+    # Normalised to length one, so that sums stay comparable.
     centroids = nn.functional.normalize(torch.randn_like(context.centroids), dim=2)
     context.set_centroids(centroids, torch.ones_like(context.valid))
     return {'one matrix': Aggregate(context), 'affinities': Affinities(context)}
 
 
 class Aggregate(nn.Module):
-    """The summary alone, without class map and concatenation."""
+    """Only the aggregation, without class map and concatenation."""
 
     def __init__(self, context: ProjectedAggregation) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Affinities(Aggregate):
 
 
 def seconds_of(module: nn.Module, x: Tensor) -> tuple[float, float]:
-    """Give the seconds of one run, and the sum of absolute results."""
+    """Return the seconds of one run, and the sum of absolute results."""
     module.zero_grad()
     start = time.perf_counter()
     total = module(x).abs().sum()
@@ -101,7 +101,7 @@ def compare(what: str, make: Callable, size: tuple[int, ...], repeats: int) -> N
         torch.manual_seed(0)
         x = torch.randn(size).relu().to(memory_format=memory_format).requires_grad_()
         forms = {name: form.to(memory_format=memory_format) for name, form in make(size[1]).items()}
-        # In turn, so that what else the machine does meets both.
+        # Run in turn, so that other load on the machine affects both.
         runs = [[seconds_of(form, x) for form in forms.values()] for _ in range(repeats + 1)]
         fastest = [min(run)[0] for run in zip(*runs[1:], strict=True)]
         for name, seconds, (_, total) in zip(forms, fastest, runs[0], strict=True):

@@ -2,9 +2,9 @@
 
 python tools/benchmarks/benchmark_contents.py --files 100000
 
-Files of 10 kB each, in folders of 1000, are written to a temporary folder first. Both ways run in
-this process, one after the other; the files are in the page cache for both, so that the ratio is
-that of the work, and larger on a disk.
+First, files of 10 kB each are written to a temporary folder, in subfolders of 1000. Both ways run
+in this process, one after the other. The files are in the page cache for both, so the ratio is that
+of the work; on a disk it is larger.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 python tools/benchmarks/benchmark_crf_pool.py --workers 2 --images 16
 
-Images are 375 x 500, smooth colours with noise; parameters are those of labels from boxes. The pool
-has started before its time is taken, as a split of thousands of images would have it.
+Images are 375 x 500, with smooth colours and noise; parameters are those of labels from boxes. The
+pool starts before the timing does, as its start does not matter for thousands of images.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def timed(job: RefineJob) -> tuple[np.ndarray, float]:
 
 
 def run(pool: RefinePool, jobs: list[RefineJob]) -> tuple[list[np.ndarray], float, float]:
-    """Give the results, the seconds that passed, and the CPU seconds inside the jobs."""
+    """Return the results, the elapsed seconds, and the CPU seconds inside the jobs."""
     start = time.perf_counter()
     futures = [pool.submit(partial(timed, job)) for job in jobs]
     results, cpu_seconds = zip(*(future.result() for future in futures), strict=True)
@@ -51,21 +51,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--images', type=int, default=16)
-    parser.add_argument('--noise', type=float, default=2, help='of the colours, 0 to 255')
-    parser.add_argument('--labels', type=int, default=3, help='labels an image, with background')
+    parser.add_argument(
+        '--noise', type=float, default=2, help='noise of the colours, on a scale of 0 to 255'
+    )
+    parser.add_argument(
+        '--labels', type=int, default=3, help='labels per image, including background'
+    )
     args = parser.parse_args()
     jobs = make_jobs(args.images, args.labels, args.noise)
     crf = jobs[0].refiner
-    print(f'{args.images} images, {args.labels} labels, {crf.iterations} iterations, {crf.terms}')
+    print(
+        f'images: {args.images}, labels: {args.labels}, iterations: {crf.iterations}, {crf.terms}'
+    )
     with RefinePool(0) as pool:
         expected, serial, serial_cpu = run(pool, jobs)
-    print(f'one process  {serial:7.2f} s  {serial / len(jobs):6.3f} s an image')
+    print(f'one process {serial:7.2f} s {serial / len(jobs):6.3f} s per image')
     with RefinePool(args.workers) as pool:
         wait([pool.submit(job) for job in jobs[: 2 * args.workers]])  # all processes are up
         refined, parallel, parallel_cpu = run(pool, jobs)
-    print(f'{args.workers} processes  {parallel:7.2f} s  {parallel / len(jobs):6.3f} s an image')
+    print(f'{args.workers} processes {parallel:7.2f} s {parallel / len(jobs):6.3f} s per image')
     print(f'ratio        {serial / parallel:7.2f}')
-    # Other programs stretch the time that passes but hardly the CPU time of the jobs.
+    # Other programs increase the elapsed time but hardly the CPU time of the jobs.
     print(f'ratio with idle cores, from CPU time  {args.workers * serial_cpu / parallel_cpu:.2f}')
     same = all(np.array_equal(a, b) for a, b in zip(refined, expected, strict=True))
     print(f'same results: {same}')

@@ -1,11 +1,11 @@
-"""Time the dense CRF of two backgrounds of an image: one CRF object for both against one for each.
+"""Time the dense CRF of an image with two backgrounds: one CRF object for both against one each.
 
 python tools/benchmarks/benchmark_crf_two_alphas.py --images 8
 
-Both run in this process, one after the other on every image, so that other programs disturb them
+Both run in this process, one after the other on every image, so that other programs affect them
 alike. A pool of processes without joint jobs would make two objects whenever the jobs of an image
-land in different processes. Images are 375 x 500, smooth colours with noise; parameters are those
-of labels from image tags.
+end up in different processes. Images are 375 x 500, with smooth colours and noise; parameters are
+those of labels from image tags.
 """
 
 import argparse
@@ -47,15 +47,17 @@ def timed(jobs: list[RefineJob]) -> tuple[list[np.ndarray], float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=8)
-    parser.add_argument('--noise', type=float, default=2, help='of the colours, 0 to 255')
-    parser.add_argument('--classes', type=int, default=2, help='present classes an image')
+    parser.add_argument(
+        '--noise', type=float, default=2, help='noise of the colours, on a scale of 0 to 255'
+    )
+    parser.add_argument('--classes', type=int, default=2, help='present classes per image')
     args = parser.parse_args()
     torch.set_num_threads(1)
     rng = torch.Generator().manual_seed(0)
     crf = DenseCRF(
         bilateral_weight=10, bilateral_xy=80, bilateral_rgb=13, gaussian_weight=3, gaussian_xy=3
     )
-    print(f'{args.images} images, {1 + args.classes} labels, {crf.iterations} iterations')
+    print(f'images: {args.images}, labels: {1 + args.classes}, iterations: {crf.iterations}')
     ratios, same = [], True
     for _ in range(args.images):
         job = make_job(crf, args.classes, args.noise, rng)

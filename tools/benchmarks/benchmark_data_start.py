@@ -1,10 +1,10 @@
-"""Time the start of a large data set of one's own, and measure the memory that it takes.
+"""Time the start of your own large data set, and measure the memory that it takes.
 
 python tools/benchmarks/benchmark_data_start.py --images 82000
 
-Images and masks are empty files in sub-folders of 1000: the start lists files and opens none. Tags
-are JSON of up to three of 80 classes; one image in twenty is in the list `val`. Memory is the peak
-of the process, with and without the data set.
+Images and masks are empty files in subfolders of 1000, because the start only lists files. Tags are
+JSON with up to three of 80 classes; one image in twenty is in the list `val`. Memory is the peak of
+the process, with and without the data set.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import mmwsss  # noqa: F401  (applies the package compatibility)
 from mmwsss.datasets import CustomWeakDataset
 
 CLASSES = tuple(f'class {i}' for i in range(80))
-_HELD_OUT = 20  # every so many images
+_HELD_OUT = 20  # one image in this many
 
 
 def write_data(root: Path, number: int) -> dict:
@@ -42,14 +42,14 @@ def write_data(root: Path, number: int) -> dict:
 
 
 def peak() -> float:
-    """Peak of the memory of this process in GB."""
+    """Peak memory of this process in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=82000)
-    parser.add_argument('--folder', help='where to write the files, which are removed in the end')
+    parser.add_argument('--folder', help='where to write the files, which are removed at the end')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         data = write_data(Path(folder), args.images)

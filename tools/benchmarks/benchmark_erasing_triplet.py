@@ -1,16 +1,16 @@
-"""Time what gated pyramid pooling and erasing triplets add to a training step, and their parts.
+"""Time what gated pyramid pooling and erasing triplets, and their parts, add to a training step.
 
 python tools/benchmarks/benchmark_erasing_triplet.py --threads 2
 
 Training steps, forward and backward, are those of the four configs of AEFT's ablation, with random
-weights and images, the last layer of MobileNetV2 and the head trained; `--backbone whole` trains
-all layers, where the gradient to the image costs nothing extra.
+weights and images. Only the last layer of MobileNetV2 and the head are trained; `--backbone whole`
+trains all layers, in which case the gradient to the image costs nothing extra.
 
 All times are those of the fastest of several runs. Pooling and foreground run forward and backward
-from the score map; gated pyramid pooling also against a 1x1 classifier of 4096 channels, the last
-layer before it. Plain negatives compare two images at a time and copy every answer to the host, as
-on a GPU each comparison would (there, add the wait for the device); the plain foreground enlarges
-the maps of all classes.
+from the score map. Gated pyramid pooling is also compared with a 1x1 classifier of 4096 channels,
+the last layer before it. Plain negatives compare two images at a time and copy every answer to the
+host, as each comparison would on a GPU (where it would also wait for the device). The plain
+foreground enlarges the maps of all classes.
 """
 
 import argparse
@@ -45,7 +45,7 @@ MOST_CLASSES = 4
 
 
 def fastest(function: Callable[[], object], device: str, repeats: int) -> float:
-    """Give the milliseconds of the fastest run after one to warm up."""
+    """Return the milliseconds of the fastest run after a warm-up."""
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

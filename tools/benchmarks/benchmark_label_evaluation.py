@@ -1,12 +1,13 @@
-"""Time the counts of pixels by which label maps are evaluated.
+"""Time the pixel counts used to evaluate label maps.
 
 python tools/benchmarks/benchmark_label_evaluation.py --labels LABELS --masks MASKS
 
-- confusion: one confusion matrix of each image by one bincount, from which all counts follow.
+- confusion: one confusion matrix per image by one bincount, from which all counts follow.
 - histograms: mmseg's form, two selections and three histograms of 32-bit floats.
 
-Both forms have the same counts. The maps are PNGs of the same names in two folders; without them,
-smooth random maps of VOC's size. The time to read them is reported apart: it is the same in both.
+Both forms give the same counts. The maps are PNGs with the same names in two folders or, by
+default, smooth random maps of VOC's size. The time to read them is the same for both forms and
+reported separately.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def histograms(label: np.ndarray, mask: np.ndarray, num_classes: int) -> np.ndar
 
 
 def counted(count: Callable, pairs: list[Pair], num_classes: int) -> tuple[float, np.ndarray]:
-    """Give the seconds per image, and intersection, union, labelled and true of all images."""
+    """Return the seconds per image, and intersection, union, labelled and true of all images."""
     start = time.perf_counter()
     total = sum(count(*pair, num_classes)[:4].astype(np.float64) for pair in pairs)
     return (time.perf_counter() - start) / len(pairs), total
@@ -61,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--labels', type=Path)
     parser.add_argument('--masks', type=Path)
-    parser.add_argument('--classes', type=int, default=21, help='with background')
+    parser.add_argument('--classes', type=int, default=21, help='including background')
     parser.add_argument('--images', type=int, default=50)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--threads', type=int, default=1)
@@ -72,7 +73,7 @@ def main() -> None:
     else:
         pairs = random_pairs(args.images, args.classes)
     forms = {'confusion': count_pixels, 'histograms': histograms}
-    # In turn, so that what else the machine does meets both.
+    # Run in turn, so that other load on the machine affects both.
     runs = [[counted(f, pairs, args.classes) for f in forms.values()] for _ in range(args.repeats)]
     fastest = [min(seconds for seconds, _ in form) for form in zip(*runs, strict=True)]
     for name, seconds in zip(forms, fastest, strict=True):

@@ -2,9 +2,9 @@
 
 python tools/benchmarks/benchmark_label_generation.py --threads 2
 
-Both start from the features and make the scores for the CRF, a first label map, and a second one
-by retrieval. The plain form resizes all channels to the image. Every form runs in a process of its
-own; memory is the peak beyond what the process holds before.
+Both start from the features and make the scores for the CRF, a first label map, and a second one by
+retrieval. The plain form resizes all channels to the image. Every form runs in its own process;
+memory is the peak above what the process held before.
 """
 
 import argparse
@@ -88,7 +88,7 @@ FORMS = {'product': product_labels, 'plain': plain_labels}
 
 
 def measure(name: str, channels: int, repeats: int, threads: int) -> tuple[float, float, Labels]:
-    """Give the seconds of the fastest run, the peak memory in MiB, and the label maps."""
+    """Return the seconds of the fastest run, the peak memory in MiB, and the label maps."""
     torch.set_num_threads(threads)
     sample = make_sample(channels)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -109,7 +109,7 @@ def main() -> None:
     args = parser.parse_args()
     results = {}
     for name in FORMS:
-        # A process of its own, because the peak memory of a process never falls.
+        # A separate process, because the peak memory of a process never falls.
         with get_context('spawn').Pool(1) as pool:
             results[name] = pool.apply(measure, (name, args.channels, args.repeats, args.threads))
         print(f'{name:8} {results[name][0]:7.3f} s  {results[name][1]:6.0f} MiB')

@@ -4,12 +4,12 @@ python tools/benchmarks/benchmark_label_stage.py --workers 1 2
 python tools/benchmarks/benchmark_label_stage.py --simulate --workers 1 2 4 8 16
 python tools/benchmarks/benchmark_label_stage.py --simulate --workers 1 --ranks 1 2 4
 
-Images are synthetic shapes with boxes, labels those of BANA from a network with random weights.
-With ``--simulate`` network and CRF sleep, so that any number of workers fits on few cores. Parts
-are milliseconds per image: reading, network and the other work of the main process, its waiting for
-the workers, and CRF and writing, which are one number where the workers do both. They have started
-before the time is taken, as a split of thousands of images would have it. The limit is that of the
-workers, their number divided by the time of the CRF, or that of the network.
+Images are synthetic shapes with boxes; labels are those of BANA from a network with random weights.
+With ``--simulate``, network and CRF sleep, so that any number of workers fits on few cores. Parts
+are milliseconds per image: reading, network and other work of the main process, its waiting for the
+workers, and CRF and writing, which are a single number if the workers do both. The workers start
+before the timing does, as their start does not matter for thousands of images. The limit is that of
+the workers, their number divided by the time of the CRF, or that of the network.
 """
 
 import argparse
@@ -61,7 +61,7 @@ class SleepingNetwork(FilledBoxes):
 
 @TASK_UTILS.register_module()
 class SleepingRefiner(Refiner):
-    """Scores as they are, after the time of a CRF."""
+    """Unchanged scores, after the time of a CRF."""
 
     in_worker = True
 
@@ -75,7 +75,7 @@ class SleepingRefiner(Refiner):
 
 
 class Parts(NamedTuple):
-    """Seconds per image: in all, of the main process, and of the jobs, which workers may do."""
+    """Seconds per image: in total, of the main process, and of the jobs that workers may do."""
 
     total: float
     read: float
@@ -124,7 +124,7 @@ def make_runner(args: argparse.Namespace, folder: Path, ranks: int, workers: int
 
 
 def time_plain(args: argparse.Namespace, folder: Path) -> Parts:
-    """Label one image after the other, each part when the one before it has ended."""
+    """Label one image after the other, each part after the previous one has ended."""
     runner = make_runner(args, folder, 1, 0)
     loop = runner.build_test_loop(runner.cfg.test_cfg)
     runner.load_or_resume()
@@ -181,7 +181,7 @@ def time_product(runner: Runner) -> Parts:
 
 
 def time_rank(rank: int, args: argparse.Namespace, folder: Path, ranks: int, workers: int) -> None:
-    """Time a rank of the product; the first one writes the parts of the slowest."""
+    """Time a rank of the product; the first rank writes the parts of the slowest."""
     torch.set_num_threads(1)
     if ranks > 1:
         store = f'file://{folder}/store{ranks}x{workers}'

@@ -1,9 +1,9 @@
-"""Time a pass of the sampler of pairs against its plain form, which compares with all images.
+"""Time a pass of the pair sampler against its plain form, which compares with all images.
 
 python tools/benchmarks/benchmark_pairing.py --images 82000 --classes 80 --most-frequent 0.3 0.55
 
-The frequencies of the classes fall like those of photographs. Where one is in more than half of the
-images, as persons are in COCO, many images find no partner. Both forms draw the same pairs.
+Class frequencies fall as in photographs. If a class is in more than half of the images, like
+persons in COCO, many images find no partner. Both forms draw the same pairs.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from mmwsss.datasets.samplers.disjoint_pair_sampler import pair_disjoint
 
 
 def compare_with_all(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pair images; each takes the first of all partners that are possible."""
+    """Pair images; each takes the first of all possible partners."""
     order = rng.permutation(len(present))
     present = present[order]
     classes = np.ascontiguousarray(np.packbits(present, axis=1).T)  # (bytes, N)
@@ -41,7 +41,7 @@ def compare_with_all(present: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 
 def make_images(args: argparse.Namespace, most_frequent: float) -> np.ndarray:
-    """Present classes, bool (N, K), each with one at least."""
+    """Present classes, bool (N, K), at least one per image."""
     rng = np.random.default_rng(0)
     frequencies = 1.0 / np.arange(1, args.classes + 1)
     frequencies *= (args.per_image - most_frequent) / frequencies[1:].sum()

@@ -2,8 +2,8 @@
 
 python tools/benchmarks/benchmark_pixel_adaptive.py --threads 1
 
-The plain form copies all neighbours of all pixels out. All run in this process, one after the other
-on every image, so that other programs disturb them alike.
+The plain form copies all neighbours of all pixels. All forms run in this process, one after the
+other on every image, so that other programs affect them alike.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def seconds(run: Callable[[], object]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=5)
-    parser.add_argument('--classes', type=int, default=2, help='present classes of an image')
+    parser.add_argument('--classes', type=int, default=2, help='present classes per image')
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

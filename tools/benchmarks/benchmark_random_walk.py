@@ -2,9 +2,9 @@
 
 python tools/benchmarks/benchmark_random_walk.py --threads 2
 
-Both start from the affinities of the stencil and end with the walked scores, and make their
-matrices anew each time; where the sparse entries lie is kept between images of one size, as in
-use. The dense form is measured at the first size only.
+Both start from the affinities of the stencil and end with the walked scores. They make their
+matrices anew each time, but positions of sparse entries are kept between images of the same size,
+as in real use. The dense form is only measured at the first size.
 """
 
 import argparse
@@ -48,11 +48,11 @@ FORMS = {'sparse': sparse_form, 'dense': dense_form}
 def measure(
     name: str, size: tuple[int, int], rows: int, threads: int, repeats: int
 ) -> tuple[float, float, float, Tensor]:
-    """Give the seconds of the first and the fastest run, the peak memory in MiB, and the result."""
+    """Return the seconds of the first and the fastest run, the peak memory in MiB, the result."""
     torch.set_num_threads(threads)
     scores, affinities = make_maps(size, rows)
     form = FORMS[name]
-    # What the libraries need once in a process is not the walk's.
+    # One-time start-up work of the libraries is not part of the walk.
     form(*make_maps((6, 10), rows))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
@@ -67,7 +67,9 @@ def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--size', type=int, nargs=2, default=(47, 63), help='cells, height width')
-    parser.add_argument('--large', type=int, nargs=2, default=(94, 125), help='sparse form alone')
+    parser.add_argument(
+        '--large', type=int, nargs=2, default=(94, 125), help='cells, only for the sparse form'
+    )
     parser.add_argument('--rows', type=int, default=4, help='rows of scores')
     parser.add_argument('--repeats', type=int, default=10, help='of the sparse form')
     parser.add_argument('--threads', type=int, default=2)
@@ -78,7 +80,7 @@ def main() -> None:
         ('dense', args.size, 1),
         ('sparse', args.large, args.repeats),
     ):
-        # A process of its own, because the peak memory of a process never falls.
+        # A separate process, because the peak memory of a process never falls.
         with get_context('spawn').Pool(1) as pool:
             options = (name, tuple(size), args.rows, args.threads, repeats)
             first, seconds, peak, walked = pool.apply(measure, options)

@@ -1,1 +1,1 @@
-"""Stages, one after the other, from weak labels to a segmentation model."""
+"""Runs stages one after the other, from weak labels to a segmentation model."""

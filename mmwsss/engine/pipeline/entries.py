@@ -1,4 +1,4 @@
-"""What a pipeline's config says of its stages: a list, or a dict that other pipelines inherit."""
+"""Reads the stages of a pipeline's config, a list or a dict that other pipelines inherit."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ _DICT_KEYS = {'after': str, **_KEYS}
 
 @dataclass(frozen=True)
 class StageEntry:
-    """What a pipeline says of one stage, checked by itself.
+    """A pipeline's entry for one stage, checked on its own.
 
     Attributes:
         name: Name of the stage.
@@ -37,17 +37,17 @@ class StageEntry:
 
 
 def stage_entries(config: Config) -> list[StageEntry]:
-    """List the stages of a pipeline in their order.
+    """List the stages of a pipeline in order.
 
-    ``stages`` is a list of dicts, or a dict of dicts by name, which merges with that of ``_base_``.
-    There ``None`` removes a stage or one of its ``takes``, ``after='name'`` says where a new stage
-    goes, and the path of a stage's config is relative to the file that names it. In a list it is
-    relative to the pipeline.
+    ``stages`` is a list of dicts, or a dict of dicts by name, which is merged with that of
+    ``_base_``. In a dict, ``None`` removes a stage or one of its ``takes``, ``after='name'`` places
+    a new stage, and the path of a stage's config is relative to the file that names it. In a list,
+    paths are relative to the pipeline.
 
     Raises:
-        UserInputError: If there is no stage, an entry has a wrong or unknown key or no name, a
-            name is used twice or unknown, stages come after each other, a config is missing, or a
-            stage takes from one that does not come before it.
+        UserInputError: If there is no stage, an entry has a wrong or unknown key or no name, a name
+            is repeated or unknown, stages come after each other in a circle, a config is missing,
+            or a stage takes from one that does not come before it.
     """
     stages, filename = config.stages, config.filename
     if not isinstance(stages, dict | list | tuple) or not stages:
@@ -73,7 +73,7 @@ def _of_list(config: Config) -> list[tuple[str, dict, Path]]:
 
 
 def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
-    """Place, settings and file of every entry of a dict, in order, without what is removed."""
+    """Place, settings and file of every entry of a dict, in order, without removed ones."""
     path = Path(config.filename)
     origins = stage_origins(path)
     found = []
@@ -82,7 +82,7 @@ def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
         if settings is None:
             continue
         if isinstance(settings, dict) and 'name' in settings:
-            raise UserInputError(f'{place} has a `name` already: its key.')
+            raise UserInputError(f'{place} already has a name, its key. Leave out `name`.')
         _check_settings(place, settings, keys=_DICT_KEYS, required=('config',))
         takes = {key: v for key, v in settings.get('takes', {}).items() if v is not None}
         rest = {key: value for key, value in settings.items() if key != 'after'}
@@ -96,7 +96,7 @@ def _of_dict(config: Config) -> list[tuple[str, dict, Path]]:
 def _check_settings(
     place: str, settings: object, *, keys: dict[str, type], required: tuple[str, ...]
 ) -> None:
-    """Refuse what cannot be the settings of a stage."""
+    """Refuse invalid settings of a stage."""
     if not isinstance(settings, dict):
         lacking = ' and '.join(f'`{key}`' for key in required)
         raise UserInputError(f'{place} must be a dict with {lacking}, got {settings!r}.')
@@ -104,7 +104,7 @@ def _check_settings(
         if key not in keys:
             hint = ', '.join(nearest(key, keys)) or ', '.join(keys)
             raise UserInputError(
-                f'{place} has the unknown key {key!r}. The nearest known keys: {hint}.'
+                f'{place} has the unknown key {key!r}. Nearest known keys: {hint}.'
             )
     for key, kind in keys.items():
         if not isinstance(settings.get(key, kind()), kind):
@@ -114,14 +114,14 @@ def _check_settings(
             )
     lacking = ' and '.join(key for key in required if not settings.get(key))
     if lacking:
-        raise UserInputError(f'{place} lacks {lacking}; it has {sorted(settings)}.')
+        raise UserInputError(f'{place} lacks {lacking}; its keys are {sorted(settings)}.')
 
 
 def _check_values(filename: str, settings: dict, path: Path, *, known: list[str]) -> None:
     """Refuse a stage whose name, config, task or sources do not fit the pipeline."""
     name = settings['name']
     if name in known:
-        raise UserInputError(f"{filename}: two stages are named '{name}'.")
+        raise UserInputError(f"{filename}: two stages are named '{name}'. Rename one of them.")
     if not path.is_file():
         raise UserInputError(
             f"{filename}: stage '{name}' names config {path}, which does not exist. Paths are "

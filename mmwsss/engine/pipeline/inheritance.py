@@ -1,4 +1,4 @@
-"""Stages as a dict, merged from several files: in which order they come, and from which file."""
+"""Finds the order and the origin of stages in a dict that is merged from several files."""
 
 import runpy
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from mmwsss.structures.names import nearest
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a stage of a dict comes from: the file that names its config, and its ``after``."""
+    """Origin of a stage in a dict: the file that names its config, and its ``after``."""
 
     file: Path
     after: object = None
 
 
 def stages_in_order(path: Path, stages: dict, origins: dict[str, Origin]) -> list[str]:
-    """Put every stage behind the one that it comes after; several behind one keep their order.
+    """Put every stage behind its ``after``; several stages with the same one keep their order.
 
     Args:
         path: The pipeline.
-        stages: Its merged ``stages``; None for a removed one.
-        origins: Where they come from.
+        stages: Its merged ``stages``, with None for removed ones.
+        origins: Origins of the stages.
 
     Raises:
-        UserInputError: If one comes after a stage that there is not, or stages come after each
-            other.
+        UserInputError: If one comes after a stage that does not exist, or stages come after each
+            other in a circle.
     """
     anchors = {}
     for name, settings in stages.items():
@@ -61,13 +61,13 @@ def _check_anchor(path: Path, name: str, anchor: object, stages: dict) -> None:
     if anchor is not None and anchor not in others:
         hint = ', '.join(nearest(str(anchor), others) or others) or 'none'
         raise UserInputError(
-            f'{path}: stages.{name} comes after {anchor!r}, which is no other stage. The nearest: '
-            f'{hint}.'
+            f'{path}: stages.{name} comes after {anchor!r}, which is not another stage. Nearest '
+            f'names: {hint}.'
         )
 
 
 def _circle(name: str, anchors: dict[str, Any]) -> str:
-    """Tell the circle to which the anchors of a stage lead."""
+    """Describe the circle to which the anchors of a stage lead."""
     seen: list[str] = []
     while name not in seen:
         seen.append(name)
@@ -79,10 +79,10 @@ def _circle(name: str, anchors: dict[str, Any]) -> str:
 def stage_origins(path: Path) -> dict[str, Origin]:
     """Find the file that names the config of every stage: the pipeline or one of its bases.
 
-    The merged config does not tell, so every file with stages is run by itself.
+    The merged config does not tell, so every file with stages is run on its own.
 
     Raises:
-        UserInputError: If a file cannot run by itself, or adds a stage without saying where.
+        UserInputError: If a file cannot run on its own, or adds a stage without placing it.
     """
     origins: dict[str, Origin] = {}
     for base in Config._get_base_files(str(path)):
@@ -102,8 +102,8 @@ def stage_origins(path: Path) -> dict[str, Origin]:
         if inherited and name not in inherited and 'after' not in written:
             hint = ', '.join(nearest(name, inherited) or inherited)
             raise UserInputError(
-                f'{path}: stages.{name} is not in the pipeline that it inherits; the nearest: '
-                f"{hint}. A new stage says where it goes: after='{inherited[-1]}'."
+                f'{path}: stages.{name} is not in the inherited pipeline; nearest names: {hint}. '
+                f"If it is new, say where it goes, such as after='{inherited[-1]}'."
             )
         before = origins.get(name, Origin(path))
         file = path if 'config' in written else before.file
@@ -113,20 +113,20 @@ def stage_origins(path: Path) -> dict[str, Origin]:
 
 
 def _own_stages(path: Path) -> object:
-    """Read the ``stages`` of a config file without what it inherits; empty if it has none."""
+    """Read the ``stages`` of a config file without inherited ones; empty if it has none."""
     if 'stages' not in path.read_text(encoding='utf-8'):
-        return {}  # any config, which need not run by itself
+        return {}  # any config, which need not run on its own
     return _run_alone(path).get('stages', {})
 
 
 def _run_alone(path: Path) -> dict:
-    """Read the variables of a config file without what it inherits."""
+    """Read the variables of a config file without inherited ones."""
     if path.suffix != '.py':
         return load(path)
     try:
         return runpy.run_path(str(path))
-    except Exception as error:  # a config is code of the user's
+    except Exception as error:  # a config is user code
         raise UserInputError(
-            f'{path}: with stages as a dict the file must run by itself, without '
+            f'{path}: with stages as a dict the file must run on its own, without '
             f'{{{{_base_...}}}}: {type(error).__name__}: {error}'
         ) from error

@@ -1,4 +1,4 @@
-"""Scores that stages keep for later ones: their space, and their end when no stage needs them."""
+"""Scores that stages keep for later ones: their disk space, and their deletion after use."""
 
 import os
 from pathlib import Path
@@ -24,10 +24,10 @@ from mmwsss.structures import (
 
 
 def check_space(stage: Stage, folder: Path) -> None:
-    """Refuse a label stage that has not begun, and whose scores cannot fit on the disk.
+    """Refuse a label stage that has not started and whose scores cannot fit on the disk.
 
     Args:
-        stage: A stage; others than label stages are not looked at.
+        stage: A stage; only label stages are checked.
         folder: Its work folder.
 
     Raises:
@@ -37,14 +37,14 @@ def check_space(stage: Stage, folder: Path) -> None:
     strides = score_strides(options.get('keep_scores', ())) if stage.makes_labels else {}
     out_dir = Path(options.get('out_dir') or folder / 'labels')
     begun = any((out_dir / f'{name}_scores').exists() for name in strides)
-    # A list of images that an earlier stage writes is not there yet.
+    # A list of images that an earlier stage writes does not exist yet.
     waits = any(key.startswith('test_dataloader.dataset') for key in stage.takes)
     if begun or waits or not strides:
         return
 
     def forecast() -> Forecast | None:
         scope = DefaultScope.overwrite_default_scope(stage.config.get('default_scope', 'mmwsss'))
-        with scope, without_warnings():  # they come when the stage builds the data set
+        with scope, without_warnings():  # they appear when the stage builds the data set
             dataset = DATASETS.build(stage.config.test_dataloader.dataset)
         return forecast_scores(dataset, strides, out_dir)
 
@@ -58,16 +58,16 @@ def delete_taken_scores(
 ) -> list[str]:
     """Delete scores of label stages once all stages that take them are finished in this run.
 
-    Scores that no stage takes are left to whoever asked for them.
+    Scores that no stage takes are kept for whoever asked for them.
 
     Args:
         stages: The stages of the pipeline.
-        results: Results of the finished ones by name.
+        results: Results of the finished stages by name.
         running: Names of the stages that this run makes or checks.
         contents: Hashes of files.
 
     Returns:
-        A line for each folder.
+        One line per folder.
     """
     finished = running & results.keys()
     lines = []
@@ -88,7 +88,7 @@ def delete_taken_scores(
 
 
 def makers_of_deleted(stage: Stage, results: dict[str, StageResult]) -> list[str]:
-    """Name the stages whose scores a stage takes, where they are deleted."""
+    """Name the stages whose deleted scores a stage takes."""
     sources = [source.partition('.') for source in stage.takes.values()]
     deleted = on_first_rank(
         lambda: [name for name, _, output in sources if _lacks_some(results[name].outputs[output])]
@@ -101,7 +101,7 @@ def _lacks_some(folder: str) -> bool:
 
 
 def count_as_missing(result: StageResult) -> None:
-    """Let the deleted scores of a stage count as missing, so that it makes them again."""
+    """Make the deleted scores of a stage count as missing, so that it makes them again."""
     if is_main_process():
         for path in result.outputs.values():
             if os.path.isdir(path):
@@ -110,7 +110,7 @@ def count_as_missing(result: StageResult) -> None:
 
 
 def _delete(folder: Path, contents: Contents) -> int:
-    """Delete the complete score files of a folder; give the number of bytes."""
+    """Delete the complete score files of a folder; return the number of bytes."""
     with hold_folder(folder.parent, subfolders=[folder]):
         files = on_first_rank(lambda: sorted(map(str, folder.rglob('*.npz'))))
         hashes = contents.of_files(files)

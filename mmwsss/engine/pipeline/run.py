@@ -1,4 +1,4 @@
-"""Run several stages, each with its own config, from weak labels to a segmentation model."""
+"""Runs several stages, each with its own config, from weak labels to a segmentation model."""
 
 import copy
 import gc
@@ -42,19 +42,19 @@ def run_pipeline(
     delete_scores: bool = False,
     launcher: str = 'none',
 ) -> dict[str, StageResult]:
-    """Run the stages in order; skip those that are finished with the same settings and data.
+    """Run the stages in order; skip stages already finished with the same settings and data.
 
-    A label stage that is finished still looks at the files of every image, and makes again what is
-    missing, damaged or of another image.
+    A finished label stage still looks at the files of every image, and makes again what is missing,
+    damaged or made from another image.
 
     Args:
         stages: The stages, see :func:`~mmwsss.engine.pipeline.stages.load_stages`.
         work_dir: Every stage works in ``<work_dir>/<name>``.
         only: Names of the stages to run; the others must be finished if something is taken from
             them.
-        resume: Let an unfinished training stage go on from its last checkpoint.
+        resume: Let an unfinished training stage continue from its last checkpoint.
         delete_scores: Delete the kept scores of a label stage as soon as all stages that take them
-            are finished. Stages stay finished without them; one that has to run again has them made
+            are finished. Stages stay finished without them; a stage that runs again has them made
             again.
         launcher: How this process was started: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
@@ -94,7 +94,7 @@ def run_pipeline(
 
 @dataclass
 class _PipelineRun:
-    """Stages that run one after the other, and what they gave so far, by name."""
+    """Stages that run one after the other, and their results so far, by name."""
 
     stages: list[Stage]
     chosen: set[str]
@@ -105,7 +105,7 @@ class _PipelineRun:
     results: dict[str, StageResult] = field(default_factory=dict)
 
     def make_or_look_up(self, stage: Stage) -> None:
-        """Make the result of a stage that is chosen; find that of another one, if it has one."""
+        """Make the result of a chosen stage, or look up that of another one if it exists."""
         if stage.name in self.chosen:
             self.results[stage.name] = self._make(stage)
             return
@@ -132,7 +132,7 @@ class _PipelineRun:
             )
 
     def _make_scores_again(self, stage: Stage) -> bool:
-        """Make what a stage takes where it was deleted; say if there was anything."""
+        """Make the deleted scores that a stage takes; tell if there were any."""
         makers = makers_of_deleted(stage, self.results)
         for name in makers:
             if name not in self.chosen:
@@ -147,7 +147,7 @@ class _PipelineRun:
 
 
 def _is_taken(stage: Stage, stages: list[Stage], chosen: set[str]) -> bool:
-    """Say if a stage that runs takes something from this one."""
+    """Tell if a stage that runs takes something from this one."""
     running = [other for other in stages if other.name in chosen]
     sources = [source.partition('.')[0] for other in running for source in other.takes.values()]
     return stage.name in sources
@@ -156,12 +156,12 @@ def _is_taken(stage: Stage, stages: list[Stage], chosen: set[str]) -> bool:
 def _warn_if_changed(
     stage: Stage, state: StageState, results: dict[str, StageResult], contents: Contents
 ) -> None:
-    """Say that a result which is taken as it is would be another one now."""
+    """Warn that a result is used although it would be different now."""
     try:
         taking = with_taken_paths(stage, results)
         decided = decide(taking.config, contents, task=stage.task, tta=stage.tta)
     except UserInputError:
-        return  # what it was made from is gone: nothing to compare with
+        return  # its inputs are gone, so there is nothing to compare with
     _, reason = on_first_rank(lambda: state.finished(decided))
     if reason:
         warn(f"{reason}; the result of stage '{stage.name}' is taken as it is")

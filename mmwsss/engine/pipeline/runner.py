@@ -1,4 +1,4 @@
-"""The engine's runner, with what a stage of a pipeline needs beyond it."""
+"""The engine's runner, extended for the stages of a pipeline."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,17 +23,17 @@ from mmwsss.structures.atomic_files import renamed_when_complete
 
 
 class StageRunner(Runner):
-    """The engine's runner, with checkpoints that are complete and say which stage wrote them.
+    """The engine's runner, with complete checkpoints that say which stage wrote them.
 
-    Model, data set and what is loaded must fit each other.
+    Model, data set and loaded weights must fit each other.
 
-    Its data loaders' workers end with it. It also runs models without a trainable weight on several
-    ranks: PyTorch refuses to synchronise the gradients of such a model; ranks may share its work
-    anyway.
+    Its data loaders' workers end with it. It also runs models without trainable weights on several
+    ranks, which can share the work although PyTorch refuses to synchronise gradients of such a
+    model.
 
     Attributes:
-        stamp: Fingerprint of what decided the stage, written into its checkpoints.
-        resumed_at: Iteration at which an earlier run of the stage was resumed, else None.
+        stamp: Fingerprint of what determined the stage, written into its checkpoints.
+        resumed_at: Iteration at which an earlier run of the stage was resumed, or None.
     """
 
     stamp: str | None = None
@@ -53,7 +53,7 @@ class StageRunner(Runner):
     def register_default_hooks(self, hooks: dict | None = None) -> None:
         """Add the hook that stops a training whose loss is NaN, unless the config has None.
 
-        That hook and the one of the checkpoints are ours in configs of any scope.
+        That hook and the checkpoint hook are ours, whatever the scope of the config.
         """
         hooks = {'invalid_loss': dict(type=InvalidLossHook), **(hooks or {})}
         if hooks['invalid_loss'] is None:
@@ -67,7 +67,7 @@ class StageRunner(Runner):
         super().register_default_hooks(hooks)
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Go on from a checkpoint, and remember where that was."""
+        """Continue from a checkpoint, and remember its iteration."""
         super().resume(filename, *args, **kwargs)
         self.resumed_at = self.iter
 
@@ -75,7 +75,7 @@ class StageRunner(Runner):
     def save_checkpoint(
         self, out_dir: str, filename: str, *args: Any, meta: dict | None = None, **kwargs: Any
     ) -> None:
-        """Save a checkpoint under its name when it is complete.
+        """Save a checkpoint under its name once it is complete.
 
         Its meta has the stamp of the stage and the settings on which the weights depend.
         """
@@ -83,7 +83,7 @@ class StageRunner(Runner):
         model = base_model(self.model)
         if isinstance(model, HasTrainingSettings):
             meta[TRAINED_WITH] = dict(model.trained_with)
-        if '://' in str(out_dir):  # not a file system: its backend is left to do its best
+        if '://' in str(out_dir):  # not a file system, so this is left to its backend
             super().save_checkpoint(out_dir, filename, *args, meta=meta, **kwargs)
             return
         with renamed_when_complete(Path(out_dir, filename)) as path:
@@ -114,14 +114,14 @@ class StageRunner(Runner):
         strict: bool = True,
         revise_keys: Sequence = (),
     ) -> dict:
-        """Load weights that fit the model, all but those that a training names as ``load_new``.
+        """Load weights that fit the model, except those that training lists in ``load_new``.
 
         Args:
             filename: A file or an address.
-            map_location: Where tensors are read to.
-            strict: Not looked at: what the model needs must be in the file, and what is left over
-                there is logged.
-            revise_keys: Patterns in the names of tensors, each with what replaces it.
+            map_location: Device to which tensors are read.
+            strict: Ignored: everything that the model needs must be in the file, and unused tensors
+                are logged.
+            revise_keys: Patterns in the names of tensors and their replacements.
         """
         checkpoint = read_checkpoint(filename, map_location=map_location)
         new = () if self._resume else self.cfg.get('load_new', ())
@@ -138,8 +138,8 @@ class StageRunner(Runner):
     ) -> DataLoader:
         """Build a data loader whose workers end with this process.
 
-        Unless its config says otherwise, the workers stay from one pass to the next, and where
-        there is a GPU images come in pinned memory, from which they are copied while it works.
+        Unless its config says otherwise, the workers stay alive between passes. With a GPU, images
+        come in pinned memory, from which they are copied while the GPU works.
         """
         if isinstance(dataloader, dict):
             dataloader = {

@@ -1,4 +1,4 @@
-"""Run one stage: a training, a test, or the making of pseudo labels."""
+"""Runs one stage: training, testing or making pseudo labels."""
 
 import copy
 import os
@@ -33,8 +33,8 @@ def build_runner(
         work_dir: Folder of its logs, checkpoints and labels.
         task: ``'train'`` or ``'test'`` (the latter also makes pseudo labels).
         tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
-        resume_from: Checkpoint of an earlier run of this training, with which it goes on.
-        stamp: Fingerprint of what decides the stage, for its checkpoints.
+        resume_from: Checkpoint of an earlier run of this training, from which it continues.
+        stamp: Fingerprint of what determines the stage, for its checkpoints.
         contents_file: Where a label stage keeps hashes of files.
         launcher: How this process was started.
     """
@@ -42,20 +42,21 @@ def build_runner(
     config.work_dir = str(work_dir)
     config.launcher = launcher
     connect_ranks(launcher, config)
-    # Runners of one process share named singletons (log, message hub): every stage has its name.
+    # Runners of a process share named singletons (log, message hub), so every stage has its own
+    # name.
     config.experiment_name = '_'.join(work_dir.absolute().parts[-3:])
     if config.get('visualizer'):
-        config.visualizer.pop('name', None)  # that of the experiment, or all write to the first one
+        config.visualizer.pop('name', None)  # use the experiment's, or all write to the first
     config.resume = resume_from is not None
     if resume_from is not None:
-        # Otherwise mmengine resumes from what the stage takes, with the iterations of that.
+        # Otherwise mmengine resumes from what the stage takes, including its iterations.
         config.load_from = resume_from
     if contents_file is not None:
         config.contents_file = str(contents_file)
     if task == 'test':
-        config.load_new = ()  # what is tested or labels must be complete
+        config.load_new = ()  # a tested or labelling model must be complete
     if task == 'test' and 'env_cfg' in config:
-        config.env_cfg.cudnn_benchmark = False  # a search for every image size would be slow
+        config.env_cfg.cudnn_benchmark = False  # searching for every image size is slow
     if tta:
         use_test_time_augmentation(config)
     runner = StageRunner.from_cfg(config)
@@ -64,7 +65,7 @@ def build_runner(
 
 
 def run_built(runner: StageRunner, task: str) -> StageResult:
-    """Train or test with a runner that is built."""
+    """Train or test with a built runner."""
     start = time.monotonic()
     result = _train(runner) if task == 'train' else _test(runner)
     result.seconds = round(time.monotonic() - start, 1)
@@ -80,7 +81,7 @@ def run_stage(
     resume_from: str | None = None,
     launcher: str = 'none',
 ) -> StageResult:
-    """Run one stage without keeping its state; arguments as of :func:`build_runner`."""
+    """Run one stage without keeping its state; arguments as in :func:`build_runner`."""
     runner = build_runner(
         config, work_dir, task=task, tta=tta, resume_from=resume_from, launcher=launcher
     )
@@ -89,7 +90,7 @@ def run_stage(
 
 def _train(runner: StageRunner) -> StageResult:
     runner.train()
-    # A run that was killed in its last validation has nothing to train and no figures yet.
+    # A run killed in its last validation has nothing left to train, but no figures yet.
     trained_before = runner.resumed_at is not None and runner.resumed_at >= runner.max_iters
     if trained_before and runner.val_loop is not None:
         runner.val_loop.run()
@@ -116,8 +117,8 @@ def _last_checkpoint(runner: StageRunner) -> str:
     last = runner.iter if stopped_early else runner.max_iters
     if path is None or found < last:
         raise UserInputError(
-            f'{runner.work_dir}: the training is not finished: it has {last} iterations, but its '
-            f'last checkpoint, {path}, is of iteration {found}{trouble and f" ({trouble})"}. Set '
+            f'{runner.work_dir}: the training is not finished. Its last iteration is {last}, but '
+            f'its last checkpoint, {path}, has iteration {found}{trouble and f" ({trouble})"}. Set '
             'default_hooks.checkpoint.save_last=True and run it again with --resume.'
         )
     state.name_last(path)

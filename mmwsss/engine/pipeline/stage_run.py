@@ -1,4 +1,4 @@
-"""Run one stage in its folder, or find that it is finished, and keep its state."""
+"""Runs a stage in its folder unless it is finished, and keeps its state."""
 
 import copy
 import math
@@ -31,10 +31,10 @@ def run_single(
     """Run one stage in its own folder, finished or not.
 
     Args:
-        stage: The stage; it takes nothing.
+        stage: The stage, which takes nothing.
         work_dir: Its folder.
-        resume: Let a training go on from its last checkpoint, also with other settings, such as
-            more iterations.
+        resume: Let a training stage continue from its last checkpoint, even with other settings,
+            such as more iterations.
         launcher: How this process was started.
     """
     connect_ranks(launcher, copy.deepcopy(stage.config))
@@ -63,8 +63,8 @@ def run_or_skip(
         stage: The stage, with the paths that it takes.
         state: Its state.
         contents: Hashes of files.
-        make_again: Makes what the stage takes where it was deleted; says if there was anything.
-        resume: Let an unfinished training go on from its last checkpoint.
+        make_again: Makes deleted scores that the stage takes; tells if there were any.
+        resume: Let an unfinished training stage continue from its last checkpoint.
         launcher: How this process was started.
     """
     decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
@@ -102,10 +102,10 @@ def _checkpoint_to_resume(state: StageState, decided: Decided) -> str | None:
 
 
 def _own_or_any_checkpoint(stage: Stage, state: StageState, decided: Decided) -> str | None:
-    """Find the checkpoint to resume from: the own one, or else one of other settings.
+    """Find the checkpoint to resume from: the stage's own, or else one from other settings.
 
     Raises:
-        UserInputError: If that one is of another run, and nothing would be left to train.
+        UserInputError: If it is from another run and nothing would be left to train.
     """
     path, trouble = on_first_rank(lambda: state.checkpoint(decided.stamp))
     if path is None:
@@ -167,7 +167,7 @@ def _run(
 
 
 def say_what_is_unmeasured(stage: Stage) -> None:
-    """Say which tests and validations of a stage the data leave out."""
+    """Report which tests and validations of a stage are left out for lack of data."""
     if stage.is_left_out:
         say(f"stage '{stage.name}' is left out: the data have no {stage.unmeasured['test']}")
     elif stage.task == 'train' and 'val' in stage.unmeasured:
@@ -176,7 +176,7 @@ def say_what_is_unmeasured(stage: Stage) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line of the pipeline, on the first rank."""
+    """Print a line of the pipeline, only on the first rank."""
     if is_main_process():
         print(f'[pipeline] {line}', flush=True)
 

@@ -23,9 +23,9 @@ class Stage:
         name: Short name, used on the command line, in the work folder and in the table.
         config: The stage's config.
         takes: Config key -> ``'<stage>.<output>'`` of an earlier stage.
-        task: ``'train'`` or ``'test'``; by default ``'train'`` when the config has a training loop.
+        task: ``'train'`` or ``'test'``; by default ``'train'`` if the config has a training loop.
         tta: Test with the config's ``tta_model`` and ``tta_pipeline``.
-        unmeasured: What the data lack for a validation (``'val'``) or a test (``'test'``).
+        unmeasured: What the data lack for validation (``'val'``) or testing (``'test'``).
     """
 
     name: str
@@ -47,12 +47,12 @@ class Stage:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether it is a test that has nothing to measure with."""
+        """Whether it is a test without data to measure on."""
         return self.task == 'test' and 'test' in self.unmeasured
 
 
 def is_pipeline(config: Config) -> bool:
-    """Say whether a config has stages."""
+    """Tell whether a config has stages."""
     return 'stages' in config
 
 
@@ -63,10 +63,10 @@ def load_stages(
 
     Args:
         config: Config with ``stages``, see :func:`~mmwsss.engine.pipeline.entries.stage_entries`,
-            and perhaps ``data``.
+            and possibly ``data``.
         options: Overrides ``'<stage>.<key>' -> value``, or ``'data.<key>'`` for all stages.
-        data: Description of own data for all stages. Without it the ``data`` of a stage's config
-            count, or else those of the pipeline.
+        data: Description of own data for all stages. By default the ``data`` of a stage's config
+            are used, or else those of the pipeline.
 
     Raises:
         UserInputError: If an entry of ``stages`` is wrong, a config cannot be read, an override
@@ -93,7 +93,7 @@ def load_stages(
 
 
 def output_names(config: Config, task: str) -> set[str]:
-    """Name the outputs: a checkpoint and what hooks make, or what the loop of the test makes."""
+    """Name the outputs: a checkpoint and outputs of hooks, or the outputs of the test loop."""
     if task == 'train':
         names = {'checkpoint'}
         makers = [(hook, HOOKS) for hook in config.get('custom_hooks') or ()]
@@ -108,7 +108,7 @@ def output_names(config: Config, task: str) -> set[str]:
 
 
 def _check_taken_key(filename: str, stage: Stage, key: str) -> None:
-    """Refuse a key that leads through parts which the stage's config does not have."""
+    """Refuse a key that leads through parts that the stage's config does not have."""
     node: object = stage.config._cfg_dict
     *parents, last = key.split('.')
     for depth, part in enumerate([*parents, last]):
@@ -117,7 +117,7 @@ def _check_taken_key(filename: str, stage: Stage, key: str) -> None:
         if isinstance(children, dict) and name in children:
             node = children[name]
         elif not isinstance(node, dict) or depth < len(parents) or not parents:
-            if key == 'load_from':  # the runner's, set in no config
+            if key == 'load_from':  # a key of the runner, which no config sets
                 return
             known = [str(child) for child in children] if isinstance(children, dict) else []
             hint = ', '.join(nearest(part, known) or known) or 'nothing'
@@ -145,7 +145,7 @@ def _check_sources(stages: list[Stage]) -> None:
 
 
 def _has_unknown_loop(config: Config) -> bool:
-    """Whether the loop of the test is none that is known: it is refused when it is tried."""
+    """Whether the test loop is unknown; it is then refused when it is tried."""
     loop = config.get('test_cfg') or {}
     return 'type' in loop and find_class(loop, LOOPS) is None
 

@@ -166,7 +166,7 @@ def test_a_removed_stage_keeps_the_place_that_it_had(folder, variant):
 
 @pytest.mark.parametrize('anchor', ["'lables'", "'new'", '5'])
 def test_a_place_after_no_other_stage_is_refused(variant, anchor):
-    message = r'stages\.new comes after .*, which is no other stage\. The nearest: .*labels'
+    message = r'stages\.new comes after .*, which is not another stage\. Nearest names: .*labels'
     with pytest.raises(UserInputError, match=message):
         variant(f"dict(new=dict(after={anchor}, config='other.py'))")
 
@@ -189,7 +189,7 @@ def test_a_variant_may_delete_what_it_inherits(folder, variant):
 
 def test_deleting_is_no_stage_that_a_hint_names(folder, variant):
     variant("dict(_delete_=True, one=dict(config='other.py'))", path='base/middle.py')
-    with pytest.raises(UserInputError, match=r'the nearest: one\. A new'):
+    with pytest.raises(UserInputError, match=r'nearest names: one\. If it is new'):
         variant("dict(_delte_=dict(config='other.py'))", base='middle.py')
 
 
@@ -227,7 +227,7 @@ def test_a_dict_cannot_change_a_list(folder, variant):
         ("dict(one='other.py')", r"stages\.one must be a dict .* got 'other\.py'"),
         ("dict(one=dict(confg='other.py'))", r"stages\.one has the unknown key 'confg'.* config"),
         ("dict(one=dict(task='test'))", r"stages\.one lacks config; it has \['task'\]"),
-        ("dict(one=dict(name='two', config='other.py'))", r'stages\.one has a `name` already'),
+        ("dict(one=dict(name='two', config='other.py'))", r'stages\.one already has a name'),
         ("{'a/b': dict(config='other.py')}", 'a/b'),
         ("dict(one=dict(config='absent.py'))", r'absent\.py, which does not exist'),
     ],
