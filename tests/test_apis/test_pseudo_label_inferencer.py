@@ -76,7 +76,7 @@ def test_an_image_in_which_nothing_is_found_is_background(label_stage):
 
 def test_a_config_without_generator_names_the_other_inferencer(label_stage):
     config, weights = label_stage
-    with pytest.raises(UserInputError, match=r'makes no labels: .* CAMInferencer'):
+    with pytest.raises(UserInputError, match=r'makes no labels, because .* CAMInferencer'):
         PseudoLabelInferencer({**config, 'test_cfg': None}, weights, device='cpu')
 
 

@@ -50,7 +50,7 @@ def test_the_list_is_sbd_and_train_without_val(tool, folders, capsys):
     path = voc / 'ImageSets/Segmentation/train_aug.txt'
     assert path.read_text() == 'a\nb\nc\nd\n'
     assert read_image_ids(path) == ['a', 'b', 'c', 'd']
-    assert '4 images, NOT the published list' in capsys.readouterr().out
+    assert 'NOT the published list of 10582 images, images: 4' in capsys.readouterr().out
     assert not (voc / 'SegmentationClassAug').exists()
 
 
@@ -73,7 +73,7 @@ def test_masks_that_are_there_are_kept(tool, folders, capsys):
     own.save(voc / 'SegmentationClassAug/c.png')
     (voc / 'SegmentationClassAug/d.png').unlink()
     tool.main([str(voc), str(sbd)])
-    assert '1 masks written' in capsys.readouterr().out
+    assert 'masks written: 1' in capsys.readouterr().out
     assert read_masks(voc)['c'] == [[7, 7]]
 
 

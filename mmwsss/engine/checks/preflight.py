@@ -103,7 +103,7 @@ def _check_keys(name: str, config: Config, task: str) -> None:
         lacking = [key for key in keys if key not in given]
         if lacking and (given or needed & set(keys)):
             raise UserInputError(
-                f"stage '{name}': {', '.join(lacking)} not set, but {keys[0]}, {keys[1]} and "
+                f"stage '{name}': {', '.join(lacking)} is not set, but {keys[0]}, {keys[1]} and "
                 f'{keys[2]} belong together. Set what is missing ([] for no evaluator), or set all '
                 'to None.'
             )

@@ -138,7 +138,9 @@ def test_maps_of_other_images_are_not_gone_on_with(trained, config, tmp_path):
 
 def test_the_model_needs_the_objective(config, tmp_path):
     options = {'model.objectives': [dict(type='MultiLabelSoftMargin')]}
-    with pytest.raises(UserInputError, match='the model has no objective TrainingCAMs'):
+    with pytest.raises(
+        UserInputError, match='expected one objective TrainingCAMs in the model, found 0'
+    ):
         train_loop_of(config, tmp_path, **options).train()
 
 

@@ -176,7 +176,7 @@ def test_scores_are_kept_at_a_stride_and_made_again_at_another_one(made, copy, m
 
 @pytest.mark.parametrize('stride', [0, 65, 4.0, True, 'seed'])
 def test_strides_that_no_grid_has_are_refused(make_labels, tmp_path, stride):
-    with pytest.raises(UserInputError, match=r'keep_scores\.seed = .* from 1 .* to 64'):
+    with pytest.raises(UserInputError, match=r'keep_scores\.seed = .* between 1 .* and 64'):
         make_labels(tmp_path, keep_scores=dict(seed=stride))
 
 
