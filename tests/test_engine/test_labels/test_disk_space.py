@@ -65,7 +65,9 @@ def test_only_what_clearly_does_not_fit_is_refused(photo, tmp_path, free):
         assert forecast.is_tight == tight
         forecast.check()
     free(1_000_000)
-    with pytest.raises(UserInputError, match=r'5\.6 MB of scores \(images: 50000, .* of 32\), with 1\.0 MB free'):
+    with pytest.raises(
+        UserInputError, match=r'5\.6 MB of scores \(images: 50000, .* of 32\), with 1\.0 MB free'
+    ):
         forecast_scores(images, dict(seed=1), tmp_path).check()
 
 
