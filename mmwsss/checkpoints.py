@@ -40,7 +40,7 @@ def keep_functions_out_of_checkpoints() -> None:
     """Save the history of a log as plain numbers, so that a checkpoint can be read safely.
 
     mmengine saves the statistics methods with every history. They are functions of the class and
-    the same in every run, yet they alone make its checkpoints need ``weights_only=False``.
+    the same in every run, yet only because of them do its checkpoints need ``weights_only=False``.
     """
     HistoryBuffer.__getstate__ = _history_state
     HistoryBuffer.__setstate__ = _set_history_state

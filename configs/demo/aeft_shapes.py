@@ -1,4 +1,4 @@
-# The whole of AEFT on synthetic shapes, from tags to a segmentation model.
+# All of AEFT on synthetic shapes, from tags to a segmentation model.
 _base_ = ['./psa_shapes.py']
 stages = dict(
     classifier=dict(config='aeft_resnet18_shapes-96x96.py'),

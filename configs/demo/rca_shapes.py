@@ -1,4 +1,4 @@
-# The whole of RCA on synthetic shapes, from tags to a segmentation model; labels after a CRF.
+# All of RCA on synthetic shapes, from tags to a segmentation model; labels after a CRF.
 _base_ = ['./psa_shapes.py']
 stages = dict(
     classifier=dict(config='rca_resnet18_shapes-96x96.py'),

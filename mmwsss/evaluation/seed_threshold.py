@@ -18,11 +18,11 @@ from mmwsss.structures import Normalizer, UserInputError, check_contract
 
 
 def foreground_shares(peak: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """Measure how much of an image each threshold makes foreground, and how well it separates.
+    """Measure the share of foreground at each threshold, and how well the threshold separates.
 
-    With ``w`` the share of the pixels above a threshold and ``m1``, ``m0`` the mean height above
-    and below it, the between-class variance is ``w (1 - w) (m1 - m0)^2``; where all pixels are on
-    one side it is 0.
+    With ``w`` the share of the pixels above a threshold and ``m1``, ``m0`` the mean activations
+    above and below it, the between-class variance is ``w (1 - w) (m1 - m0)^2``. If all pixels are
+    on one side, it is 0.
 
     Args:
         peak: Largest activation of every pixel, ``max_c cam_c``, (H, W).
@@ -48,7 +48,7 @@ def foreground_shares(peak: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]
 
 
 def exponent_of(threshold: float) -> float:
-    """Exponent whose background equals a threshold: ``(1 - x)^alpha > x`` exactly if ``x < t``.
+    """Exponent whose background is equivalent to a threshold: ``(1 - x)^alpha > x`` iff ``x < t``.
 
     Both give the same labels before any refinement.
 
@@ -63,24 +63,24 @@ class SeedThresholdWithoutMasks(BaseMetric):
     """The background threshold that best separates high from low activations.
 
     The between-class variance of ``max_c cam_c`` (:func:`foreground_shares`) is averaged over all
-    images; of 0.01, 0.02, ..., 0.99 the threshold with the largest mean is chosen. No mask takes
-    part, so a weakly-supervised pipeline may use the result. Samples need ``cams`` (n, H, W) and
-    ``cam_label``. Images without a present class are left out.
+    images, and the threshold among 0.01, 0.02, ..., 0.99 with the largest mean is chosen. No mask
+    is used, so a weakly-supervised pipeline may use the result. Samples need ``cams`` (n, H, W)
+    and ``cam_label``. Images without a present class are left out.
 
     Args:
-        normalize: Config of the normalizer of the maps, as of
-            :class:`~mmwsss.pseudo_labels.PseudoLabelGenerator`; it may need nothing but the maps.
+        normalize: Config of the normalizer of the maps, as in
+            :class:`~mmwsss.pseudo_labels.PseudoLabelGenerator`. It must only need the maps.
 
     Returns:
         ``threshold``; ``exponent``, which gives the same seeds (:func:`exponent_of`);
-        ``foreground``, the mean percentage of pixels above the threshold; ``images``, how many had
-        a present class.
+        ``foreground``, the mean percentage of pixels above the threshold; ``images``, the number
+        of images with a present class.
 
     Raises:
         ValueError: If the normalizer needs more than the maps.
         UserInputError: If no image has a class.
 
-    Source: the criterion is that of Otsu (:func:`foreground_shares`). One threshold for all images
+    Source: the criterion is Otsu's (:func:`foreground_shares`). A single threshold for all images
         is ours.
     """
 
@@ -95,8 +95,7 @@ class SeedThresholdWithoutMasks(BaseMetric):
             if self.normalizer.requires:
                 raise ValueError(
                     f'normalize={normalize["type"]} needs {", ".join(self.normalizer.requires)} '
-                    'beside the maps. A threshold can be chosen for MaxNormalize, MinMaxNormalize '
-                    'or none.'
+                    'besides the maps. Use MaxNormalize, MinMaxNormalize or no normalizer.'
                 )
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:

@@ -39,7 +39,7 @@ class Table:
 
 
 class HeatCell(NamedTuple):
-    """A cell of a matrix: its text, what it means, its colour's strength (0..100) and hue."""
+    """A cell of a matrix: its text, its meaning, and strength (0..100) and hue of its colour."""
 
     text: str
     meaning: str
@@ -131,7 +131,7 @@ class ReportPage:
         stamp: Fingerprint of what the page shows.
         figures: Numbers at the top.
         tables: Tables below.
-        confusion: Classes that the labels confuse, None where that is not known.
+        confusion: Classes that the labels confuse, or None if unknown.
         reasons: Lists of images.
         cards: Images, each in at least one of the lists.
         classes: Index and name of the classes to filter by.
