@@ -67,7 +67,7 @@ def test_images_without_a_map_are_counted(make_labels, saliency_folder, tmp_path
     made = make_labels(labels_of(saliency_folder))
     assert len(made) == 6
     assert any(255 in label and 0 in label for label in made.values())
-    assert '1 images of this process: without_saliency' in logs(tmp_path)
+    assert 'without_saliency (images of this process: 1)' in logs(tmp_path)
 
 
 @pytest.mark.slow
