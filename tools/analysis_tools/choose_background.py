@@ -5,9 +5,9 @@ python tools/analysis_tools/choose_background.py configs/psa_mobilenet-v2_voc.py
 python tools/train.py work_dirs/psa_mobilenet-v2_voc_my_data/chosen.py --data my_data.py \
     --work-dir work_dirs/psa_mobilenet-v2_voc_my_data
 
-The activation maps of some images are separated into high and low values as well as one threshold
-can do it (Otsu's criterion). The choice is written as a config that inherits the pipeline. Labels
-made with it note the choice in their manifest.json.
+The choice separates the activation maps of some images into high and low values as well as a single
+threshold can (Otsu's criterion). It is written as a config that inherits the pipeline. Labels made
+with it record the choice in their manifest.json.
 """
 
 import argparse
@@ -29,15 +29,18 @@ def main() -> None:
     )
     add_common_arguments(parser)
     parser.add_argument(
-        '--label', help='<stage>.<label>; by default the first one whose background has a number'
+        '--label', help='<stage>.<label> (default: the first one whose background has a number)'
     )
     parser.add_argument(
-        '--images', type=int, default=300, help='number of images that decide, spread over the list'
+        '--images',
+        type=int,
+        default=300,
+        help='number of images to decide on, spread over the list',
     )
-    parser.add_argument('--out', type=Path, help='config to write; <work dir>/chosen.py by default')
+    parser.add_argument('--out', type=Path, help='config to write (default: <work dir>/chosen.py)')
     args = parse_arguments(parser)
     if args.images < 1:
-        raise UserInputError(f'--images {args.images}: at least one image is needed.')
+        raise UserInputError(f'--images {args.images} must be at least 1.')
     config = read_config(args.config)
     if not is_pipeline(config):
         raise UserInputError(

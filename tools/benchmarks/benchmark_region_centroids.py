@@ -1,10 +1,10 @@
-"""Time a renewal of the centroids of regions against its plain form.
+"""Time a renewal of region centroids against its plain form.
 
 python tools/benchmarks/benchmark_region_centroids.py --classes 4 --of 80
 
-The plain form sorts the slots of every class to count the distinct ones, and leaves it to
-scikit-learn how many threads k-means starts. On several ranks each clusters its share of the
-classes, which is timed in turn; the slowest one is what all of them wait for.
+The plain form sorts the slots of every class to count the distinct ones, and lets scikit-learn
+choose the number of threads for k-means. With several ranks, each clusters its share of the
+classes. The shares are timed in turn; all ranks wait for the slowest one.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def seconds_of(work: Callable, *arguments: object) -> tuple[float, float, torch.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--classes', type=int, default=4, help='classes that are timed')
+    parser.add_argument('--classes', type=int, default=4, help='classes to time')
     parser.add_argument('--of', type=int, default=80, help='classes to which times are scaled')
     parser.add_argument('--slots', type=int, default=500)
     parser.add_argument('--channels', type=int, default=4096)

@@ -2,9 +2,9 @@
 
 python tools/benchmarks/benchmark_region_contrast.py --threads 2
 
-From features and class maps to the gradient of the features. The plain form takes one region at a
-time, as published: mask, mean, normalisation of the whole memory, two contrasts. All times are
-those of the fastest of several runs.
+Times go from features and class maps to the gradient of the features. The plain form handles one
+region at a time, as published: mask, mean, normalisation of the whole memory, two contrasts. All
+times are those of the fastest of several runs.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def product(
 
 
 def fastest(loss_of: Callable[[], Tensor], leaf: Tensor, repeats: int) -> tuple[float, float]:
-    """Give the milliseconds of the fastest run after one to warm up, and the loss."""
+    """Return the milliseconds of the fastest run after a warm-up, and the loss."""
     seconds = []
     for _ in range(repeats + 1):
         leaf.grad = None

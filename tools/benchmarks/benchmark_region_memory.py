@@ -2,8 +2,8 @@
 
 python tools/benchmarks/benchmark_region_memory.py --images 8 64
 
-The loop is the published form: one slot is read, blended and written for every region, after a
-question whether its score is high enough, which waits for a GPU. Both give the same memory.
+The loop is the published form: for every region it checks whether the score is high enough, which
+waits for a GPU, then reads, blends and writes one slot. Both give the same memory.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def make_batches(args: argparse.Namespace, num_images: int, entries: Entries) ->
 
 
 def measure(write: Callable, batches: list[Batch], device: str) -> float:
-    """Give the seconds of the fastest step."""
+    """Return the seconds of the fastest step."""
     seconds = []
     for batch in batches:
         start = time.perf_counter()
@@ -92,7 +92,9 @@ def compare(args: argparse.Namespace, entry: str, num_images: int, entries: Entr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--images', type=int, nargs='+', default=[8, 64], help='of all processes')
+    parser.add_argument(
+        '--images', type=int, nargs='+', default=[8, 64], help='images over all processes'
+    )
     parser.add_argument('--classes', type=int, default=20)
     parser.add_argument('--channels', type=int, default=512)
     parser.add_argument('--slots', type=int, default=500, help='of the ring')

@@ -2,11 +2,11 @@
 
 python tools/benchmarks/benchmark_segmentor_test.py CONFIG CHECKPOINT --images 20
 
-The plain chain reads an image, predicts it, refines all classes, and goes on to the next, all in
-this process; it is timed by part. The product is the test loop of tools/test.py --tta, in which
-processes refine the noticeable classes meanwhile; its time includes their start. With --network,
-logits are predicted before, and sleeping takes the network's place, as a GPU leaves the cores free.
-The test is that of the config, or of --test-time.
+The plain chain reads an image, predicts it, refines all classes and continues with the next one,
+all in this process; it is timed by part. The product is the test loop of tools/test.py --tta, in
+which processes refine the noticeable classes while the network runs; its time includes their start.
+With --network, logits are predicted beforehand, and sleeping takes the network's place, as a GPU
+leaves the cores free. The test is that of the config, or of --test-time.
 """
 
 import argparse
@@ -28,7 +28,7 @@ TEST_TIME = Path(__file__).parents[2] / 'configs/_base_/test_time/multi_scale_fl
 
 
 class KnownLogits(nn.Module):
-    """Takes some seconds for the views of an image, and gives what is known of it."""
+    """Takes some seconds for the views of an image, and returns its known logits."""
 
     def __init__(self, logits: dict[str, Tensor], seconds: float) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def known_logits(runner: Runner) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def plain(runner: Runner) -> tuple[dict[str, float], float]:
-    """Give the seconds of each part, and the mean IoU."""
+    """Return the seconds of each part, and the mean IoU."""
     loop, model = runner.test_loop, runner.model
     negligible, model.negligible = model.negligible, 0
     dataset, seconds = loop.dataloader.dataset, dict.fromkeys(('read', 'network', 'CRF'), 0.0)
@@ -96,7 +96,7 @@ def plain(runner: Runner) -> tuple[dict[str, float], float]:
 
 
 def product(runner: Runner) -> tuple[float, float]:
-    """Give the seconds of the loop, and the mean IoU."""
+    """Return the seconds of the loop, and the mean IoU."""
     start = time.perf_counter()
     metrics = runner.test_loop.run()
     return time.perf_counter() - start, metrics['mIoU']
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument('checkpoint')
     parser.add_argument('--images', type=int, default=20)
     parser.add_argument('--workers', type=int, help='default: the free cores')
-    parser.add_argument('--network', type=float, help='seconds an image, instead of a network')
+    parser.add_argument('--network', type=float, help='seconds per image, instead of a network')
     parser.add_argument('--repeats', type=int, default=1)
     parser.add_argument('--threads', type=int, default=1, help='of the network')
     parser.add_argument('--test-time', default=TEST_TIME, help='if the config has no tta_model')

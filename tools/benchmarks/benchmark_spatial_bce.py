@@ -2,8 +2,8 @@
 
 python tools/benchmarks/benchmark_spatial_bce.py --threads 2
 
-The plain form sorts the probabilities of all classes and computes every term for every class, to
-mask what does not count; it has no loop. Both give Spatial-BCE plus the divergence of proportions.
+The plain form sorts the probabilities of all classes, computes every term for every class, and
+masks what does not count; it has no loop. Both give Spatial-BCE plus the divergence of proportions.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def make_inputs(args: argparse.Namespace, num_classes: int) -> tuple:
     logits = 3 * torch.randn(size, generator=generator)
     threshold_map = torch.randn(size, generator=generator)
     proportions = torch.rand(size[:2], generator=generator, dtype=torch.float64)
-    # One or two classes an image in turn; the mean over VOC 2012 is 1.6.
+    # One or two classes per image in turn; the mean over VOC 2012 is 1.6.
     labels = [
         torch.randperm(num_classes, generator=generator)[: 1 + i % 2].sort().values
         for i in range(args.images)
@@ -107,7 +107,7 @@ def make_inputs(args: argparse.Namespace, num_classes: int) -> tuple:
 
 
 def measure(loss_of: Callable, inputs: tuple, repeats: int) -> tuple[float, float]:
-    """Give the seconds of the fastest run, and the loss."""
+    """Return the seconds of the fastest run, and the loss."""
     seconds = []
     for _ in range(repeats + 1):
         for leaf in inputs[:2]:

@@ -1,4 +1,4 @@
-"""Choose the background of a label stage without masks, and write it as a config."""
+"""Chooses the background of a label stage without masks, and writes it as a config."""
 
 import copy
 import os
@@ -20,7 +20,7 @@ from mmwsss.structures.atomic_files import write_atomically
 
 _METRIC = 'SeedThresholdWithoutMasks'
 _OPTIONS = {'ConstantBackground': 'threshold', 'PowerBackground': 'alpha'}
-"""Background -> its option that can be chosen."""
+"""Option to choose, by background."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class BackgroundChoice:
         value: Its chosen value.
         before: Its value in the config.
         foreground: Percentage of the pixels above it, mean over the images.
-        images: How many images decided.
+        images: Number of images that the choice is based on.
         method: The metric that chose it.
     """
 
@@ -54,7 +54,7 @@ def find_label(stages: list[Stage], name: str | None) -> tuple[Stage, str]:
         name: ``'<stage>.<label>'``; None takes the first one.
 
     Raises:
-        UserInputError: If there is none, or the named one is not known or has no such background.
+        UserInputError: If there is none, or the named one is unknown or has no such background.
     """
     known = {
         f'{stage.name}.{label}': (stage, label)
@@ -85,7 +85,7 @@ def choose_background(
     """Run the classifier of a label stage on some of its images and choose the background.
 
     Args:
-        stage: The label stage. What it takes must be there.
+        stage: The label stage. What it takes must exist.
         label: The label.
         work_dir: Work folder of the pipeline.
         num_images: Upper limit of images, spread evenly over the split.
@@ -119,9 +119,9 @@ def choose_background(
 
 
 def write_choice(choice: BackgroundChoice, stage: str, pipeline: Path, out: Path) -> None:
-    """Write a pipeline that is another one with the chosen background.
+    """Write a pipeline that inherits another one and has the chosen background.
 
-    Its label stage notes the choice in its ``manifest.json``.
+    Its label stage records the choice in ``manifest.json``.
 
     Args:
         choice: The choice.
@@ -149,7 +149,7 @@ def _labels(stage: Stage) -> dict[str, dict]:
 
 
 def _option(stage: Stage, label: str) -> str:
-    """Name the option to choose; empty where the label has none."""
+    """Name the option to choose; empty if the label has none."""
     background = _labels(stage)[label].get('background') or {}
     return _OPTIONS.get(type_name(background) or '', '')
 
@@ -161,14 +161,14 @@ def _sharing(stage: Stage, background: dict) -> tuple[str, ...]:
 
 
 def _finished(stage: Stage, work_dir: Path) -> dict:
-    """Give the results of the stages from which this one takes."""
+    """Return the results of the stages from which this one takes."""
     names = {source.partition('.')[0] for source in stage.takes.values()}
     results = {name: StageState(work_dir / name).result() for name in names}
     return {name: result for name, result in results.items() if result is not None}
 
 
 def _spread(dataset: dict, num_images: int) -> list[int]:
-    """Give indices of images, spread evenly over a data set."""
+    """Return indices of images, spread evenly over a data set."""
     with DefaultScope.overwrite_default_scope('mmwsss'):
         total = len(DATASETS.build(dataset))
     count = min(num_images, total)
