@@ -12,7 +12,7 @@ Unreadable images are skipped and counted; the exit code is 0 if all others are 
 
 import argparse
 
-from mmwsss.apis.command_line import Overrides, load_stage_config, run_tool
+from mmwsss.apis.command_line import Overrides, load_stage_config, parse_arguments, run_tool
 from mmwsss.apis.prediction import inferencer_of, predict_images
 from mmwsss.structures import check_folder
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', action=Overrides, default={}, help='overrides key=value'
     )
-    args = parser.parse_args()
+    args = parse_arguments(parser)
     check_folder('--out-dir', args.out_dir)
     config, _ = load_stage_config(args)
     has_weights = args.inputs[0].endswith('.pth')

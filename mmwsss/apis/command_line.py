@@ -14,6 +14,7 @@ from torch.distributed import DistError
 
 from mmwsss.engine.config.data import finish_config, read_data
 from mmwsss.engine.config.files import read_config
+from mmwsss.engine.console import calm_console, say, show_everything
 from mmwsss.structures import UserInputError, check_folder
 
 # Messages of gloo and NCCL when the process at the other end of a connection has ended.
@@ -62,9 +63,12 @@ def use_amp(config: Config, task: str) -> None:
 
 
 def parse_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the arguments and tell mmengine the rank."""
+    """Add ``--verbose``, parse the arguments and tell mmengine the rank."""
+    parser.add_argument('--verbose', action='store_true', help='print all that is logged')
     args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
+    if args.verbose:
+        show_everything()
     return args
 
 
@@ -128,6 +132,7 @@ def work_dir_of(args: argparse.Namespace) -> Path:
     names = [Path(path).stem for path in (args.config, args.data) if path]
     folder = Path(args.work_dir or os.path.join('work_dirs', '_'.join(names)))
     check_folder('--work-dir', folder)
+    say(f'logs and results in {folder}')
     return folder
 
 
@@ -140,6 +145,8 @@ def print_metrics(metrics: dict[str, float]) -> None:
 def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command again') -> None:
     """Run a tool; a user's mistake or Ctrl-C ends in one line, without a traceback.
 
+    The console shows little of what is logged, see :mod:`mmwsss.engine.console`.
+
     The exit code is 2 after a mistake and 130 after Ctrl-C.
 
     Args:
@@ -147,7 +154,8 @@ def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command aga
         go_on: What to do after Ctrl-C.
     """
     try:
-        main()
+        with calm_console():
+            main()
     except UserInputError as error:
         sys.exit(_exit_with(_message(str(error))))
     except OSError as error:

@@ -13,6 +13,7 @@ from mmengine.runner.checkpoint import _load_checkpoint
 from torch import Tensor, nn
 
 from mmwsss.structures import UserInputError
+from mmwsss.structures.notices import notice
 
 _NAMED = 3  # names shown in a message
 # A counter that files of old PyTorch versions lack; nothing is computed from it.
@@ -75,7 +76,7 @@ def read_checkpoint(filename: str, *, map_location: object = 'cpu') -> dict:
         UserInputError: If it cannot be read or is not a dict.
     """
     try:
-        content = _load_checkpoint(filename, map_location=map_location)
+        content = _load_checkpoint(filename, map_location=map_location, logger='current')
     except FileNotFoundError as error:
         raise UserInputError(
             f'checkpoint {filename} does not exist, or is not a file. Name an existing one.'
@@ -191,12 +192,15 @@ def load_fitting(
     check_finite(state, fit.fitting, filename)
     left_out = [*fit.different, *fit.unexpected]
     started = [*(n for n in fit.missing if n.startswith(new)), *fit.different]
-    print_log(
-        f'{filename}: {len(fit.fitting)} of {len(needed)} tensors loaded'
-        + (f'; new, so not loaded: {listed(started)}' if started else '')
-        + (f'; left over in the file: {listed(left_out)}' if left_out else ''),
-        'current',
-    )
+    line = f'{filename}: {len(fit.fitting)} of {len(needed)} tensors loaded'
+    if started:
+        line += f'; new, so not loaded: {listed(started)}'
+    if left_out:
+        line += f'; left over in the file: {listed(left_out)}'
+    if started or left_out:
+        notice(line)
+    else:
+        print_log(line, 'current')
     for name in left_out:
         del state[name]
     with _without_conversion(module):

@@ -10,7 +10,7 @@ from faults.contents import contents, differences, last_iteration
 from faults.warm import Run, WarmProcess
 
 KINDS = ('wrong', 'losses', 'orphans', 'tracebacks')
-_STARTS = re.compile(r"\[pipeline\] stage '(\w+)' starts")
+_STARTS = re.compile(r'^stage \d+ of \d+: (\w+)$')
 _ITERATION = re.compile(r'Iter\(train\) +\[ *(\d+)/')
 
 

@@ -17,7 +17,7 @@ _HARMLESS = ('an extra key', 'a key twice', 'versions')
 
 @pytest.fixture(scope='module')
 def pipeline(warm, tiny_data, tmp_path_factory):
-    tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--work-dir']
+    tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--verbose', '--work-dir']
     scratch = tmp_path_factory.mktemp('state') / 'trials'
     return Command(warm, lambda folder: [*tool, folder], tiny_data, scratch)
 

@@ -19,7 +19,7 @@ def pipelines(warm, tiny_data, tmp_path_factory):
 
     def pipeline(name):
         if name not in made:
-            tool = ['tools/train.py', CONFIGS / f'{name}.py', '--work-dir']
+            tool = ['tools/train.py', CONFIGS / f'{name}.py', '--verbose', '--work-dir']
             scratch = tmp_path_factory.mktemp(name) / 'trials'
             made[name] = Command(warm, lambda folder: [*tool, folder], tiny_data, scratch)
         return made[name]
@@ -65,11 +65,11 @@ def test_a_pipeline_killed_at_a_change_of_a_file_goes_on(
 @pytest.mark.parametrize(
     'line',
     [
-        "stage 'warmup' starts",
+        ': warmup\n',
         'Iter(train) [3/6]',
-        "stage 'classifier' starts",
+        ': classifier\n',
         'Iter(train) [2/4]',
-        "stage 'labels' starts",
+        ': labels\n',
         "labels 'seed' against true masks",
         'per class results',
         'pictures:',

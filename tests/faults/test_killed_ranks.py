@@ -17,7 +17,7 @@ _PROMISED = 30  # seconds within which the other rank must end
 
 @pytest.fixture(scope='module')
 def pipeline(warm, tiny_data, tmp_path_factory):
-    tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--work-dir']
+    tool = ['tools/train.py', CONFIGS / 'erasing_tiny.py', '--verbose', '--work-dir']
     scratch = tmp_path_factory.mktemp('ranks-pipeline') / 'trials'
     return Command(warm, lambda folder: [*tool, folder], tiny_data, scratch)
 

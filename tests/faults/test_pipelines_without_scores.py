@@ -31,7 +31,7 @@ def folder(pipeline):
 
 def started(run):
     assert run.code == 0 and 'Traceback' not in run.output, run.output[-3000:]
-    return [stage for stage in STAGES if f"[pipeline] stage '{stage}' starts" in run.stdout]
+    return [stage for stage in STAGES if f': {stage}\n' in run.stdout]
 
 
 def labels(contents):
@@ -54,7 +54,7 @@ def test_a_stage_that_needs_deleted_scores_has_them_made_again(pipeline, folder)
     option = 'stored.test_cfg.generator.labels.stored.background.threshold=0.5'
     run = pipeline.run(folder, '--resume', '--cfg-options', option)
     assert started(run) == ['seeds', 'stored']
-    line = "[pipeline] stage 'stored' needs deleted scores: stage 'seeds' makes them again"
+    line = "stage 'stored' needs deleted scores: stage 'seeds' makes them again"
     assert run.stdout.count(line) == 1
     assert files(folder) == ['deleted.json']
     assert started(pipeline.run(folder, '--cfg-options', option)) == []

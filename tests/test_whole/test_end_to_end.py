@@ -74,6 +74,31 @@ def test_the_run_ends_with_a_table_pictures_and_a_report(finished):
     assert printed.rstrip().endswith(report.as_uri())
 
 
+def test_the_console_is_one_screen_and_logs_have_the_rest(finished):
+    work_dir, printed = finished
+    lines = printed.splitlines()
+    assert len(lines) < 40
+    assert [line for line in lines if line.startswith('stage ')] == [
+        f'stage {number} of 3: {name}' for number, name in enumerate(STAGES, start=1)
+    ]
+    assert sum(line.startswith('  finished in ') for line in lines) == 3
+    assert '\x1b' not in printed and '\r' not in printed
+    for stage in STAGES:
+        (log,) = (work_dir / stage).glob('*/*.log')
+        assert 'Config:' in log.read_text()
+    assert 'Iter(train) [ 80/80]' in next((work_dir / 'classifier').glob('*/*.log')).read_text()
+
+
+def test_results_say_how_they_were_made(finished):
+    results = json.loads((finished[0] / 'results.json').read_text())
+    for result in results.values():
+        made = result['made']
+        assert made['seed'] == 0 and Path(made['config']).is_file()
+        assert {'mmwsss', 'mmengine', 'mmseg', 'torch'} <= made['packages'].keys()
+        assert made['date'] and made['machine']['cores']
+        assert all(value == round(value, 4) for value in result['metrics'].values())
+
+
 def test_every_training_has_its_own_curves(finished):
     for stage in ('classifier', 'segmentor'):
         assert list((finished[0] / stage).glob('*/vis_data/scalars.json'))
@@ -85,12 +110,11 @@ def test_a_second_run_skips_all_stages(finished, run_again):
     printed = run_again().stdout
     assert printed.count('is finished') == 3
     assert 'report on the labels (unchanged)' in printed
-    assert 'Iter(train)' not in printed
     assert results.read_text() == first
 
 
 def test_an_unfinished_training_goes_on_from_its_last_checkpoint(finished, run_again):
     work_dir, _ = finished
     (work_dir / 'segmentor' / 'stage.json').unlink()
-    assert 'resumed epoch' in run_again('--resume', '--stages', 'segmentor').output
+    assert 'goes on from' in run_again('--resume', '--stages', 'segmentor').output
     assert (work_dir / 'segmentor' / 'stage.json').is_file()

@@ -53,7 +53,7 @@ class OwnData:
     def train(self, pipeline='psa_shapes', short=SHORT, **options):
         """Run a pipeline; return the stages that started, and the output."""
         printed = self.run('train', DEMO / f'{pipeline}.py', *short, **options)
-        started = [name for name in STAGES if f"stage '{name}' starts" in printed]
+        started = [name for name in STAGES if f': {name}\n' in printed]
         return started, printed
 
     @property

@@ -34,6 +34,7 @@ _RUNNERS_HOOKS = {
     'param_scheduler',
     'checkpoint',
     'invalid_loss',
+    'progress',
 }
 
 

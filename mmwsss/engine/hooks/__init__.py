@@ -5,6 +5,7 @@ from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
 from mmwsss.engine.hooks.collapse_hook import CollapseHook
 from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
 from mmwsss.engine.hooks.memory_format import ChannelsLastHook
+from mmwsss.engine.hooks.progress_hook import ProgressHook
 from mmwsss.engine.hooks.region_centroids_hook import RegionCentroidsHook
 from mmwsss.engine.hooks.region_entries_hook import RegionEntriesHook
 from mmwsss.engine.hooks.start_objective_hook import StartObjectiveHook
@@ -16,6 +17,7 @@ __all__ = [
     'CheckpointHook',
     'CollapseHook',
     'InvalidLossHook',
+    'ProgressHook',
     'RegionCentroidsHook',
     'RegionEntriesHook',
     'StartObjectiveHook',

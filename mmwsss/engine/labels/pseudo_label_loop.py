@@ -44,6 +44,7 @@ from mmwsss.structures import (
     GivesOutputs,
     StagePlan,
 )
+from mmwsss.structures.notices import notice
 
 _CONTENTS = 'contents.json'
 
@@ -212,7 +213,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         self.runner.model.eval()
         skipped = len(self.ids) - len(self.todo)
         if skipped:
-            self.runner.logger.info(f'images already labelled: {skipped} of {len(self.ids)}')
+            notice(f'images already labelled: {skipped} of {len(self.ids)}')
         if self._by_hand:
             count = sum(len(names) for names in self._by_hand.values())
             self.runner.logger.warning(
@@ -266,7 +267,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
                 workers=self.num_workers,
             )
         if line := self.waits.line():
-            self.runner.logger.info(line)
+            notice(line)
         for what, count in self.generator.counts.items():
             if count:
                 self.runner.logger.warning(f'{what} (images of this process: {count})')
@@ -289,7 +290,7 @@ class PseudoLabelLoop(BaseLoop, GivesOutputs, Checked):
         metrics: dict[str, float] = {}
         folders = self.store.label_folders if self.masks else {}
         if 0 < len(self.masks) < len(self.ids):
-            self.runner.logger.info(
+            notice(
                 f'labels are measured on the images with a true mask: {len(self.masks)} of '
                 f'{len(self.ids)}'
             )

@@ -43,7 +43,8 @@ def draw_results(stages: list[Stage], results: dict[str, StageResult], folder: P
         if result is None or draw is None:
             continue
         try:
-            print(f'pictures: {draw(stage.config, result, folder / f"{stage.name}.png")}')
+            path = draw(stage.config, result, folder / f'{stage.name}.png')
+            print(f'pictures: {path.resolve().as_uri()}')
         except (OSError, UserInputError) as error:  # the results stand without pictures
             print(f"no pictures of stage '{stage.name}': {error}")
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from mmwsss.engine.checks.preflight import preflight
+from mmwsss.engine.console import say
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.pipeline.kept_scores import (
     check_space,
@@ -18,7 +19,6 @@ from mmwsss.engine.pipeline.kept_scores import (
 from mmwsss.engine.pipeline.stage_run import (
     CONTENTS,
     run_or_skip,
-    say,
     say_what_is_unmeasured,
     warn,
 )
@@ -127,9 +127,14 @@ class _PipelineRun:
                 state,
                 self.contents,
                 partial(self._make_scores_again, stage),
+                title=self._title(stage.name),
                 resume=self.resume,
                 launcher=self.launcher,
             )
+
+    def _title(self, name: str) -> str:
+        names = [stage.name for stage in self.stages]
+        return f'stage {names.index(name) + 1} of {len(names)}: {name}'
 
     def _make_scores_again(self, stage: Stage) -> bool:
         """Make the deleted scores that a stage takes; tell if there were any."""

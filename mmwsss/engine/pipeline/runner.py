@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import master_only
+from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -14,12 +15,15 @@ from torch.utils.data import DataLoader
 from mmwsss.engine.checks.resume_checks import check_resumable
 from mmwsss.engine.child_processes import tie_workers
 from mmwsss.engine.compilation import compile_backbone
+from mmwsss.engine.console import calm
 from mmwsss.engine.hooks.checkpoint_hook import CheckpointHook
 from mmwsss.engine.hooks.invalid_loss_hook import InvalidLossHook
+from mmwsss.engine.hooks.progress_hook import ProgressHook
 from mmwsss.models.checkpoint_fit import base_model, load_fitting, read_checkpoint
 from mmwsss.models.class_counts import check_num_classes
 from mmwsss.structures import TRAINED_WITH, HasTrainingSettings
 from mmwsss.structures.atomic_files import renamed_when_complete
+from mmwsss.structures.notices import notice
 
 
 class StageRunner(Runner):
@@ -39,6 +43,12 @@ class StageRunner(Runner):
     stamp: str | None = None
     resumed_at: int | None = None
 
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger, which prints little unless ``--verbose`` asks for all of it."""
+        logger = super().build_logger(*args, **kwargs)
+        calm(logger)
+        return logger
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap the model for several ranks if it has something to train."""
         if any(weight.requires_grad for weight in model.parameters()):
@@ -48,16 +58,17 @@ class StageRunner(Runner):
     def _maybe_compile(self, target: str) -> None:
         """Compile the backbone if the config says so; mmengine would compile ``target``."""
         if compile_backbone(base_model(self.model), self.cfg):
-            self.logger.info('The first iteration compiles the backbone, which takes a while.')
+            notice('The first iteration compiles the backbone, which takes a while.')
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """Add the hook that stops a training whose loss is NaN, unless the config has None.
+        """Add hooks that show the progress and that stop a training whose loss is NaN.
 
-        That hook and the checkpoint hook are ours, whatever the scope of the config.
+        None in the config leaves one out. They and the checkpoint hook are ours, whatever the scope
+        of the config.
         """
-        hooks = {'invalid_loss': dict(type=InvalidLossHook), **(hooks or {})}
-        if hooks['invalid_loss'] is None:
-            del hooks['invalid_loss']
+        own = dict(progress=dict(type=ProgressHook), invalid_loss=dict(type=InvalidLossHook))
+        hooks = {**own, **(hooks or {})}
+        hooks = {name: hook for name, hook in hooks.items() if name not in own or hook is not None}
         saving = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
         if saving is not None and saving.get('type') in (
             'CheckpointHook',
@@ -70,6 +81,7 @@ class StageRunner(Runner):
         """Continue from a checkpoint, and remember its iteration."""
         super().resume(filename, *args, **kwargs)
         self.resumed_at = self.iter
+        notice(f'goes on from {filename}, iteration {self.iter}')
 
     @master_only
     def save_checkpoint(

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier
 
+from mmwsss.engine.console import say
 from mmwsss.engine.folder_lock import hold_folder
+from mmwsss.engine.pipeline.report import minutes
 from mmwsss.engine.pipeline.stage import build_runner, run_built
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.ranks import connect_ranks, on_first_rank
@@ -20,6 +22,7 @@ from mmwsss.engine.state.stage_state import (
     checkpoint_meta,
     decide,
 )
+from mmwsss.engine.state.versions import made_by
 from mmwsss.structures import UserInputError
 
 CONTENTS = 'contents.json'
@@ -45,7 +48,15 @@ def run_single(
         resume_from = None
         if resume and stage.task == 'train':
             resume_from = _own_or_any_checkpoint(stage, state, decided)
-        return _run(stage, state, decided, contents, resume_from=resume_from, launcher=launcher)
+        return _run(
+            stage,
+            state,
+            decided,
+            contents,
+            title=f'stage 1 of 1: {stage.name}',
+            resume_from=resume_from,
+            launcher=launcher,
+        )
 
 
 def run_or_skip(
@@ -54,6 +65,7 @@ def run_or_skip(
     contents: Contents,
     make_again: Callable[[], bool],
     *,
+    title: str,
     resume: bool,
     launcher: str,
 ) -> StageResult:
@@ -64,6 +76,7 @@ def run_or_skip(
         state: Its state.
         contents: Hashes of files.
         make_again: Makes deleted scores that the stage takes; tells if there were any.
+        title: The stage and its place, such as ``stage 2 of 5: labels``.
         resume: Let an unfinished training stage continue from its last checkpoint.
         launcher: How this process was started.
     """
@@ -72,7 +85,7 @@ def run_or_skip(
     if reason:
         say(f"{reason}; stage '{stage.name}' runs again")
     if done is not None and not stage.makes_labels:
-        say(f"stage '{stage.name}' is finished: {state.folder}")
+        say(f'{title} is finished')
         return done
     if done is None and make_again():
         decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
@@ -84,6 +97,7 @@ def run_or_skip(
         state,
         decided,
         contents,
+        title=title,
         make_again=make_again,
         known=done,
         resume_from=resume_from,
@@ -135,11 +149,14 @@ def _run(
     decided: Decided,
     contents: Contents,
     *,
+    title: str,
     resume_from: str | None,
     launcher: str,
     known: StageResult | None = None,
     make_again: Callable[[], bool] = lambda: False,
 ) -> StageResult:
+    if known is None:
+        say(title)
     runner = build_runner(
         stage.config,
         state.folder,
@@ -153,14 +170,17 @@ def _run(
     if known is not None:
         loop = runner.test_loop
         if on_first_rank(lambda: loop.is_complete):
-            say(f"stage '{stage.name}' is finished: {state.folder}")
+            say(f'{title} is finished')
             return replace(known, outputs=loop.outputs)
         if make_again():
             decided = decide(stage.config, contents, task=stage.task, tta=stage.tta)
-            return _run(stage, state, decided, contents, resume_from=None, launcher=launcher)
-    say(f"stage '{stage.name}' starts in {state.folder}")
+            return _run(
+                stage, state, decided, contents, title=title, resume_from=None, launcher=launcher
+            )
+        say(title)
     state.start(decided)
-    result = run_built(runner, stage.task)
+    result = replace(run_built(runner, stage.task), made=made_by(stage.config))
+    say(f'  finished in {minutes(result.seconds)}')
     state.finish(decided, result)
     barrier()
     return result
@@ -173,12 +193,6 @@ def say_what_is_unmeasured(stage: Stage) -> None:
     elif stage.task == 'train' and 'val' in stage.unmeasured:
         lack = stage.unmeasured['val']
         say(f"stage '{stage.name}' trains without validation: the data have no {lack}")
-
-
-def say(line: str) -> None:
-    """Print a line of the pipeline, only on the first rank."""
-    if is_main_process():
-        print(f'[pipeline] {line}', flush=True)
 
 
 def warn(line: str) -> None:

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
@@ -22,7 +22,6 @@ from mmwsss.engine.ranks import on_first_rank
 from mmwsss.engine.state.contents import Contents
 from mmwsss.engine.state.fingerprints import fingerprint
 from mmwsss.engine.state.settings import by_content, decisive_settings, loader_datasets, named_paths
-from mmwsss.engine.state.versions import package_versions
 from mmwsss.structures import UserInputError, read_json, write_json
 from mmwsss.structures.atomic_files import write_atomically
 
@@ -41,11 +40,14 @@ class StageResult:
             ``<label name>_scores``) and files ``<label name>_proportions`` of a label stage.
         metrics: Metric name -> value in the metric's own unit (mIoU in percent).
         seconds: Wall time.
+        made: With which config, code and packages it was made, when and where, see
+            :func:`~mmwsss.engine.state.versions.made_by`.
     """
 
     outputs: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    made: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict:
         """Convert the fields to plain JSON values; a metric that is not a number becomes null."""
@@ -60,7 +62,7 @@ class StageResult:
             ValueError: If the content has another form.
         """
         outputs, metrics = content.get('outputs'), content.get('metrics')
-        seconds = content.get('seconds')
+        seconds, made = content.get('seconds'), content.get('made')
         if not (
             isinstance(outputs, dict)
             and all(isinstance(path, str) for path in outputs.values())
@@ -70,7 +72,7 @@ class StageResult:
         ):
             raise ValueError('expected `outputs`, `metrics` and `seconds` of a finished stage')
         numbers = {k: math.nan if v is None else float(v) for k, v in metrics.items()}
-        return cls(outputs, numbers, float(seconds))
+        return cls(outputs, numbers, float(seconds), made if isinstance(made, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,9 @@ class StageState:
     def finish(self, decided: Decided, result: StageResult) -> None:
         """Note that the stage is finished."""
         if is_main_process():
-            content = dict(decided=decided.parts, versions=package_versions())
             outputs = {name: self._below(output) for name, output in result.outputs.items()}
-            write_json(self.folder / _DONE, {**result.to_dict(), 'outputs': outputs, **content})
+            content = {**result.to_dict(), 'outputs': outputs, 'decided': decided.parts}
+            write_json(self.folder / _DONE, content)
 
     def _below(self, output: str) -> str:
         relative = os.path.relpath(output, self.folder)

@@ -114,12 +114,12 @@ def test_replaced_tags_train_and_label_again(runs):
     tags.write_text(json.dumps({name: [0, 1] for name in runs.ids}))
     run = ('train', 'pipeline', '--work-dir', runs.folder / 'pipeline')
     output = runs.run(*run)
-    assert output.count("' starts") == 2
+    assert output.count('  finished in') == 2
     assert runs.run(*run).count('is finished') == 2
     tags.write_text(json.dumps({name: [0, 2] for name in runs.ids}))
     output = runs.run(*run)
     assert 'files of train_dataloader.dataset' in output
-    assert output.count("' starts") == 2
+    assert output.count('  finished in') == 2
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_last_checkpoint_that_is_gone_or_damaged_is_one_warning_and_the_one_be
     output = runs.run('train', 'classifier', '--work-dir', runs.training, '--resume')
     (warning,) = [line for line in output.splitlines() if 'warning: ' in line]
     assert 'iter_6.pth' in warning
-    assert 'resumed epoch: 0, iter: 4' in output
+    assert 'iter_4.pth, iteration 4' in output
     assert torch.load(runs.training / 'iter_6.pth', weights_only=True)['meta']['iter'] == 6
 
 

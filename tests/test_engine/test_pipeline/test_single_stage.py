@@ -28,7 +28,7 @@ def test_resume_does_not_take_the_finished_training_of_other_settings_for_its_ow
     code, printed = train(3, '--resume', lr='0.5')
     assert code == 0
     assert 'iter_2.pth was written with other settings or data. The training goes on' in printed
-    assert 'resumed epoch: 0, iter: 2' in printed
+    assert 'iter_2.pth, iteration 2' in printed
     assert list((tmp_path / 'work').glob('iter_3.pth'))
 
 

@@ -63,7 +63,7 @@ class Pipeline:
         assert run.wait() == code, run.output[-3000:]
         assert 'Traceback' not in run.output
         lines = run.stdout.splitlines()
-        started = [s for s in STAGES if any(f"stage '{s}' starts" in line for line in lines)]
+        started = [s for s in STAGES if any(line.endswith(f' of 4: {s}') for line in lines)]
         return started, run.output
 
     def labels(self):
@@ -254,7 +254,7 @@ def test_a_second_training_goes_on_from_its_own_checkpoint(pipeline):
     assert not (folder / 'stage.json').exists()
     started, printed = pipeline.run('--resume', '--stages', 'classifier')
     assert started == ['classifier']
-    assert f'resumed epoch: 0, iter: {killed_at}' in printed  # not 4, the warm-up's
+    assert f'iter_{killed_at}.pth, iteration {killed_at}' in printed  # not 4, the warm-up's
     resumed = torch.load(pipeline.checkpoint('classifier'), weights_only=True)
     assert resumed['meta']['iter'] == 3
     warmup = torch.load(pipeline.checkpoint('warmup'), weights_only=True)
