@@ -21,6 +21,7 @@ _OF_THIS_RUN = {
     'checkpoint_hash',
     'decided',
     'fingerprint',
+    'made',
 }
 
 
