@@ -20,6 +20,8 @@ _KNOWN = (
     '"HardDiskBackend" is the alias',
     'The prefix is not set in metric class',
     'UserWarning: When align_corners=True, the output would more aligned',
+    'UserWarning: Setting OMP_NUM_THREADS environment variable',
+    'UserWarning: Setting MKL_NUM_THREADS environment variable',
 )
 _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 
@@ -122,7 +124,8 @@ def bars() -> RichProgress | None:
 
 def new_screen() -> RichConsole:
     """Write to standard output, without control characters unless it is a terminal."""
-    return RichConsole(force_terminal=sys.stdout.isatty())
+    in_notebook = 'JPY_PARENT_PID' in os.environ  # which runs commands on a terminal without lines
+    return RichConsole(force_terminal=sys.stdout.isatty() and not in_notebook)
 
 
 def _talks() -> bool:

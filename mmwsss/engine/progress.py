@@ -84,7 +84,7 @@ class Progress:
         passed = now - self._last
         if self._bars is not None:
             self._bars.update(self._task, completed=done)
-            if passed > _SECONDS_BETWEEN_REFRESHES:
+            if passed > _SECONDS_BETWEEN_REFRESHES or done >= self._total:
                 self._last = now
                 self._bars.refresh()
         elif (passed > _SECONDS_BETWEEN_LINES and done >= self._next_line) or (
@@ -95,10 +95,7 @@ class Progress:
             self._log(done, now - self._start)
 
     def _log(self, done: int, seconds: float) -> None:
-        rate = (done - self._done_before) / seconds
-        left = timedelta(seconds=round((self._total - done) / rate))
+        seconds_each = seconds / (done - self._done_before)
+        left = timedelta(seconds=round((self._total - done) * seconds_each))
         if is_main_process():
-            self._logger.info(
-                f'{self._title} {done}/{self._total}, {rate:.1f} per second, {left} left',
-                extra=NOTICE,
-            )
+            self._logger.info(f'{self._title} {done}/{self._total}, {left} left', extra=NOTICE)
