@@ -21,7 +21,7 @@ _PART_BETWEEN_LINES = 0.1
 
 
 class Progress:
-    """Show how many of `total` items are done, on the first rank alone.
+    """Show how many of `total` items are done, only on the first rank.
 
     Without a terminal a line comes after 30 seconds, and then after each tenth of the work, but at
     least 30 seconds and at most 10 minutes after the one before.
