@@ -107,3 +107,9 @@ def test_a_single_stage_is_refused(pipeline, run, tmp_path):
     stage = pipeline.with_name('stage.py')
     with pytest.raises(UserInputError, match='is a single stage'):
         run('analysis_tools/choose_background.py', stage, '--work-dir', tmp_path / 'work')
+
+
+def test_a_pipeline_without_a_threshold_is_refused(run, tmp_path):
+    config = Path(__file__).parents[2] / 'configs/bana_voc.py'
+    with pytest.raises(UserInputError, match='no label of this pipeline starts from'):
+        run('analysis_tools/choose_background.py', config, '--work-dir', tmp_path / 'work')

@@ -67,6 +67,10 @@ def find_label(stages: list[Stage], name: str | None) -> tuple[Stage, str]:
     if wanted in fitting:
         return known[str(wanted)]
     kinds = ' or '.join(_OPTIONS)
+    if not fitting:
+        raise UserInputError(
+            f'no label of this pipeline starts from {kinds}, so it has no threshold to choose.'
+        )
     if name in known:
         stage, label = known[str(name)]
         found = _labels(stage)[label].get('background')
@@ -74,8 +78,7 @@ def find_label(stages: list[Stage], name: str | None) -> tuple[Stage, str]:
     else:
         reason = 'is not a label of this pipeline'
     raise UserInputError(
-        f'--label {name}: it {reason}. Name a label that starts from {kinds}: '
-        f'{", ".join(fitting) or "this pipeline has none"}.'
+        f'--label {name}: it {reason}. Name a label that starts from {kinds}: {", ".join(fitting)}.'
     )
 
 
