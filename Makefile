@@ -19,13 +19,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 DOCS_STAMP := $(VENV)/.installed-docs
+# Small pipelines that `make gallery` shows; finished ones are not run again.
+PIPELINES ?= bana psa irn aeft rca sbce-walk
 PIP_INSTALL = $(BIN)/python -m pip install -q $(PIP_ARGS) $(addprefix -c ,$(CONSTRAINTS))
 
 # Such small networks are many times faster on one thread.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-all test-openmmlab faults docs lint format type clean
+.PHONY: help install dev demo gallery test test-all test-openmmlab faults docs lint format type clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +66,12 @@ demo: install ## Run the whole BANA pipeline on synthetic shapes: minutes on a C
 	@# The shapes are always here, even if MMWSSS_DATA is set to another folder.
 	MMWSSS_DATA=data $(BIN)/python tools/dataset_converters/make_shapes.py data/shapes
 	MMWSSS_DATA=data $(BIN)/python tools/train.py configs/demo/bana_shapes.py --work-dir work_dirs/demo
+
+gallery: install ## Show every stage on your own VOC, in work_dirs/gallery/index.html (hours on a CPU)
+	for name in $(PIPELINES); do \
+		$(BIN)/python tools/train.py configs/$${name}_mobilenet-v2_voc.py || exit 1; done
+	$(BIN)/python tools/analysis_tools/gallery.py \
+		$(foreach name,$(PIPELINES),work_dirs/$(name)_mobilenet-v2_voc)
 
 test: install ## Run the tests, or some: TESTS='tests/test_models -k crf'
 	$(BIN)/python -m pytest $(TESTS)

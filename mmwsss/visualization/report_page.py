@@ -170,13 +170,17 @@ def css_color(color: Sequence[int]) -> str:
     return '#' + ''.join(f'{int(channel):02x}' for channel in color)
 
 
-def render_page(page: ReportPage) -> str:
-    """Render the page as HTML, with all user text escaped."""
-    environment = Environment(
+def page_templates() -> Environment:
+    """Give the templates of pages, which escape all user text."""
+    return Environment(
         loader=PackageLoader('mmwsss.visualization'),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template('label_report.html').render(page=page)
+
+
+def render_page(page: ReportPage) -> str:
+    """Render the page of a label report as HTML."""
+    return page_templates().get_template('label_report.html').render(page=page)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from faults.warm import PATIENCE
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 STAGES = ('classifier', 'labels', 'segmentor')
@@ -97,6 +99,23 @@ def test_results_say_how_they_were_made(finished):
         assert {'mmwsss', 'mmengine', 'mmseg', 'torch'} <= made['packages'].keys()
         assert made['date'] and made['machine']['cores']
         assert all(value == round(value, 4) for value in result['metrics'].values())
+
+
+def test_a_gallery_shows_every_stage(finished, warm, tmp_path):
+    page = tmp_path / 'gallery/index.html'
+    tool = ['tools/analysis_tools/gallery.py', finished[0], '--count', '2', '--out', page]
+    done = warm.run([*tool, '--sheets', tmp_path / 'sheets'])
+    assert done.code == 0, done.stderr[-3000:]
+    assert page.as_uri() in done.stdout
+    html = page.read_text()
+    titles = re.findall(r'<th scope="col">([^<]+)<span>([^<]*)</span>', html)
+    names = ['classifier: CAM', 'labels: seed', 'labels: Y_crf', 'labels: Y_ret', 'segmentor']
+    assert [title for title, _ in titles] == ['weak label', *names, 'truth']
+    results = json.loads((finished[0] / 'results.json').read_text())
+    assert titles[5][1] == f'mIoU {results["segmentor"]["metrics"]["mIoU"]:.1f}'
+    assert html.count('<img src="data:image/') == 2 * len(titles)
+    with Image.open(tmp_path / f'sheets/{finished[0].name}.png') as sheet:
+        assert sheet.width > 1000
 
 
 def test_every_training_has_its_own_curves(finished):

@@ -9,6 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmengine.registry import init_default_scope
+from mmseg.structures import SegDataSample
+from torch import nn
 
 from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.true_masks import read_true_mask
@@ -65,20 +67,20 @@ def draw_labels(config: Config, result: StageResult, path: Path) -> Path:
         result: Its result, with a folder for every label name.
         path: The PNG file.
     """
-    dataset = _dataset(config)
+    dataset = dataset_of(config)
     palette = dataset.metainfo['palette']
     # A stage may give more than labels: scores it keeps, proportions.
     names = [name for name in config.test_cfg.generator.labels if name in result.outputs]
     rows, captions = [], []
-    for info in _spread(dataset):
+    for info in spread(dataset):
         image = read_image(info['img_path'])
         files = [Path(result.outputs[name], f'{info["img_id"]}.png') for name in names]
         labels = [read_label_map(file) for file in files]
         pairs = [label_pair(image, label, palette) for label in labels]
-        truth = _truth(image, info)
-        row = [_weak_label(image, info, palette), *chain(*pairs)]
+        truth = true_masks(image, info)
+        row = [weak_label(image, info, palette), *chain(*pairs)]
         rows.append(row + [flat_label(mask, palette) for mask in truth])
-        captions.append(_caption(info, [*labels, *truth], dataset.metainfo))
+        captions.append(row_caption(info, [*labels, *truth], dataset.metainfo))
     titles = ['weak label', *chain(*((name, '') for name in names))]
     return contact_sheet(rows, _with_truth(titles, rows), path, captions=captions)
 
@@ -92,36 +94,48 @@ def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
         result: Its result, with a checkpoint.
         path: The PNG file.
     """
-    dataset = _dataset(config)
+    dataset = dataset_of(config)
     palette = dataset.metainfo['palette']
-    model = MODELS.build(config.model).eval()
-    checkpoint = result.outputs['checkpoint']
-    load_fitting(model, read_checkpoint(checkpoint), checkpoint)
+    model = trained_model(config, result.outputs['checkpoint'])
     rows, captions = [], []
-    for info in _spread(dataset):
+    for info in spread(dataset):
         image = read_image(info['img_path'])
         (sample,) = model.test_step(pseudo_collate([dataset.pipeline(dict(info))]))
-        label = sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
-        truth = _truth(image, info)
+        label = predicted_label(sample)
+        truth = true_masks(image, info)
         flat = [flat_label(mask, palette) for mask in truth]
         rows.append([image, *label_pair(image, label, palette), *flat])
-        captions.append(_caption(info, [label, *truth], dataset.metainfo))
+        captions.append(row_caption(info, [label, *truth], dataset.metainfo))
     titles = _with_truth(['image', 'prediction', ''], rows)
     return contact_sheet(rows, titles, path, captions=captions)
 
 
-def _dataset(config: Config) -> BaseDataset:
+def trained_model(config: Config, checkpoint: str) -> nn.Module:
+    """Build the model of a stage with the weights of its checkpoint, for predictions."""
+    init_default_scope('mmwsss')
+    model = MODELS.build(config.model).eval()
+    load_fitting(model, read_checkpoint(checkpoint), checkpoint)
+    return model
+
+
+def predicted_label(sample: SegDataSample) -> np.ndarray:
+    """Label map uint8 (H, W) that a segmentor predicted."""
+    return sample.pred_sem_seg.data[0].numpy().astype(np.uint8)
+
+
+def dataset_of(config: Config) -> BaseDataset:
+    """Build the data set of a stage's test."""
     init_default_scope('mmwsss')
     return DATASETS.build(config.test_dataloader.dataset)
 
 
-def _spread(dataset: BaseDataset) -> list[dict]:
+def spread(dataset: BaseDataset, count: int = _ROWS) -> list[dict]:
     """Pick a few images from all over the data set."""
-    picks = np.linspace(0, len(dataset) - 1, min(_ROWS, len(dataset))).round().astype(int)
+    picks = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
     return [dataset.get_data_info(int(i)) for i in picks]
 
 
-def _weak_label(image: np.ndarray, info: dict, palette: list) -> np.ndarray:
+def weak_label(image: np.ndarray, info: dict, palette: list) -> np.ndarray:
     """Draw the boxes of an image; tags are in the caption."""
     instances = info.get('instances', [])
     boxes = np.array([instance['bbox'] for instance in instances])
@@ -129,14 +143,15 @@ def _weak_label(image: np.ndarray, info: dict, palette: list) -> np.ndarray:
     return draw_boxes(image, boxes, [palette[label] for label in labels])
 
 
-def _caption(info: dict, labels: list[np.ndarray], metainfo: dict) -> Caption:
+def row_caption(info: dict, labels: list[np.ndarray], metainfo: dict) -> Caption:
     """Name an image and the classes that its weak label, its labels or its true mask have."""
     tags = info.get('gt_label') or [one['bbox_label'] for one in info.get('instances', [])]
     img_id = info.get('img_id', Path(info['img_path']).stem)
     return caption_of(img_id, labels, metainfo['classes'], metainfo['palette'], tags=tags)
 
 
-def _truth(image: np.ndarray, info: dict) -> list[np.ndarray]:
+def true_masks(image: np.ndarray, info: dict) -> list[np.ndarray]:
+    """Read the true mask of an image: a list of one, or of none."""
     if 'seg_map_path' not in info:
         return []
     return [read_true_mask(info, image_shape=image.shape[:2])]
