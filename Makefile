@@ -6,10 +6,12 @@
 #                several gigabytes. On a machine without a GPU, add the index of CPU wheels from
 #                PyTorch's install page: make demo PIP_ARGS='--extra-index-url <address>'
 #   CONSTRAINTS  file of package versions to use; if empty, pip chooses
+#   PIPELINES    small pipelines that gallery shows; finished ones are not run again
 PYTHON ?= python3
 TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_ARGS ?=
 CONSTRAINTS ?= requirements/constraints.txt
+PIPELINES ?= bana psa irn aeft rca sbce-walk
 
 # The extra that names the OpenMMLab packages to install, and where to install them.
 FAMILY := onedl
@@ -19,8 +21,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 DOCS_STAMP := $(VENV)/.installed-docs
-# Small pipelines that `make gallery` shows; finished ones are not run again.
-PIPELINES ?= bana psa irn aeft rca sbce-walk
 PIP_INSTALL = $(BIN)/python -m pip install -q $(PIP_ARGS) $(addprefix -c ,$(CONSTRAINTS))
 
 # Such small networks are many times faster on one thread.
