@@ -20,6 +20,7 @@ from mmwsss.engine.pipeline.pictures import (
     true_masks,
     weak_label,
 )
+from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.visualization import Caption, flat_label, heat_map
 
@@ -188,6 +189,8 @@ class _Trained:
     def __init__(self, config: Config, checkpoint: str) -> None:
         self.dataset: BaseDataset = dataset_of(config)
         self.model: Any = trained_model(config, checkpoint)
+        if 'TestTimeAug' in str(config.test_dataloader.dataset.pipeline):  # several views
+            self.model = MODELS.build(dict(config.tta_model, module=self.model))
 
     def predict(self, info: dict) -> Any:
         (sample,) = self.model.test_step(pseudo_collate([self.dataset.pipeline(dict(info))]))
