@@ -125,9 +125,10 @@ def read_finished(folder: Path) -> list[FinishedStage]:
         raise UserInputError(
             f'{path} does not exist. Name work folders of pipelines, as tools/train.py leaves them.'
         )
+    results: Any = read_json(path)
     return [
         FinishedStage(name, _config_of(folder / name), result['outputs'], result['metrics'])
-        for name, result in read_json(path).items()
+        for name, result in results.items()
         if result.get('outputs')
     ]
 

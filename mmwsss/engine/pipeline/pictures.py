@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmseg.structures import SegDataSample
-from torch import nn
 
 from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.true_masks import read_true_mask
@@ -110,7 +110,7 @@ def draw_predictions(config: Config, result: StageResult, path: Path) -> Path:
     return contact_sheet(rows, titles, path, captions=captions)
 
 
-def trained_model(config: Config, checkpoint: str) -> nn.Module:
+def trained_model(config: Config, checkpoint: str) -> BaseModel:
     """Build the model of a stage with the weights of its checkpoint, for predictions."""
     init_default_scope('mmwsss')
     model = MODELS.build(config.model).eval()
