@@ -114,7 +114,8 @@ class Definitions(SphinxDirective):
             for module in modules_of(name):
                 found = [entry(definition) for definition in public_definitions(module)]
                 if found:
-                    entries += [f'.. automodule:: {module.__name__}\n', *found]
+                    title = f'.. rubric:: {module.__name__}\n'
+                    entries += [title, f'.. automodule:: {module.__name__}\n', *found]
         return self.parse_text_to_nodes(_restructured(entries))
 
 
