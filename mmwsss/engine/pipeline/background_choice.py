@@ -139,7 +139,7 @@ def write_choice(choice: BackgroundChoice, stage: str, pipeline: Path, out: Path
         'test_cfg.chosen': {'background': asdict(choice)},
     }
     text = (
-        f'# {base} with a background of `{stage}` that was chosen without masks, by\n'
+        f'# This pipeline with a background of stage {stage!r} that was chosen without masks, by\n'
         '# tools/analysis_tools/choose_background.py.\n'
         f'_base_ = [{base!r}]\n'
         f'stages = {pformat({stage: dict(options=options)}, width=100, sort_dicts=False)}\n'
