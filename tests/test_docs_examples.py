@@ -71,7 +71,7 @@ def test_the_tests_of_the_tutorial_pass(project, monkeypatch):
 def test_the_pipeline_of_the_tutorial_runs(project, warm, shapes_data, tmp_path):
     short = ['classifier.train_cfg.max_iters=2', 'labels.test_cfg.num_workers=0']
     run = warm.start(
-        ['tools/train.py', project / 'rank_shapes.py', '--cfg-options', *short],
+        ['tools/train.py', project / 'rank_shapes.py', '--verbose', '--cfg-options', *short],
         environment=dict(MMWSSS_DATA=shapes_data),
         cwd=project,
         before='site:addsitedir',  # as PYTHONPATH=. on the command line

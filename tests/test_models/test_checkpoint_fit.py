@@ -53,7 +53,7 @@ def test_a_checkpoint_of_the_same_model_is_loaded_whole(good, log):
     load(module, good)
     expected = torch.load(good)['state_dict']
     assert all(torch.equal(value, expected[name]) for name, value in module.state_dict().items())
-    assert log == [f'{good}: 8 of 8 tensors loaded']
+    assert log[1:] == [f'{good}: 8 of 8 tensors loaded']  # after mmengine's own line
 
 
 @pytest.mark.parametrize('kind', [*NOT_READ, *NOT_A_MODEL, *MISFITS])
@@ -81,7 +81,7 @@ def test_the_message_counts_names_and_says_what_to_do(good, tmp_path):
 def test_what_is_left_over_is_logged_in_one_line(good, log):
     smaller = nn.ModuleDict(dict(backbone=network()['backbone']))
     load(smaller, good)
-    assert log == [
+    assert log[1:] == [
         f'{good}: 7 of 7 tensors loaded; left over in the file: 1 (head.classifier.weight)'
     ]
 

@@ -44,7 +44,7 @@ def test_the_classes_are_those_of_voc_unless_named(monkeypatch, labels, tmp_path
 
 
 def test_an_empty_folder_is_refused(monkeypatch, tmp_path):
-    with pytest.raises(UserInputError, match='holds no PNG'):
+    with pytest.raises(UserInputError, match='contains no PNG'):
         run(monkeypatch, tmp_path, '--out', tmp_path / 'p.npz')
 
 

@@ -167,7 +167,7 @@ def test_bad_input_is_one_error(report, data, tmp_path):
     images = ('--images', data / 'images', *CLASSES)
     refused('none is not a folder', data / 'none', *images)
     refused('none is not a folder', data / 'labels', '--images', data / 'none')
-    refused('one of the two', data / 'labels')
+    refused('either --data or --images', data / 'labels')
     masks = tmp_path / 'masks'
     masks.mkdir()
     refused('contains no labels', masks, *images)
@@ -176,7 +176,7 @@ def test_bad_input_is_one_error(report, data, tmp_path):
     small = tmp_path / 'small'
     small.mkdir()
     Image.new('L', (5, 4)).save(small / 'd.png')
-    refused('d.png is 4x5, its image .* is 80x96', small, *images)
+    refused('d.png is 4x5, but its image .* is 80x96', small, *images)
     (small / 'd.png').rename(small / 'none.png')
     refused("the first is 'none'", small, *images)
     refused('the value 2; expected 0..1', data / 'labels', *images[:2], '--classes', 'x', 'y')

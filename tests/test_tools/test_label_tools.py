@@ -73,5 +73,5 @@ def test_labels_are_drawn_beside_their_images(monkeypatch, data):
 
 
 def test_a_folder_without_labels_is_refused(monkeypatch, data):
-    with pytest.raises(UserInputError, match='holds no PNG'):
+    with pytest.raises(UserInputError, match='contains no PNG'):
         run(monkeypatch, 'browse_labels', data / 'images', data / 'images')

@@ -186,4 +186,4 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(stopped):
     assert code == 130
     assert left == []
     assert 'Traceback' not in output
-    assert output.splitlines()[-1] == 'interrupted: run the same command again to go on.'
+    assert output.splitlines()[-1] == 'interrupted: run the same command again to continue.'

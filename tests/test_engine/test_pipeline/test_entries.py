@@ -173,7 +173,7 @@ def test_a_place_after_no_other_stage_is_refused(variant, anchor):
 
 @pytest.mark.parametrize('value', ["dict(config='other.py')", 'None'])
 def test_a_mistyped_stage_is_no_new_one(variant, value):
-    message = r"segmentr is not in the pipeline .* nearest: segmentor\. .* after='segmentor'"
+    message = r"segmentr is not in the .* pipeline; nearest names: segmentor\. .* after='segmentor'"
     with pytest.raises(UserInputError, match=message):
         variant(f'dict(segmentr={value})')
 
@@ -226,7 +226,7 @@ def test_a_dict_cannot_change_a_list(folder, variant):
         ('dict()', 'at least one stage'),
         ("dict(one='other.py')", r"stages\.one must be a dict .* got 'other\.py'"),
         ("dict(one=dict(confg='other.py'))", r"stages\.one has the unknown key 'confg'.* config"),
-        ("dict(one=dict(task='test'))", r"stages\.one lacks config; it has \['task'\]"),
+        ("dict(one=dict(task='test'))", r"stages\.one lacks config; its keys are \['task'\]"),
         ("dict(one=dict(name='two', config='other.py'))", r'stages\.one already has a name'),
         ("{'a/b': dict(config='other.py')}", 'a/b'),
         ("dict(one=dict(config='absent.py'))", r'absent\.py, which does not exist'),
@@ -243,7 +243,7 @@ def test_a_pipeline_that_cannot_run_by_itself_says_so(folder):
     (folder / 'base/variant.py').write_text(
         "_base_ = ['./main.py']\nstages = dict(labels=dict(config={{_base_.first}}))\n"
     )
-    with pytest.raises(UserInputError, match=r'variant\.py: with stages as a dict .* itself'):
+    with pytest.raises(UserInputError, match=r'variant\.py: with stages as a dict .* on its own'):
         stage_entries(read_config(folder / 'base/variant.py'))
 
 
