@@ -78,7 +78,7 @@ class SeedThresholdWithoutMasks(BaseMetric):
 
     Raises:
         ValueError: If the normalizer needs more than the maps.
-        UserInputError: If no image has a class.
+        UserInputError: If no image has a class, or no threshold separates the maps.
 
     Source: the criterion is Otsu's (:func:`foreground_shares`). A single threshold for all images
         is ours.
@@ -102,27 +102,32 @@ class SeedThresholdWithoutMasks(BaseMetric):
         """Add the curves of a batch."""
         self.results += [self._curves(sample) for sample in data_samples]
 
-    def _curves(self, sample: dict) -> np.ndarray:
-        """Shares and variances of an image, (2, T); NaN without a present class."""
+    def _curves(self, sample: dict) -> np.ndarray | None:
+        """Shares and variances of an image, (2, T); None without a present class."""
         cams = sample['cams'].float()
         if len(cams) == 0:
-            return np.full((2, len(self.thresholds)), np.nan)
+            return None
         if self.normalizer is not None:
             cams = self.normalizer.normalize(cams, SegDataSample())
         shares, variances = foreground_shares(cams.amax(dim=0), self.thresholds)
         return torch.stack([shares, variances]).cpu().numpy()
 
-    def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
+    def compute_metrics(self, results: list[np.ndarray | None]) -> dict[str, float]:
         """Choose the threshold for the images of all ranks."""
-        curves = np.stack(results)
-        curves = curves[~np.isnan(curves).any(axis=(1, 2))]
-        if len(curves) == 0:
+        curves = [curve for curve in results if curve is not None]
+        if not curves:
             raise UserInputError(
                 f'none of the {len(results)} images has a class, so there is no threshold to '
                 'choose. Check the labels of the split.'
             )
-        shares, variances = curves.mean(axis=0)
-        best = int(variances.argmax())
+        shares, variances = np.mean(curves, axis=0)
+        best = int(variances.argmax())  # that of a NaN, if there is one
+        if not variances[best] > 0:
+            raise UserInputError(
+                'no threshold between 0.01 and 0.99 separates high from low activations: the maps '
+                'are constant, NaN or not between 0 and 1. Check the checkpoint, and give the '
+                'generator a `normalize`, such as MaxNormalize.'
+            )
         threshold = float(self.thresholds[best])
         return {
             'threshold': threshold,

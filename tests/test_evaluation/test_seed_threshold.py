@@ -62,11 +62,12 @@ def test_images_decide_together_and_those_without_a_class_do_not():
 
 
 def test_maps_are_compared_on_the_scale_of_the_labels():
-    strong, weak = two_levels(0.0, 0.9, 0.5), two_levels(0.0, 0.1, 0.5).flip(0)
+    strong, weak = two_levels(0.0, 0.9, 0.5), two_levels(0.0, 0.1, 0.2)
     sample = dict(cams=torch.stack([strong, weak]), cam_label=torch.tensor([1, 4]))
     assert evaluate([sample])['seed/foreground'] == pytest.approx(50)
-    normalised = evaluate([sample], normalize=dict(type='MaxNormalize'))
-    assert normalised['seed/foreground'] == pytest.approx(100)  # each half is high in one map
+    halved = dict(sample, cams=sample['cams'] * torch.tensor([0.5, 0.1])[:, None, None])
+    normalised = evaluate([halved], normalize=dict(type='MaxNormalize'))
+    assert normalised == evaluate([sample], normalize=dict(type='MaxNormalize'))
 
 
 def test_the_exponent_gives_the_seeds_of_the_threshold():
@@ -81,6 +82,15 @@ def test_a_split_without_classes_is_refused():
     empty = dict(cams=torch.zeros(0, 4, 4), cam_label=torch.zeros(0, dtype=torch.long))
     with pytest.raises(UserInputError, match='none of the 2 images has a class'):
         evaluate([empty, empty])
+
+
+@pytest.mark.parametrize(
+    'peak', [torch.zeros(4, 4), two_levels(2.0, 5.0, 0.5), torch.full((4, 4), torch.nan)]
+)
+def test_maps_without_a_threshold_are_refused(peak):
+    sample = dict(cams=peak[None], cam_label=torch.tensor([0]))
+    with pytest.raises(UserInputError, match=r'no threshold between .* give the generator'):
+        evaluate([sample])
 
 
 def test_a_normalizer_that_needs_boxes_is_refused():

@@ -1,5 +1,6 @@
 """Tells whether a report is still true."""
 
+import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 from mmwsss.engine.label_report.source import ReportSource
 from mmwsss.engine.state.fingerprints import fingerprint
 from mmwsss.evaluation.label_folder import label_file
-from mmwsss.version import __version__
 
+# What measures, draws and writes: a report of other code is another report.
+_CODE = ('engine/label_report', 'evaluation', 'visualization')
+_PACKAGE = Path(__file__).parents[2]
 _HEAD = 2000  # characters of a page; the stamp stands near its beginning
 
 
 def stamp_of(source: ReportSource) -> str:
-    """Fingerprint what a report shows: its source, and size and time of every file.
+    """Fingerprint what a report shows: code, source, and size and time of every file.
 
     A file that was only copied counts as another one: that costs a new report, nothing else.
     """
@@ -21,7 +24,7 @@ def stamp_of(source: ReportSource) -> str:
     files = [_state(label_file(one.folder, i.img_id)) for one in sets for i in source.images]
     files += [_state(image.path) for image in source.images]
     files += [_state(image.mask['seg_map_path']) for image in source.images if image.mask]
-    return fingerprint([__version__, asdict(source), files])
+    return fingerprint([_code(), asdict(source), files])
 
 
 def is_current(path: Path, source: ReportSource) -> bool:
@@ -32,6 +35,15 @@ def is_current(path: Path, source: ReportSource) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return f'content="{stamp_of(source)}"' in head
+
+
+def _code() -> str:
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for file in sorted((_PACKAGE / folder).rglob('*')):
+            if file.is_file() and file.suffix != '.pyc':
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _state(file: str | os.PathLike) -> list[int] | None:

@@ -9,6 +9,7 @@ from pprint import pformat
 from mmengine.registry import DefaultScope
 
 from mmwsss.engine.checks.preflight import preflight
+from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.pipeline.run import with_taken_paths
 from mmwsss.engine.pipeline.stage import run_stage
 from mmwsss.engine.pipeline.stages import Stage
@@ -107,7 +108,8 @@ def choose_background(
     config.test_evaluator = metric
     preflight(stage.name, config, task='test', tta=stage.tta)
     folder = work_dir / f'{stage.name}_background'
-    found = run_stage(config, folder, task='test', tta=stage.tta, launcher=launcher).metrics
+    with hold_folder(folder):
+        found = run_stage(config, folder, task='test', tta=stage.tta, launcher=launcher).metrics
     threshold = found['seed/threshold']
     option = _option(stage, label)
     background = _labels(stage)[label]['background']
@@ -175,4 +177,6 @@ def _spread(dataset: dict, num_images: int) -> list[int]:
     with DefaultScope.overwrite_default_scope('mmwsss'):
         total = len(DATASETS.build(dataset))
     count = min(num_images, total)
-    return [i * total // count for i in range(count)]
+    chosen = [i * total // count for i in range(count)]
+    subset = dataset.get('indices')  # of a config that has fewer images itself
+    return chosen if subset is None or isinstance(subset, int) else [subset[i] for i in chosen]

@@ -178,10 +178,12 @@ def _run(
                 stage, state, decided, contents, title=title, resume_from=None, launcher=launcher
             )
         say(title)
+    # Before the run, because the checkout may change while it lasts.
+    made = on_first_rank(lambda: made_by(stage.config, seed=runner.seed))
     state.start(decided)
-    result = replace(run_built(runner, stage.task), made=made_by(stage.config))
-    say(f'  finished in {minutes(result.seconds)}')
+    result = replace(run_built(runner, stage.task), made=made)
     state.finish(decided, result)
+    say(f'  finished in {minutes(result.seconds)}')
     barrier()
     return result
 

@@ -33,11 +33,11 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def made_by(config: Config) -> dict[str, Any]:
-    """Say with which config, seed, code and packages a stage was made, when and where."""
+def made_by(config: Config, *, seed: int | None) -> dict[str, Any]:
+    """Say with which config, seed, code and packages a stage is made, since when and where."""
     return dict(
         config=config.filename,
-        seed=(config.get('randomness') or {}).get('seed'),
+        seed=seed,
         commit=_commit(),
         packages=package_versions(),
         date=datetime.now().astimezone().isoformat(timespec='seconds'),
