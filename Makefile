@@ -6,12 +6,12 @@
 #                several gigabytes. On a machine without a GPU, add the index of CPU wheels from
 #                PyTorch's install page: make demo PIP_ARGS='--extra-index-url <address>'
 #   CONSTRAINTS  file of package versions to use; if empty, pip chooses
-#   PIPELINES    small pipelines that gallery shows; finished ones are not run again
+#   PIPELINES    pipelines in configs/ that gallery shows; finished ones are not run again
 PYTHON ?= python3
 TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_ARGS ?=
 CONSTRAINTS ?= requirements/constraints.txt
-PIPELINES ?= bana psa irn aeft rca sbce-walk
+PIPELINES ?= $(addsuffix _mobilenet-v2_voc,bana psa irn aeft rca sbce-walk)
 
 # The extra that names the OpenMMLab packages to install, and where to install them.
 FAMILY := onedl
@@ -68,10 +68,8 @@ demo: install ## Run the whole BANA pipeline on synthetic shapes: minutes on a C
 	MMWSSS_DATA=data $(BIN)/python tools/train.py configs/demo/bana_shapes.py --work-dir work_dirs/demo
 
 gallery: install ## Show every stage on your own VOC, in work_dirs/gallery/index.html (hours on a CPU)
-	for name in $(PIPELINES); do \
-		$(BIN)/python tools/train.py configs/$${name}_mobilenet-v2_voc.py || exit 1; done
-	$(BIN)/python tools/analysis_tools/gallery.py \
-		$(foreach name,$(PIPELINES),work_dirs/$(name)_mobilenet-v2_voc)
+	for name in $(PIPELINES); do $(BIN)/python tools/train.py configs/$$name.py || exit 1; done
+	$(BIN)/python tools/analysis_tools/gallery.py $(addprefix work_dirs/,$(PIPELINES))
 
 test: install ## Run the tests, or some: TESTS='tests/test_models -k crf'
 	$(BIN)/python -m pytest $(TESTS)

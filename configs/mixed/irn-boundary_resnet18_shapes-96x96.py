@@ -17,4 +17,5 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(supervision=None, data_prefix=dict(), pipeline=train_pipeline))
 test_dataloader = None
+train_cfg = dict(max_iters=600)
 default_hooks = dict(logger=dict(interval=20))
