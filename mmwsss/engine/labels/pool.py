@@ -62,6 +62,9 @@ class RefinePool:
         if self._executor is None:
             return
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            # A job that fills the pipe is never read: workers of a data loader, forked in the
+            # block, keep the reading end open, so that writing to it does not fail either.
+            self._executor._call_queue.cancel_join_thread()  # type: ignore[attr-defined]
             for process in list(self._executor._processes.values()):
                 process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)

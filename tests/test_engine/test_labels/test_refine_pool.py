@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import time
@@ -81,6 +82,18 @@ def test_ctrl_c_does_not_wait_for_a_job_that_runs():
     with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
         pool.submit(partial(time.sleep, 60))
         raise KeyboardInterrupt
+    assert time.monotonic() - start < 30
+
+
+def test_ctrl_c_does_not_wait_for_a_job_that_nobody_reads():
+    start = time.monotonic()
+    fork = multiprocessing.get_context('fork')
+    loader_worker = fork.Process(target=time.sleep, args=(60,), daemon=True)
+    with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
+        loader_worker.start()  # it inherits the reading end of the pipe
+        pool.submit(partial(double, np.ones(10**6)))
+        raise KeyboardInterrupt
+    loader_worker.kill()
     assert time.monotonic() - start < 30
 
 
