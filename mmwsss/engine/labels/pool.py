@@ -14,6 +14,7 @@ from mmwsss.engine.child_processes import interrupts_held, start_worker
 from mmwsss.structures import UserInputError
 
 Job = Callable[[], object]
+_SECONDS_FOR_RESULT = 10.0
 
 
 class RefinePool:
@@ -62,11 +63,7 @@ class RefinePool:
         if self._executor is None:
             return
         if exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
-            # A job that fills the pipe is never read: workers of a data loader, forked in the
-            # block, keep the reading end open, so that writing to it does not fail either.
-            self._executor._call_queue.cancel_join_thread()  # type: ignore[attr-defined]
-            for process in list(self._executor._processes.values()):
-                process.kill()
+            _kill_workers(self._executor)
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._executor = None
 
@@ -118,6 +115,22 @@ class RefinePool:
             result, seconds = running.result()
             self.busy_seconds += seconds
             future.set_result(result)
+
+
+def _kill_workers(executor: ProcessPoolExecutor) -> None:
+    """Kill the workers so that shutting down waits for none of their pipes.
+
+    Workers of a data loader, forked while the pool was open, keep the ends of all pipes open. So
+    nobody notices that a job which fills its pipe is never read, or that a result is cut off.
+    """
+    executor._call_queue.cancel_join_thread()  # type: ignore[attr-defined]
+    # While a worker writes a result, it holds this lock: none is cut off. Windows has no lock.
+    writing = executor._result_queue._wlock  # type: ignore[attr-defined]
+    held = writing is not None and writing.acquire(timeout=_SECONDS_FOR_RESULT)
+    for process in list(executor._processes.values()):
+        process.kill()
+    if held:
+        writing.release()
 
 
 def _start_worker() -> None:

@@ -24,6 +24,21 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Announced:
+    """A large value that says when it is being sent."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        self.path.touch()
+        return bytes, (bytes(3 * 10**8),)
+
+
+def large_result(path):
+    return Announced(path)
+
+
 def interrupt():
     raise KeyboardInterrupt
 
@@ -92,6 +107,21 @@ def test_ctrl_c_does_not_wait_for_a_job_that_nobody_reads():
     with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
         loader_worker.start()  # it inherits the reading end of the pipe
         pool.submit(partial(double, np.ones(10**6)))
+        raise KeyboardInterrupt
+    loader_worker.kill()
+    assert time.monotonic() - start < 30
+
+
+def test_ctrl_c_cuts_off_no_result_of_which_the_rest_would_be_awaited(tmp_path):
+    start = time.monotonic()
+    fork = multiprocessing.get_context('fork')
+    loader_worker = fork.Process(target=time.sleep, args=(60,), daemon=True)
+    with pytest.raises(KeyboardInterrupt), RefinePool(1) as pool:
+        pool.submit(os.getpid).result()
+        loader_worker.start()  # it inherits the writing end of the pipe
+        pool.submit(partial(large_result, tmp_path / 'writing'))
+        while not (tmp_path / 'writing').exists():
+            time.sleep(0.01)
         raise KeyboardInterrupt
     loader_worker.kill()
     assert time.monotonic() - start < 30
