@@ -127,4 +127,4 @@ def _use_options(config: Config, task: str, args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    run_tool(main, go_on='run the same command with --resume')
+    run_tool(main, go_on='run the same command again, with --resume for a training,')

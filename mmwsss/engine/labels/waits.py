@@ -8,6 +8,7 @@ from typing import TypeVar
 Item = TypeVar('Item')
 _SECONDS_WORTH_A_LINE = 20.0  # the start of the processes makes up much of a shorter stage
 _MUCH = 0.1
+_MOST = 0.8
 
 
 class Stopwatch:
@@ -59,11 +60,12 @@ class Waits:
                     f'Label making: {jobs:.0%} of the time went into refinement and writing, which '
                     'worker processes (`num_workers`, now 0) could do while the network runs'
                 )
-            return (
+            line = (
                 f'Label making: the network waited {jobs:.0%} of the time for refinement and '
-                f'writing, whose workers were busy {busy:.0%} of the time. More `num_workers` (now '
-                f'{self.workers}) or cores would help'
+                f'writing, whose workers were busy {busy:.0%} of the time'
             )
+            advice = f'. More `num_workers` (now {self.workers}) or cores would help'
+            return line + advice if busy > _MOST else line
         idle = (
             f'; `num_workers` (now {self.workers}) idled {1 - busy:.0%} of the time'
             if self.workers

@@ -20,17 +20,18 @@ def write_report(results: dict[str, StageResult], path: Path, *, title: str) -> 
         title: Heading of the table.
     """
     write_json(path, {name: _rounded(result.to_dict()) for name, result in results.items()})
-    table = Table(title=title)
-    for column in ('stage', 'result', 'mIoU', 'time'):
-        table.add_column(column, justify='right' if column in ('mIoU', 'time') else 'left')
+    found = {name: _miou_rows(result.metrics) for name, result in results.items()}
+    measured = any(found.values())  # own data may have no masks
+    table = Table('stage', *(('result',) if measured else ()), title=title)
+    for column in ('mIoU', 'time') if measured else ('time',):
+        table.add_column(column, justify='right')
     for name, result in results.items():
-        time = minutes(result.seconds)
-        rows = _miou_rows(result.metrics) or [('', '')]
-        for i, (label, miou) in enumerate(rows):
-            table.add_row(*((name if i == 0 else ''), label, miou, (time if i == 0 else '')))
+        for i, row in enumerate(found[name] or [('', '') if measured else ()]):
+            stage, time = (name, minutes(result.seconds)) if i == 0 else ('', '')
+            table.add_row(stage, *row, time)
     table.add_section()
     total = sum(result.seconds for result in results.values())
-    table.add_row('total', '', '', minutes(total))
+    table.add_row('total', *(('', '') if measured else ()), minutes(total))
     new_screen().print(table)
     print(f'written to {path}')
 

@@ -160,9 +160,11 @@ def _by_stage(options: dict, names: list[str]) -> dict[str, dict]:
                 own[key] = value
             continue
         if name not in names or not rest:
+            near = nearest(name, names)
+            example = f'{near[0]}.{rest}' if near else f'{names[0]}.{key}'
             raise UserInputError(
-                f"--cfg-options {key}: a pipeline's overrides start with a stage's name, one of "
-                f'{names}, e.g. {names[0]}.{key}=...'
+                f"--cfg-options {key}: a pipeline's overrides start with the name of a stage, such "
+                f'as {example}=... Stages: {", ".join(names)}.'
             )
         found[name][rest] = value
     return found

@@ -17,6 +17,11 @@ from mmwsss.engine.labels.waits import Stopwatch, Waits
             'busy 97% of the time. More `num_workers` (now 2) or cores would help',
         ),
         (
+            Waits(total=100, for_images=1, for_jobs=47, busy=64, workers=2),
+            'the network waited 47% of the time for refinement and writing, whose workers were '
+            'busy 32% of the time',
+        ),
+        (
             Waits(total=100, for_images=3, for_jobs=5, busy=160, workers=4),
             'the network and the main process worked 92% of the time; `num_workers` (now 4) idled '
             '60% of the time',

@@ -14,3 +14,10 @@ def test_the_report_has_every_miou_and_is_written_as_json(tmp_path, capsys):
     assert '61.25' in printed and '55.50' in printed and '1:01' in printed and '1:31' in printed
     content = json.loads((tmp_path / 'results.json').read_text())
     assert content['labels']['metrics']['Y_crf/mIoU'] == 61.25
+
+
+def test_without_masks_the_table_has_no_empty_columns(tmp_path, capsys):
+    write_report({'labels': StageResult(seconds=61)}, tmp_path / 'results.json', title='one')
+    printed = capsys.readouterr().out
+    assert 'labels' in printed and '1:01' in printed
+    assert 'mIoU' not in printed and 'result' not in printed.replace('results.json', '')
