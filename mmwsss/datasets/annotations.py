@@ -15,7 +15,7 @@ from mmwsss.structures import UserInputError, read_json
 from mmwsss.structures.input_files import read_bytes, read_text
 
 Box = tuple[float, float, float, float]
-_REMEDY = 'Check `data_root` and this path.'
+_REMEDY = 'Check this path, and the root of the data (`root` or `data_root`).'
 _LINE_END = re.compile(r'\r\n|\r|\n')  # str.splitlines would also split at other characters
 _MAX_ID = 1000
 _SUFFIXES = ('.jpg', '.jpeg', '.png')  # of images and label maps in two-column lists

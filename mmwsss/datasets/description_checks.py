@@ -60,7 +60,7 @@ def checked_classes(classes: object) -> dict[str, str]:
         raise UserInputError(
             'Expected `data.classes` to be names of the foreground classes, such as '
             f"('cat', 'dog'), or a dict from the names in the labels to your own, got "
-            f'{classes!r:.80}.'
+            f"{classes!r:.80}. A single class needs a comma: ('cat',)."
         )
     composed = [[unicodedata.normalize('NFC', name.strip()) for name in pair] for pair in pairs]
     names: dict[str, str] = dict(composed)

@@ -112,7 +112,7 @@ def _stage_table(source: ReportSource, measured: Measured) -> Table:
         for key in names
     ]
     sets = [labels.name for labels in (*source.others, source.labels)]
-    note = 'All label sets against the true masks, in their order. The report is on the last one.'
+    note = 'All label sets against the true masks. The rest of this report is on the last one.'
     return sortable_table('Label sets', note, columns, sets, [], values)
 
 

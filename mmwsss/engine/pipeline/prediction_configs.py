@@ -54,7 +54,7 @@ def write_prediction_configs(
             continue
         path = folder / f'{stage.name}.py'
         write_atomically(path, _text(content, path).encode())
-        print(f'to predict new images: {path}')
+        print(f'to predict new images: python tools/predict.py {path} IMAGES')
         written.append(path)
     return written
 
