@@ -139,7 +139,7 @@ def work_dir_of(args: argparse.Namespace) -> Path:
 def print_metrics(metrics: dict[str, float]) -> None:
     """Print one metric per line."""
     for name, value in metrics.items():
-        print(f'{name}: {value:.2f}')
+        say(f'{name}: {value:.2f}')
 
 
 def run_tool(main: Callable[[], None], *, go_on: str = 'run the same command again') -> None:

@@ -16,6 +16,7 @@ from mmwsss.apis.input_images import InputImage, check_names, input_images
 from mmwsss.apis.prediction_config import config_for_prediction
 from mmwsss.apis.pseudo_label_inferencer import PseudoLabelInferencer
 from mmwsss.apis.segmentor_inferencer import SegmentorInferencer
+from mmwsss.engine.console import say
 from mmwsss.engine.folder_lock import hold_folder
 from mmwsss.engine.labels.files import LabelFile
 from mmwsss.engine.progress import Progress
@@ -68,7 +69,7 @@ def predict_images(inferencer: ImageInferencer, inputs: Sequence[str], out_dir: 
     if unreadable == len(images):
         raise UserInputError(f'No image can be read (images: {len(images)}).')
     folders = ', '.join(f'{out_dir}/{name}' for name in inferencer.names)
-    print(
+    say(
         f'Images predicted: {counts[LabelFile.TO_MAKE]}, already done: {counts[LabelFile.DONE]}, '
         f'manually corrected and kept: {counts[LabelFile.BY_HAND]}, unreadable: {unreadable}. '
         f'Results: {folders}'

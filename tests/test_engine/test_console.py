@@ -1,8 +1,12 @@
 """What a person sees of a run, on a terminal and in a file."""
 
+import io
 import os
 import pty
 import re
+import select
+import signal
+import sys
 import threading
 import warnings
 
@@ -12,10 +16,12 @@ from mmengine.logging import MMLogger
 
 from mmwsss.engine import progress
 from mmwsss.engine.console import calm, calm_console, say, show_everything
+from mmwsss.engine.pipeline.report import write_report
 from mmwsss.engine.progress import Progress
 from mmwsss.structures.notices import notice
 
 CONFIG = 'configs/demo/bana-classifier_resnet18_shapes-96x96.py'
+SHORT = ('--cfg-options', 'train_cfg.max_iters=3')
 
 
 @pytest.fixture
@@ -56,6 +62,33 @@ def test_a_warning_of_several_stages_is_shown_once(logger, tmp_path, capsys):
     assert '3 images are left out' in (tmp_path / 'second.log').read_text()
 
 
+def test_a_warning_from_several_lines_of_code_is_shown_once(logger, tmp_path, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter('always')
+        warnings.showwarning('3 workers', UserWarning, 'loader.py', 7)
+        warnings.showwarning('3 workers', UserWarning, 'loader.py', 9)
+    assert capsys.readouterr().out == 'warning: UserWarning: 3 workers (loader.py, line 7)\n'
+    assert 'line 9' in logged(tmp_path)
+
+
+def test_every_error_is_shown(logger, capsys):
+    logger.error('broken')
+    logger.error('broken')
+    assert capsys.readouterr().out == 'error: broken\n' * 2
+
+
+def test_a_screen_without_some_letters_shows_the_rest(monkeypatch, tmp_path):
+    screen = io.TextIOWrapper(io.BytesIO(), 'ascii')
+    monkeypatch.setattr(sys, 'stdout', screen)
+    with calm_console():
+        say('Straße')
+        MMLogger.get_instance('mmengine').error('Höhe')
+    say('Übung')
+    write_report({}, tmp_path / 'report.json', title='Größe')
+    shown = screen.buffer.getvalue().decode()
+    assert shown.startswith('Stra?e\nerror: H?he\n?bung\n') and 'Gr??e' in shown
+
+
 def test_chatter_of_libraries_goes_to_the_file(logger, tmp_path, capsys):
     logger.warning('"FileClient" will be deprecated in future. Please use io functions')
     assert capsys.readouterr().out == ''
@@ -85,12 +118,69 @@ def test_all_is_printed_after_show_everything(tmp_path, capsys):
     assert 'Config: many lines' in capsys.readouterr().out
 
 
+def test_all_logs_print_everything_again_in_the_end(tmp_path, capsys):
+    general, stage = MMLogger.get_instance('mmengine'), MMLogger(tmp_path.name)
+    handlers = [list(log.handlers) for log in (general, stage)]
+    show_warning = warnings.showwarning
+    with calm_console():
+        outer = list(general.handlers)
+        with calm_console():
+            calm(stage)
+            calm(stage)
+        assert general.handlers == outer
+        general.info('Config: many lines')
+        assert capsys.readouterr().out == ''
+    assert [general.handlers, stage.handlers] == handlers
+    assert warnings.showwarning is show_warning
+    stage.info('Config: many lines')
+    assert 'Config: many lines' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize('variable', ['RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'])
-def test_other_ranks_are_silent_before_they_are_connected(variable, logger, monkeypatch, capsys):
+def test_other_ranks_show_only_errors(variable, logger, monkeypatch, capsys):
     monkeypatch.setenv(variable, '1')
     say('stage 1 of 2: classifier')
     logger.warning('3 images are left out')
     assert capsys.readouterr().out == ''
+    logger.error('broken')
+    assert capsys.readouterr().out == 'rank 1: error: broken\n'
+
+
+TOOL = """
+import argparse, contextlib, warnings
+from mmengine.logging import MMLogger
+from mmwsss.apis.command_line import parse_arguments, run_tool
+from mmwsss.engine.state.contents import without_warnings
+
+def main():
+    parse_arguments(argparse.ArgumentParser())
+    log = MMLogger.get_current_instance()
+    {body}
+
+run_tool(main)
+"""
+
+
+def test_verbose_prints_errors_and_warnings_of_python_of_other_ranks(warm, tmp_path):
+    lines = """log.info('step')
+    log.warning('left out')
+    log.error('broken')
+    warnings.warn('old')"""
+    (tmp_path / 'tool.py').write_text(TOOL.format(body=lines))
+    run = warm.run([tmp_path / 'tool.py', '--verbose'], environment={'RANK': 1})
+    assert run.code == 0, run.output
+    assert 'broken' in run.stdout and 'UserWarning: old' in run.stderr
+    assert 'step' not in run.output and 'left out' not in run.output
+
+
+def test_a_warning_that_was_held_back_is_new_later(warm, tmp_path):
+    lines = """for scope in (without_warnings(), contextlib.nullcontext()):
+        with scope:
+            warnings.warn('3 images')"""
+    (tmp_path / 'tool.py').write_text(TOOL.format(body=lines))
+    run = warm.run([tmp_path / 'tool.py'])
+    assert run.code == 0, run.output
+    assert run.stdout.count('3 images') == 1
 
 
 def lines_of(minutes, logger, monkeypatch, capsys, *, total=1000, done=0):
@@ -124,46 +214,82 @@ def test_the_time_left_does_not_count_what_an_earlier_run_did(logger, monkeypatc
     assert lines[0] == '  training 906/1000, 0:09:24 left'
 
 
-def on_terminal(warm, argv, environment):
-    """Run a tool on a terminal of 80 columns; give its exit code and what it wrote there."""
-    ours, its = pty.openpty()
-    name, written = os.ttyname(its), []
-
-    def read():
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # the last writer has closed it
-                return
-            written.append(part)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    root = os.getcwd()
-    environment = {**environment, 'TERM': 'xterm', 'COLUMNS': '80'}
+def start(warm, argv, environment, out, before=None, options=None):
+    """Start a tool that writes to a file of that name."""
     answer = warm.ask(
         argv=[str(part) for part in argv],
         environment={key: str(value) for key, value in environment.items()},
-        cwd=root,
-        out=name,
-        err=name,
-        before=None,
-        options={},
+        cwd=os.getcwd(),
+        out=out,
+        err=out,
+        before=before,
+        options=options or {},
     )
-    code = Run(warm, answer['pid'], '', None, None).wait()
+    return Run(warm, answer['pid'], '', None, None)
+
+
+TERMINAL = {'TERM': 'xterm', 'COLUMNS': '80'}
+
+
+def read_until(file, text=None):
+    """Read what a tool writes there, until it has written the text or has ended."""
+    written = b''
+    while text is None or text not in written:
+        try:
+            written += os.read(file, 4096)
+        except OSError:  # the last writer has closed it
+            break
+    return written.decode()
+
+
+def on_terminal(warm, argv, environment):
+    """Run a tool on a terminal of 80 columns; give its exit code and what it wrote there."""
+    ours, its = pty.openpty()
+    written = []
+    reader = threading.Thread(target=lambda: written.append(read_until(ours)))
+    reader.start()
+    code = start(warm, argv, {**environment, **TERMINAL}, os.ttyname(its)).wait()
     os.close(its)
     reader.join()
     os.close(ours)
-    return code, b''.join(written).decode()
+    return code, written[0]
+
+
+def assert_trained(run, work_dir):
+    assert run.wait() == 0
+    (log,) = work_dir.glob('*/*.log')
+    assert 'Saving checkpoint at 3 iterations' in log.read_text()
+    assert (work_dir / 'iter_3.pth').exists()
+
+
+def test_a_training_outlives_its_terminal(warm, shapes_data, tmp_path):
+    argv = ('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', *SHORT)
+    ours, its = pty.openpty()
+    environment = {'MMWSSS_DATA': shapes_data, **TERMINAL}
+    nohup = dict(signalnum=signal.SIGHUP, handler=signal.SIG_IGN)
+    run = start(warm, argv, environment, os.ttyname(its), 'signal:signal', nohup)
+    read_until(ours, b'training')
+    os.close(its)
+    os.close(ours)
+    assert_trained(run, tmp_path / 'work')
+
+
+def test_a_training_outlives_what_reads_its_pipe(warm, shapes_data, tmp_path):
+    argv = ('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', *SHORT)
+    os.mkfifo(tmp_path / 'pipe')
+    ours = os.open(tmp_path / 'pipe', os.O_RDONLY | os.O_NONBLOCK)  # does not wait for a writer
+    run = start(warm, argv, {'MMWSSS_DATA': shapes_data}, str(tmp_path / 'pipe'))
+    select.select([ours], [], [])  # its first line
+    os.close(ours)
+    assert_trained(run, tmp_path / 'work')
 
 
 def test_a_terminal_has_a_bar_that_goes_when_the_stage_ends(warm, shapes_data, tmp_path):
-    options = ('--cfg-options', 'train_cfg.max_iters=3')
-    argv = ('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', *options)
+    argv = ('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', *SHORT)
     code, written = on_terminal(warm, argv, {'MMWSSS_DATA': shapes_data})
     assert code == 0, written
     assert re.search(r'training.*━.*3/3', written)
-    assert written.rindex('\x1b[?25h') > written.rindex('\x1b[?25l')  # the cursor is back
+    assert '\x1b[?25l' not in written  # the cursor is never hidden
     # What stands there in the end: an erased line is written over.
     lines = [re.sub(r'\x1b\[[\d;?]*[a-zA-Z]', '', line) for line in written.splitlines()]
     assert 'stage 1 of 1: train' in lines and '  finished in 0:0' in '\n'.join(lines)

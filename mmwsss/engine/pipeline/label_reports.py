@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
+from mmwsss.engine.console import say
 from mmwsss.engine.label_report import (
     LabelSet,
     ReportSource,
@@ -45,10 +46,10 @@ def report_labels(
             note = ' (unchanged)'
         else:
             write_label_report(source, path, num_workers=num_workers)
-        print(f'report on the labels{note}: {path.resolve().as_uri()}')
+        say(f'report on the labels{note}: {path.resolve().as_uri()}')
     except Exception as error:  # a pipeline of days does not fail by its last page
         line = ' '.join(str(error).split()) or type(error).__name__
-        print(f'warning: no report on the labels: {line}')
+        say(f'warning: no report on the labels: {line}')
 
 
 def _source(

@@ -14,6 +14,7 @@ from mmseg.structures import SegDataSample
 
 from mmwsss.datasets.image_files import read_image, read_label_map
 from mmwsss.datasets.true_masks import read_true_mask
+from mmwsss.engine.console import say
 from mmwsss.engine.pipeline.stages import Stage
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.models.checkpoint_fit import load_fitting, read_checkpoint
@@ -46,9 +47,9 @@ def draw_results(stages: list[Stage], results: dict[str, StageResult], folder: P
             continue
         try:
             path = draw(stage.config, result, folder / f'{stage.name}.png')
-            print(f'pictures: {path.resolve().as_uri()}')
+            say(f'pictures: {path.resolve().as_uri()}')
         except (OSError, UserInputError) as error:  # the results stand without pictures
-            print(f"no pictures of stage '{stage.name}': {error}")
+            say(f"no pictures of stage '{stage.name}': {error}")
 
 
 def _drawing_of(stage: Stage) -> Callable[[Config, StageResult, Path], Path] | None:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmwsss.engine.config.files import use_test_time_augmentation
+from mmwsss.engine.console import say
 from mmwsss.engine.labels.checks import score_strides
 from mmwsss.engine.pipeline.run import with_taken_paths
 from mmwsss.engine.pipeline.stages import Stage
@@ -50,11 +51,11 @@ def write_prediction_configs(
             else:
                 continue
         except UserInputError as error:  # the results stand without it
-            print(f"no config to predict with stage '{stage.name}': {error}")
+            say(f"no config to predict with stage '{stage.name}': {error}")
             continue
         path = folder / f'{stage.name}.py'
         write_atomically(path, _text(content, path).encode())
-        print(f'to predict new images: python tools/predict.py {path} IMAGES')
+        say(f'to predict new images: python tools/predict.py {path} IMAGES')
         written.append(path)
     return written
 

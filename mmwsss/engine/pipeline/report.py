@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from mmwsss.engine.console import new_screen
+from mmwsss.engine.console import say
+from mmwsss.engine.screen import Screen
 from mmwsss.engine.state.stage_state import StageResult
 from mmwsss.structures import write_json
 
@@ -32,8 +33,8 @@ def write_report(results: dict[str, StageResult], path: Path, *, title: str) -> 
     table.add_section()
     total = sum(result.seconds for result in results.values())
     table.add_row('total', *(('', '') if measured else ()), minutes(total))
-    new_screen().print(table)
-    print(f'written to {path}')
+    Screen().print(table)
+    say(f'written to {path}')
 
 
 def minutes(seconds: float) -> str:
