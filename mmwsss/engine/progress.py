@@ -18,13 +18,14 @@ _SECONDS_BETWEEN_LINES = 30.0
 # Of work that takes days, whatever part is done.
 _SECONDS_UNTIL_NEXT_LINE = 600.0
 _PART_BETWEEN_LINES = 0.1
+_ITEMS_BEFORE_LINE = 10
 
 
 class Progress:
     """Show how many of `total` items are done, only on the first rank.
 
-    Without a terminal a line comes after 30 seconds, and then after each tenth of the work, but at
-    least 30 seconds and at most 10 minutes after the one before.
+    Without a terminal a line comes after 30 seconds and ten items, and then after each tenth of the
+    work, but at least 30 seconds and at most 10 minutes after the one before.
 
     Args:
         title: What is being done.
@@ -38,7 +39,8 @@ class Progress:
         self._total = total
         self._logger = logger
         self._done_before = done
-        self._next_line = done  # items after which a line is due
+        # Items after which a line is due: the first ones take longer, so they predict little.
+        self._next_line = done + min(_ITEMS_BEFORE_LINE, round(_PART_BETWEEN_LINES * total))
         self._bars = bars()
 
     def start(self) -> None:

@@ -196,8 +196,8 @@ def lines_of(minutes, logger, monkeypatch, capsys, *, total=1000, done=0):
 
 def test_progress_in_a_file_is_a_line_for_each_tenth(logger, monkeypatch, capsys):
     lines = lines_of(100, logger, monkeypatch, capsys)
-    assert lines[0] == '  training 6/1000, 1:39:24 left'
-    assert [int(re.findall(r'\d+', line)[0]) for line in lines[1:]] == list(range(106, 1000, 100))
+    assert lines[0] == '  training 10/1000, 1:39:00 left'
+    assert [int(re.findall(r'\d+', line)[0]) for line in lines[1:]] == list(range(110, 1000, 100))
 
 
 def test_progress_in_a_file_has_no_line_in_a_short_time_and_few_in_days(
@@ -211,7 +211,7 @@ def test_progress_in_a_file_has_no_line_in_a_short_time_and_few_in_days(
 
 def test_the_time_left_does_not_count_what_an_earlier_run_did(logger, monkeypatch, capsys):
     lines = lines_of(10, logger, monkeypatch, capsys, total=1000, done=900)
-    assert lines[0] == '  training 906/1000, 0:09:24 left'
+    assert lines[0] == '  training 910/1000, 0:09:00 left'
 
 
 def start(warm, argv, environment, out, before=None, options=None):
