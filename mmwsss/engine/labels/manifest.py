@@ -1,5 +1,6 @@
 """The note next to labels that says what made them and whether they are complete."""
 
+import json
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -21,7 +22,8 @@ class LabelManifest:
 
     def __init__(self, folder: Path, content: dict) -> None:
         self.path = folder / 'manifest.json'
-        self._content = {**content, 'versions': package_versions()}
+        noted = {**content, 'versions': package_versions()}
+        self._content = json.loads(json.dumps(noted))  # of the types that reading it gives
 
     def write(self, *, complete: bool) -> None:
         """Write the file, recording whether all labels are there."""
@@ -37,8 +39,6 @@ class LabelManifest:
         wanted = {**self._content, 'complete': True}
         if not isinstance(found, dict) or found.keys() != wanted.keys():
             return False
-        compared = wanted.keys() - _NOTED
-        # `True == 1`, so types count as well.
-        return all(
-            type(found[key]) is type(wanted[key]) and found[key] == wanted[key] for key in compared
-        )
+        if any(type(found[key]) is not type(wanted[key]) for key in wanted):
+            return False
+        return all(found[key] == wanted[key] for key in wanted.keys() - _NOTED)
