@@ -1,5 +1,6 @@
 """Pictures of every stage of a finished pipeline, one row per image."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from mmwsss.engine.pipeline.pictures import (
     true_masks,
     weak_label,
 )
+from mmwsss.engine.state.stage_state import StageState
 from mmwsss.registry import MODELS
 from mmwsss.structures import UserInputError, read_json
 from mmwsss.visualization import Caption, flat_label, heat_map
@@ -125,11 +127,12 @@ def read_finished(folder: Path) -> list[FinishedStage]:
         raise UserInputError(
             f'{path} does not exist. Name work folders of pipelines, as tools/train.py leaves them.'
         )
-    results: Any = read_json(path)
+    names: Any = read_json(path)  # in their order; the stages know where they lie now
+    results = {name: StageState(folder / name).result() for name in names}
     return [
-        FinishedStage(name, _config_of(folder / name), result['outputs'], result['metrics'])
+        FinishedStage(name, _config_of(folder / name), result.outputs, result.metrics)
         for name, result in results.items()
-        if result.get('outputs')
+        if result is not None and result.outputs
     ]
 
 
@@ -156,7 +159,8 @@ def _columns(stage: FinishedStage, palette: list) -> Iterator[Column]:
 
 
 def _miou(metrics: dict[str, float], key: str) -> str:
-    return f'mIoU {metrics[key]:.1f}' if key in metrics else ''
+    value = metrics.get(key, math.nan)
+    return '' if math.isnan(value) else f'mIoU {value:.1f}'
 
 
 def _flat(palette: list, find: Callable[[dict, np.ndarray], list[np.ndarray]]) -> Any:

@@ -10,6 +10,9 @@ from mmwsss.structures import UserInputError
 
 def write(folder, **stages):
     (folder / 'results.json').write_text(json.dumps(stages))
+    for name, result in stages.items():
+        (folder / name).mkdir()
+        (folder / name / 'stage.json').write_text(json.dumps(dict(result, seconds=1.0, decided={})))
     return folder
 
 
@@ -26,7 +29,6 @@ def test_a_stage_without_its_config_is_refused(tmp_path):
 
 def test_a_pipeline_without_labels_is_refused(tmp_path):
     folder = write(tmp_path, train=dict(outputs={'checkpoint': 'iter_1.pth'}, metrics={}))
-    (tmp_path / 'train').mkdir()
     (tmp_path / 'train/a.py').write_text("model = dict(type='CAMClassifier')")
     with pytest.raises(UserInputError, match='none of its finished stages made labels'):
         gallery_of(folder, count=1)
