@@ -92,6 +92,7 @@ def test_seeds_of_learned_thresholds_are_walked(run, tmp_path) -> None:
     assert any(foreground)
 
 
+@pytest.mark.slow
 def test_seeds_of_contrast_and_aggregation_are_walked(run, tmp_path) -> None:
     options = shorter('seeds', 'walk', classifier=24, affinity=10)
     for hook, begin in enumerate((6, 12, 18)):

@@ -53,6 +53,7 @@ def logged_losses(work_dir: Path) -> list[set[str]]:
     return [{key for key in line if re.match(r'loss_', key)} for line in lines if 'loss' in line]
 
 
+@pytest.mark.slow
 def test_boxes_train_a_gated_pyramid_and_become_labels(load, tmp_path):
     pytest.importorskip('pydensecrf')
     config = load('bana-gpp_resnet18_shapes-96x96')

@@ -65,6 +65,7 @@ def test_labels_that_a_stage_starts_from_stand_beside_its_own(stages, tmp_path):
     assert re.findall('scope="row" data-value="(seed|crf|walk)"', text) == ['seed', 'walk']
 
 
+@pytest.mark.slow
 def test_a_report_is_written_again_only_if_something_of_it_changed(stages, tmp_path, capsys):
     def is_written(*names):
         chosen = [stage for stage in stages[0] if not names or stage.name in names]
